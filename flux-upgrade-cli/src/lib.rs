@@ -1,0 +1,1 @@
+//! The `flux-upgrade` command as a library.

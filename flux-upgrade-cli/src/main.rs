@@ -1,0 +1,2 @@
+//! The `flux-upgrade` command.
+fn main() {}

@@ -1,0 +1,4 @@
+//! Reads, resolves, plans and patches Git repositories that Flux reconciles.
+#![forbid(unsafe_code)]
+
+pub mod version;

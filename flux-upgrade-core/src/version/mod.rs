@@ -1,0 +1,1 @@
+//! The Flux dialect of versions.
