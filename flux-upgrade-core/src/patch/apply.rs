@@ -1,0 +1,1 @@
+//! Applying edits to a text, all or none.

@@ -1,0 +1,1 @@
+//! The unified diff of a patch set.
