@@ -7,8 +7,6 @@ pub mod diff;
 
 pub mod apply;
 
-
-
 use crate::text::{RepoPath, Span};
 
 /// A range of bytes of one file and what takes its place.
