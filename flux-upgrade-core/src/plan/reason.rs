@@ -150,6 +150,11 @@ pub enum Reason {
     Encrypted,
     /// The file is generated.
     Generated,
+    /// The field has a `$imagepolicy` marker, and moves only to what its policy elects.
+    Marked {
+        /// The marker's value.
+        policy: String,
+    },
     /// A fact that a rule requires does not hold.
     Requires {
         /// The fact.
@@ -189,6 +194,7 @@ impl Reason {
             Self::Templated => "templated",
             Self::Encrypted => "encrypted",
             Self::Generated => "generated",
+            Self::Marked { .. } => "marked",
             Self::Requires { .. } => "requires",
             Self::NextStep { .. } => "nextStep",
             Self::Ignored { .. } => "ignored",
@@ -223,6 +229,7 @@ impl fmt::Display for Reason {
             Self::Templated => f.write_str("made by a template"),
             Self::Encrypted => f.write_str("encrypted with SOPS, whose checksum covers it"),
             Self::Generated => f.write_str("in a generated file"),
+            Self::Marked { policy } => write!(f, "moves only with the image policy `{policy}`"),
             Self::Requires { detail } => write!(f, "requires {detail}"),
             Self::NextStep { after } => write!(f, "comes after {after}"),
             Self::Ignored { by } => write!(f, "left alone: {by}"),

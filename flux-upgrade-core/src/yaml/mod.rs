@@ -8,7 +8,6 @@
 
 mod comment;
 mod events;
-mod nested;
 mod scalar;
 mod split;
 
@@ -16,7 +15,6 @@ use std::borrow::Cow;
 
 pub(crate) use comment::Comment;
 pub(crate) use events::{Comments, SyntaxError, parse};
-pub(crate) use nested::Nested;
 pub(crate) use scalar::{Quote, encode, is_null, reads_as_number};
 pub(crate) use split::split;
 
@@ -153,6 +151,11 @@ impl<'d, 't> Node<'d, 't> {
         matches!(self.slot().body, Body::Mapping { .. })
     }
 
+    /// Whether it is a collection in brackets.
+    pub(crate) fn is_flow(self) -> bool {
+        matches!(self.slot().body, Body::Mapping { flow: true } | Body::Sequence { flow: true })
+    }
+
     /// Whether it is a sequence.
     pub(crate) fn is_sequence(self) -> bool {
         matches!(self.slot().body, Body::Sequence { .. })
@@ -172,6 +175,17 @@ impl<'d, 't> Node<'d, 't> {
             Body::Scalar { value, quote } => (!is_null(value, *quote)).then_some(value.as_ref()),
             _ => None,
         }
+    }
+
+    /// The bytes of a literal block scalar from the start of its first line: a YAML text that keeps its place in the
+    /// file, since a document may be indented.
+    pub(crate) fn block(self) -> Option<Span> {
+        if self.quote()? != Quote::Literal {
+            return None;
+        }
+        let before = self.document.text.get(..self.span().start)?;
+        let start = before.rfind(['\n', '\r']).map_or(0, |at| at + 1);
+        Some(Span::new(start, self.span().end))
     }
 
     /// Entries of a mapping as written: key and value, in order, aliases not followed.

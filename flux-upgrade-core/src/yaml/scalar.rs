@@ -20,18 +20,26 @@ pub(crate) fn is_null(value: &str, quote: Quote) -> bool {
 /// `new` written the way `raw` was: quotes are kept; a plain scalar stays plain where it still reads as before.
 ///
 /// `None` where the style cannot hold a replacement (block scalars). A plain text that readers take for something else
-/// than a string (`1.10` is the number 1.1) gets double quotes, unless the old text was a number too and the new one
+/// than a string (`1.10` is the number 1.1) gets the `preferred` quotes, unless the old text was a number too and the new one
 /// survives a round trip as one.
-pub(crate) fn encode(raw: &str, quote: Quote, new: &str) -> Option<String> {
+pub(crate) fn encode(raw: &str, quote: Quote, new: &str, preferred: Quote) -> Option<String> {
     Some(match quote {
         Quote::Literal | Quote::Folded => return None,
-        Quote::Single => format!("'{}'", new.replace('\'', "''")),
+        Quote::Single => single(new),
         Quote::Double => double(new),
         Quote::Plain => {
             let as_number = reads_as_number(raw) && number_survives(new);
-            if is_plain_string(new) || as_number { new.to_owned() } else { double(new) }
+            match preferred {
+                _ if is_plain_string(new) || as_number => new.to_owned(),
+                Quote::Single => single(new),
+                _ => double(new),
+            }
         }
     })
+}
+
+fn single(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 fn double(text: &str) -> String {
@@ -198,9 +206,9 @@ mod tests {
             ("'a'", Quote::Single, "it's", "'it''s'"),
             ("\"a\"", Quote::Double, "say \"x\"", "\"say \\\"x\\\"\""),
         ] {
-            assert_eq!(encode(raw, quote, new).as_deref(), Some(expected), "{raw} -> {new}");
+            assert_eq!(encode(raw, quote, new, Quote::Double).as_deref(), Some(expected), "{raw} -> {new}");
         }
-        assert_eq!(encode("a", Quote::Literal, "b"), None);
+        assert_eq!(encode("a", Quote::Literal, "b", Quote::Double), None);
     }
 
     #[test]

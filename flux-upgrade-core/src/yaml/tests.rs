@@ -105,7 +105,7 @@ fn hostile_texts_end() {
 }
 
 #[test]
-fn a_nested_text_knows_its_bytes_in_the_file() {
+fn a_text_inside_a_block_is_read_where_it_stands() {
     for text in [
         "p: |\n    a:\n      b: 1.2.3 # é\n    c: \"x\"\n",
         "é: 1\np: |-\r\n  a:\r\n    b: 1.2.3\r\n  c: \"x\"\r\n",
@@ -113,13 +113,11 @@ fn a_nested_text_knows_its_bytes_in_the_file() {
     ] {
         let outer = document(text);
         let node = outer.nodes().find(|node| node.quote() == Some(Quote::Literal)).expect("a block");
-        let nested = Nested::of(node).expect("nested text");
-        let inner = document(nested.text());
-        let root = inner.root().expect("a root");
+        let (inner, error) = parse(text, node.block().expect("a literal"), Comments::Skip);
+        assert_eq!(error, None, "{text:?}");
+        let root = inner[0].root().expect("a root");
         for (path, expected) in [(&["a", "b"][..], "1.2.3"), (&["c"], "\"x\"")] {
-            let span = root.at(path).expect("the path").span();
-            let file = nested.in_file(span).expect("one line");
-            assert_eq!(file.of(text), expected, "{text:?}");
+            assert_eq!(root.at(path).expect("the path").span().of(text), expected, "{text:?}");
         }
     }
 }
