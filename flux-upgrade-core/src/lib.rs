@@ -2,10 +2,20 @@
 #![forbid(unsafe_code)]
 
 pub mod diagnostic;
+#[cfg(feature = "native")]
+pub mod host;
 pub mod locate;
 pub mod patch;
 pub mod plan;
+pub mod report;
+pub mod resolve;
+pub mod rules;
+pub mod scan;
 pub mod text;
 pub mod version;
 
+pub use locate::locate;
+pub use patch::patch;
+pub use plan::plan;
+pub use scan::{Inventory, scan};
 pub use text::{Lines, Location, RepoPath, SourceFile, Span};

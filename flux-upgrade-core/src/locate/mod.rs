@@ -3,3 +3,9 @@
 mod site;
 
 pub use site::{Consumer, Owner, Part, Site, SourceKey, Spot};
+
+/// Every site of an inventory. Stand-in.
+#[must_use]
+pub fn locate(_inventory: &crate::Inventory<'_>) -> Vec<Site> {
+    Vec::new()
+}

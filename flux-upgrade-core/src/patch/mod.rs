@@ -3,13 +3,13 @@
 //! No document is ever written out again from a tree: an [`Edit`] is a range of bytes of the original text, the bytes
 //! that are expected there, and the bytes that take their place.
 
+pub mod apply;
 pub mod diff;
 
-pub mod apply;
+pub use apply::PatchError;
 
-
-
-use crate::text::{RepoPath, Span};
+use crate::plan::Plan;
+use crate::text::{RepoPath, SourceFile, Span};
 
 /// A range of bytes of one file and what takes its place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,4 +33,28 @@ pub struct FilePatch {
     pub edits: Vec<Edit>,
     /// The whole text after the edits.
     pub after: String,
+}
+
+/// The edits of a plan, file by file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PatchSet {
+    /// Files with edits, by path.
+    pub files: Vec<FilePatch>,
+    /// Files whose edits could not be proven.
+    pub refused: Vec<Refused>,
+}
+
+/// A file whose edits could not be proven.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The file.
+    pub path: RepoPath,
+    /// Why.
+    pub why: String,
+}
+
+/// The edits of a plan. Stand-in.
+#[must_use]
+pub fn patch(_files: &[SourceFile], _plan: &Plan) -> PatchSet {
+    PatchSet::default()
 }

@@ -59,3 +59,49 @@ impl Plan {
         &self.sites[change.site]
     }
 }
+
+/// Why a site moves or stays, candidate by candidate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    /// Index into [`Plan::sites`].
+    pub site: usize,
+    /// What was asked.
+    pub source: String,
+    /// Every candidate, newest first.
+    pub candidates: Vec<Verdict>,
+}
+
+/// What was thought of one candidate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// The candidate.
+    pub text: String,
+    /// When it was published, RFC 3339.
+    pub published: Option<String>,
+    /// Whether it is the choice.
+    pub taken: bool,
+    /// Why, or why not.
+    pub why: String,
+}
+
+/// Decides every site. Stand-in.
+#[must_use]
+pub fn plan(
+    inventory: &crate::Inventory<'_>,
+    sites: Vec<Site>,
+    _resolution: &crate::resolve::Resolution,
+    _rules: &crate::rules::Rules,
+) -> Plan {
+    Plan { sites, changes: Vec::new(), held: Vec::new(), diagnostics: inventory.diagnostics.clone() }
+}
+
+/// Explains one site. Stand-in.
+#[must_use]
+pub fn explain(
+    _plan: &Plan,
+    site: usize,
+    _resolution: &crate::resolve::Resolution,
+    _rules: &crate::rules::Rules,
+) -> Explanation {
+    Explanation { site, source: String::new(), candidates: Vec::new() }
+}
