@@ -168,6 +168,7 @@ impl<'l> Starts<'l> {
     fn seek(&mut self, byte: usize) -> usize {
         while let Some(line) = self.lines.get(self.line)
             && self.start + line.len() <= byte
+            && line.ends_with('\n')
         {
             self.start += line.len();
             self.line += 1;
