@@ -279,9 +279,8 @@ mod tests {
                 .collect()
         };
         let path = RepoPath::parse("n").unwrap();
-        let hunks = |changed: &[usize]| {
-            between(&path, &numbers(&[]), &numbers(changed)).matches("@@ -").count()
-        };
+        let hunks =
+            |changed: &[usize]| between(&path, &numbers(&[]), &numbers(changed)).matches("@@ -").count();
         assert_eq!([hunks(&[]), hunks(&[4]), hunks(&[4, 11]), hunks(&[4, 12])], [0, 1, 1, 2]);
     }
 

@@ -64,7 +64,8 @@ mod tests {
 
     #[test]
     fn ranges_are_those_of_an_editor() {
-        let json: serde_json::Value = serde_json::from_str(&edits(&sample::files(), &sample::patch_set())).unwrap();
+        let json: serde_json::Value =
+            serde_json::from_str(&edits(&sample::files(), &sample::patch_set())).unwrap();
         let edits = &json["changes"]["infra/sources.yaml"];
         assert_eq!(edits.as_array().map(Vec::len), Some(2));
         assert_eq!(

@@ -23,7 +23,10 @@ pub fn explain(plan: &Plan, explanation: &Explanation, style: Style) -> String {
     if let Some(change) = plan.changes.iter().find(|change| change.site == explanation.site) {
         let published = change.published.as_deref().map(|time| format!(", published {}", day(time)));
         let published = published.unwrap_or_default();
-        line("change", format!("{} → {} ({}{published})", clean(&change.from), clean(&change.to), change.level));
+        line(
+            "change",
+            format!("{} → {} ({}{published})", clean(&change.from), clean(&change.to), change.level),
+        );
         if let Some(beyond) = &change.beyond {
             line("beyond", format!("{} is a {} update", clean(&beyond.newest), beyond.level));
         }
@@ -70,7 +73,12 @@ mod tests {
             site: 0,
             source: "https://charts.example.com podinfo".into(),
             candidates: vec![
-                verdict("7.0.0", Some("2024-06-01T00:00:00Z"), false, "a major update, and the rules allow minor"),
+                verdict(
+                    "7.0.0",
+                    Some("2024-06-01T00:00:00Z"),
+                    false,
+                    "a major update, and the rules allow minor",
+                ),
                 verdict("6.7.1", Some("2024-05-01T10:00:00Z"), true, "the highest that the rules allow"),
                 verdict("6.5.0", None, false, "the current one"),
             ],
@@ -91,6 +99,9 @@ Candidates
         assert_eq!(explain(&sample::plan(), &explanation, Style::default()), expected);
         let held = Explanation { site: 2, source: "x".into(), candidates: vec![] };
         let text = explain(&sample::plan(), &held, Style::default());
-        assert!(text.ends_with("held     18.2.0 is a major update, and the rules do not allow that\n"), "{text}");
+        assert!(
+            text.ends_with("held     18.2.0 is a major update, and the rules do not allow that\n"),
+            "{text}"
+        );
     }
 }

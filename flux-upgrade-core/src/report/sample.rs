@@ -12,10 +12,14 @@ const SOURCES: &str = "\u{feff}tag: \"1.2.0\"\r\ndigest: sha256:aaaaaaaaaaaaaaaa
 const NEXT: &str = "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 
 pub(super) fn files() -> Vec<SourceFile> {
-    [("apps/podinfo.yaml", PODINFO), ("infra/sources.yaml", SOURCES), ("infra/nginx.yaml", "version: 15.1.0\n")]
-        .into_iter()
-        .map(|(path, text)| SourceFile { path: RepoPath::parse(path).unwrap(), text: text.into() })
-        .collect()
+    [
+        ("apps/podinfo.yaml", PODINFO),
+        ("infra/sources.yaml", SOURCES),
+        ("infra/nginx.yaml", "version: 15.1.0\n"),
+    ]
+    .into_iter()
+    .map(|(path, text)| SourceFile { path: RepoPath::parse(path).unwrap(), text: text.into() })
+    .collect()
 }
 
 fn spot(file: usize, raw: &str) -> Spot {
@@ -48,19 +52,15 @@ fn helm(url: &str, chart: &str) -> SourceKey {
 }
 
 fn edit(spot: &Spot, replace: &str) -> Edit {
-    Edit {
-        path: spot.at.path.clone(),
-        span: spot.at.span,
-        expect: spot.raw.clone(),
-        replace: replace.into(),
-    }
+    Edit { path: spot.at.path.clone(), span: spot.at.span, expect: spot.raw.clone(), replace: replace.into() }
 }
 
 /// Two changes, one major held, one up to date, two sites of one source that is unanswered.
 pub(super) fn plan() -> Plan {
     let charts = "https://charts.example.com";
     let version = "spec.chart.spec.version";
-    let podinfo = site(spot(0, "6.5.0"), "HelmRelease", Some("apps"), "podinfo", version, helm(charts, "podinfo"));
+    let podinfo =
+        site(spot(0, "6.5.0"), "HelmRelease", Some("apps"), "podinfo", version, helm(charts, "podinfo"));
     let mut oci = site(
         spot(1, "\"1.2.0\""),
         "OCIRepository",
@@ -72,8 +72,10 @@ pub(super) fn plan() -> Plan {
     oci.suspended = true;
     oci.clusters = vec!["staging".into()];
     oci.digest = Some(spot(1, &SOURCES[SOURCES.find("sha256").unwrap()..SOURCES.len() - 2]));
-    let nginx = site(spot(2, "15.1.0"), "HelmRelease", Some("infra"), "nginx", version, helm(charts, "nginx"));
-    let quiet = site(spot(2, "15.1.0"), "HelmRelease", Some("infra"), "quiet", version, helm(charts, "quiet"));
+    let nginx =
+        site(spot(2, "15.1.0"), "HelmRelease", Some("infra"), "nginx", version, helm(charts, "nginx"));
+    let quiet =
+        site(spot(2, "15.1.0"), "HelmRelease", Some("infra"), "quiet", version, helm(charts, "quiet"));
     let away = helm("https://down.example.com", "away");
     let lost = site(spot(2, "15.1.0"), "HelmRelease", Some("infra"), "lost", version, away.clone());
     let unanswered = || Reason::Unanswered { source: away.to_string(), failure: Failure::NotAsked };
@@ -114,17 +116,28 @@ pub(super) fn plan() -> Plan {
         line: 3,
         column: 5,
     };
-    let mut diagnostic = Diagnostic::new("yaml.syntax", Severity::Error, broken, "a tab where `key:` | was expected")
-        .with_help("indent with <blanks>");
+    let mut diagnostic =
+        Diagnostic::new("yaml.syntax", Severity::Error, broken, "a tab where `key:` | was expected")
+            .with_help("indent with <blanks>");
     diagnostic.related.push(podinfo.at.clone());
-    Plan { sites: vec![podinfo, oci, nginx, quiet, lost.clone(), lost], changes, held, diagnostics: vec![diagnostic] }
+    Plan {
+        sites: vec![podinfo, oci, nginx, quiet, lost.clone(), lost],
+        changes,
+        held,
+        diagnostics: vec![diagnostic],
+    }
 }
 
 pub(super) fn patch_set() -> PatchSet {
     let plan = plan();
     let patched = files().into_iter().filter_map(|file| {
-        let edits: Vec<Edit> =
-            plan.changes.iter().flat_map(|change| &change.edits).filter(|edit| edit.path == file.path).cloned().collect();
+        let edits: Vec<Edit> = plan
+            .changes
+            .iter()
+            .flat_map(|change| &change.edits)
+            .filter(|edit| edit.path == file.path)
+            .cloned()
+            .collect();
         let after = apply::apply(&file.text, &edits).unwrap();
         (!edits.is_empty()).then_some(FilePatch { path: file.path, edits, after })
     });

@@ -63,14 +63,19 @@ impl Summary {
 
     /// The counts after the first: `3 majors held, 1 source unanswered`.
     pub(super) fn rest(&self) -> String {
-        format!("{} held, {} unanswered", count(self.majors_held, "major"), count(self.sources_unanswered, "source"))
+        format!(
+            "{} held, {} unanswered",
+            count(self.majors_held, "major"),
+            count(self.sources_unanswered, "source")
+        )
     }
 
     /// The sites that stay, in words, most first: `held: 20 up to date, 3 floating`; `""` where none stays.
     pub(super) fn held_line(&self) -> String {
         let mut counts: Vec<_> = self.held_by_reason.iter().collect();
         counts.sort_by_key(|(kind, number)| (std::cmp::Reverse(**number), **kind));
-        let words: Vec<String> = counts.iter().map(|(kind, number)| format!("{number} {}", spaced(kind))).collect();
+        let words: Vec<String> =
+            counts.iter().map(|(kind, number)| format!("{number} {}", spaced(kind))).collect();
         if words.is_empty() { String::new() } else { format!("held: {}", words.join(", ")) }
     }
 }

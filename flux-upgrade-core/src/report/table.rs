@@ -172,7 +172,11 @@ fn unanswered(plan: &Plan, style: Style) -> String {
     let mut grid = Grid::default();
     grid.alone(painted("Unanswered", Paint::Bold));
     for ((source, failure), sites) in sources.iter().take(SOURCES_SHOWN) {
-        grid.row(vec![plain(clean(source)), plain(clean(failure)), painted(count(*sites, "site"), Paint::Dim)]);
+        grid.row(vec![
+            plain(clean(source)),
+            plain(clean(failure)),
+            painted(count(*sites, "site"), Paint::Dim),
+        ]);
     }
     if sources.len() > SOURCES_SHOWN {
         grid.alone(painted(format!("and {} more", sources.len() - SOURCES_SHOWN), Paint::Dim));

@@ -95,15 +95,21 @@ mod tests {
 
     #[test]
     fn what_steers_a_terminal_is_spelled_out() {
-        for (text, expected) in
-            [("plain é", "plain é"), ("\u{1b}[2J", "\\u{1b}[2J"), ("a\nb", "a\\u{a}b"), ("\u{202e}x", "\\u{202e}x")]
-        {
+        for (text, expected) in [
+            ("plain é", "plain é"),
+            ("\u{1b}[2J", "\\u{1b}[2J"),
+            ("a\nb", "a\\u{a}b"),
+            ("\u{202e}x", "\\u{202e}x"),
+        ] {
             assert_eq!(clean(text), expected);
         }
     }
 
     #[test]
     fn days() {
-        assert_eq!([day("2024-05-01T10:00:00Z"), day("2024-05-01"), day("soon")], ["2024-05-01", "2024-05-01", "soon"]);
+        assert_eq!(
+            [day("2024-05-01T10:00:00Z"), day("2024-05-01"), day("soon")],
+            ["2024-05-01", "2024-05-01", "soon"]
+        );
     }
 }
