@@ -5,6 +5,7 @@
 
 mod edits;
 mod explain;
+mod findings;
 mod grid;
 mod json;
 mod markdown;
@@ -14,6 +15,7 @@ mod words;
 
 pub use edits::edits;
 pub use explain::explain;
+pub use findings::findings;
 pub use json::{PLAN_SCHEMA, SITES_SCHEMA, json, sites_json};
 pub use markdown::markdown;
 pub use summary::Summary;
