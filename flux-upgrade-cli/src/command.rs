@@ -38,7 +38,7 @@ fn run_scan(scan: &Scan, streams: &mut Streams<'_>, env: &Env) -> i32 {
     let common = &scan.common;
     let mut code = FINE;
     for (number, path) in common.paths.iter().enumerate() {
-        let Scanned { sites, diagnostics } = match job::scan_path(&env.folder.join(path)) {
+        let Scanned { sites, diagnostics } = match job::scan_path(&env.folder, path) {
             Ok(scanned) => scanned,
             Err(fault) => {
                 streams.err(&fault.to_string());
@@ -131,15 +131,16 @@ impl<'a> Job<'a> {
             let why = "its paths are relative to PATH; run it once for each";
             return Err(Fault::new(format!("--format {form} takes one PATH, and there are {paths}: {why}")));
         }
-        let snapshot = args.offline.as_deref().map(|file| job::snapshot(&env.folder.join(file), file));
+        let snapshot = args.offline.as_deref().map(|file| job::snapshot(&env.folder, file));
         Ok(Self { args, env, snapshot: snapshot.transpose()? })
     }
 
     /// Plans one path and tells its findings; `None` after an error that has been told.
     fn plan(&self, number: usize, streams: &mut Streams<'_>) -> Option<Planned> {
         let (common, env) = (&self.args.common, self.env);
-        let path = env.folder.join(&common.paths[number]);
-        let planned = job::plan_path(&path, self.snapshot.as_ref(), |tree| rules(self.args, env, tree));
+        let planned = job::plan_path(&env.folder, &common.paths[number], self.snapshot.as_ref(), |tree| {
+            rules(self.args, env, tree)
+        });
         let planned = match planned {
             Ok(planned) => planned,
             Err(fault) => {
@@ -222,7 +223,7 @@ fn explain(job: &Job<'_>, site: &str, streams: &mut Streams<'_>) -> Result<i32, 
 fn show_config(args: &Plan, streams: &mut Streams<'_>, env: &Env) -> i32 {
     let mut code = FINE;
     for (number, path) in args.common.paths.iter().enumerate() {
-        let shown = job::read(&env.folder.join(path)).and_then(|tree| rules(args, env, &tree));
+        let shown = job::read(&env.folder, path).and_then(|tree| rules(args, env, &tree));
         match shown {
             Ok(rules) => {
                 let name = root_name(&args.common, number);
@@ -244,8 +245,7 @@ fn rules(
     env: &Env,
     tree: &flux_upgrade_core::host::Tree,
 ) -> Result<flux_upgrade_core::rules::Rules, Fault> {
-    let config = args.rules.config.as_ref().map(|file| env.folder.join(file));
-    Ok(job::rules_for(tree, config.as_deref())?.with(args.rules.overrides(env)?))
+    Ok(job::rules_for(&env.folder, tree, args.rules.config.as_deref())?.with(args.rules.overrides(env)?))
 }
 
 fn worse(a: i32, b: i32) -> i32 {

@@ -25,6 +25,11 @@ impl Fault {
         Self(text)
     }
 
+    /// The same under a sentence that says what was being done.
+    pub(crate) fn under(self, doing: String) -> Self {
+        Self(format!("{doing}: {}", self.0))
+    }
+
     /// A bad value of a flag: the value with a caret under it, and what was expected.
     pub(crate) fn bad_value(flag: &str, value: &str, expected: &str) -> Self {
         // What steers a terminal would also move the caret.

@@ -1,10 +1,11 @@
 //! One path through the stages: files in, plan and patch set out.
 
+use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use flux_upgrade_core::diagnostic::{Diagnostic, Severity};
-use flux_upgrade_core::host::{self, Limits, Replacement, Tree};
+use flux_upgrade_core::host::{self, Limits, ReadError, Replacement, Tree};
 use flux_upgrade_core::locate::Site;
 use flux_upgrade_core::patch::PatchSet;
 use flux_upgrade_core::plan::{Plan, Reason};
@@ -32,21 +33,22 @@ pub(crate) struct Planned {
     pub(crate) set: PatchSet,
 }
 
-/// Finds the sites of `path`.
-pub(crate) fn scan_path(path: &Path) -> Result<Scanned, Fault> {
-    let tree = read(path)?;
+/// Finds the sites of `path`, seen from `folder`.
+pub(crate) fn scan_path(folder: &Path, path: &Path) -> Result<Scanned, Fault> {
+    let tree = read(folder, path)?;
     let inventory = scan(&tree.files);
     let sites = locate(&inventory);
     Ok(Scanned { sites, diagnostics: merged(tree.diagnostics, inventory.diagnostics) })
 }
 
-/// Plans `path`; `rules` makes the rules for its files.
+/// Plans `path`, seen from `folder`; `rules` makes the rules for its files.
 pub(crate) fn plan_path(
+    folder: &Path,
     path: &Path,
     snapshot: Option<&Snapshot>,
     rules: impl FnOnce(&Tree) -> Result<Rules, Fault>,
 ) -> Result<Planned, Fault> {
-    let mut tree = read(path)?;
+    let mut tree = read(folder, path)?;
     let rules = rules(&tree)?;
     let inventory = scan(&tree.files);
     let sites = locate(&inventory);
@@ -57,16 +59,20 @@ pub(crate) fn plan_path(
     Ok(Planned { tree, rules, resolution, plan, set })
 }
 
-pub(crate) fn read(path: &Path) -> Result<Tree, Fault> {
-    host::read(path, &Limits::default()).map_err(|error| Fault::of(&error))
+/// Reads what `path` names, seen from `folder`; errors show it as it was given.
+pub(crate) fn read(folder: &Path, path: &Path) -> Result<Tree, Fault> {
+    host::read(&folder.join(path), &Limits::default()).map_err(|error| match error {
+        ReadError::Io { source, .. } => Fault::of(&ReadError::Io { path: path.to_path_buf(), source }),
+        other => Fault::of(&other),
+    })
 }
 
-/// The rules for a tree: of `config`, or of the rules file of its folder or work tree, or the defaults.
-pub(crate) fn rules_for(tree: &Tree, config: Option<&Path>) -> Result<Rules, Fault> {
+/// The rules for a tree: of `config`, seen from `folder`, or of the rules file of its folder or work tree, or the defaults.
+pub(crate) fn rules_for(folder: &Path, tree: &Tree, config: Option<&Path>) -> Result<Rules, Fault> {
     let Some(file) = config.map(Path::to_path_buf).or_else(|| rules_file(tree)) else {
         return Ok(Rules::default());
     };
-    let mut found = read(&file)?;
+    let mut found = read(folder, &file)?;
     let Some(read) = found.files.pop() else {
         let why = found.diagnostics.first().map(ToString::to_string);
         let why = why.unwrap_or_else(|| "not a regular file".to_owned());
@@ -82,11 +88,12 @@ fn rules_file(tree: &Tree) -> Option<PathBuf> {
     files.into_iter().find(|file| fs::symlink_metadata(file).is_ok_and(|found| found.is_file()))
 }
 
-/// The snapshot in a file.
-pub(crate) fn snapshot(file: &Path, shown: &Path) -> Result<Snapshot, Fault> {
-    let named = |error: Fault| Fault::new(format!("cannot read the snapshot `{}`: {error}", shown.display()));
-    let text = fs::read_to_string(file).map_err(|error| named(Fault::of(&error)))?;
-    Snapshot::parse(&text).map_err(|error| named(Fault::of(&error)))
+/// The snapshot in a file, seen from `folder`.
+pub(crate) fn snapshot(folder: &Path, file: &Path) -> Result<Snapshot, Fault> {
+    let named =
+        |error: &dyn Error| Fault::of(error).under(format!("cannot read the snapshot `{}`", file.display()));
+    let text = fs::read_to_string(folder.join(file)).map_err(|error| named(&error))?;
+    Snapshot::parse(&text).map_err(|error| named(&error))
 }
 
 impl Planned {
