@@ -23,3 +23,5 @@ pub use table::{Style, Tense, sites_table, table};
 
 #[cfg(test)]
 mod sample;
+#[cfg(test)]
+mod schema;
