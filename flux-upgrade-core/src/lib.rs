@@ -2,10 +2,13 @@
 #![forbid(unsafe_code)]
 
 pub mod diagnostic;
+#[cfg(feature = "native")]
+pub mod host;
 pub mod locate;
 pub mod patch;
 pub mod plan;
 pub mod reference;
+pub mod report;
 pub mod resolve;
 pub mod rules;
 pub mod scan;

@@ -167,6 +167,20 @@ impl<'t> Lines<'t> {
         (line + 1, before.chars().count() + 1)
     }
 
+    /// Line and character of a byte as editors count: both from 0, characters in UTF-16 units, a byte order mark not
+    /// counted.
+    ///
+    /// Source: Language Server Protocol 3.17, `Position`.
+    #[must_use]
+    pub fn utf16(&self, byte: usize) -> (usize, usize) {
+        let byte = byte.min(self.text.len());
+        let line = self.starts.partition_point(|start| *start <= byte) - 1;
+        let start = self.starts[line];
+        let before = self.text.get(start..byte).unwrap_or("");
+        let before = if start == 0 { before.trim_start_matches('\u{feff}') } else { before };
+        (line, before.encode_utf16().count())
+    }
+
     /// The bytes of line `line` (from 1) without its end.
     #[must_use]
     pub fn line(&self, line: usize) -> Span {

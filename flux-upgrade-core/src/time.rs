@@ -1,6 +1,7 @@
 //! Points in time and ages, without a clock.
 
 use std::fmt;
+use std::str::FromStr;
 
 /// A point in time, in seconds since 1970-01-01T00:00:00Z.
 ///
@@ -138,6 +139,22 @@ fn date(days: i64) -> (i64, i64, i64) {
     let day = of_year - (153 * shifted + 2) / 5 + 1;
     let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
     (year + era * 400 + i64::from(month <= 2), month, day)
+}
+
+impl FromStr for Timestamp {
+    type Err = TimeError;
+
+    fn from_str(text: &str) -> Result<Self, TimeError> {
+        Self::parse(text)
+    }
+}
+
+impl FromStr for Age {
+    type Err = TimeError;
+
+    fn from_str(text: &str) -> Result<Self, TimeError> {
+        Self::parse(text)
+    }
 }
 
 impl fmt::Display for Timestamp {

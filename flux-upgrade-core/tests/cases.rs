@@ -94,8 +94,8 @@ fn run(input: &Path, registry: &Path, flags: Overrides, reverse: bool) -> Outcom
     let snapshot = Snapshot::parse(&fs::read_to_string(registry).expect("a registry")).expect("a snapshot");
     let now = snapshot.taken();
     let rules = rules.with(Overrides { now, ..flags }).expect("flags");
-    let mut inventory = scan(&files);
-    let sites = locate(&mut inventory);
+    let inventory = scan(&files);
+    let sites = locate(&inventory);
     let resolution = offline(&sites, &rules, Some(&snapshot));
     let plan = plan(&inventory, sites, &resolution, &rules);
     assert_eq!(plan.changes.len() + plan.held.len(), plan.sites.len(), "every site is a change or held");

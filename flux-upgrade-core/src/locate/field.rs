@@ -46,6 +46,7 @@ impl Here<'_, '_> {
             clusters: self.clusters(),
             suspended: self.resource.suspended,
             dialect: self.dialect(),
+            findings: Vec::new(),
             insertion: None,
         })
     }

@@ -2,7 +2,7 @@
 
 use super::field::{Draft, variable};
 use super::oci::range_or_version;
-use super::{Consumer, Found, Here, Part, SourceKey};
+use super::{Consumer, Here, Part, Site, SourceKey};
 use crate::diagnostic::Severity;
 use crate::plan::Reason;
 
@@ -10,7 +10,7 @@ use crate::plan::Reason;
 ///
 /// A commit beside a tag moves with it. Source: fluxcd/pkg `git/gogit/clone.go`; its documentation promises semver over
 /// tag, which is not what runs, so an object with both gets a finding.
-pub(super) fn repository(here: &Here<'_, '_>, found: &mut Found) {
+pub(super) fn repository(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
     let Some(spec) = here.node.get("spec") else { return };
     let Some(reference) = spec.get("ref") else { return };
     let field =
@@ -30,7 +30,7 @@ pub(super) fn repository(here: &Here<'_, '_>, found: &mut Found) {
         source: source.clone(),
         source_at: source_at.clone(),
     };
-    let site = match (commit, name, tag, semver) {
+    let mut site = match (commit, name, tag, semver) {
         (Some(commit), None, Some(tag), _) => {
             here.site(tag, draft("spec.ref.tag", Part::Tag)).map(|mut site| {
                 site.digest = here.spot(commit);
@@ -46,15 +46,14 @@ pub(super) fn repository(here: &Here<'_, '_>, found: &mut Found) {
         }
         (None, None, None, None) => None,
     };
-    found.sites.extend(site.map(|mut site| {
+    if let Some(site) = &mut site {
         site.branch = reference.text_at(&["branch"]).map(str::to_owned);
-        site
-    }));
-    if let (None, None, Some(_), Some(semver)) = (commit, name, tag, semver) {
+    }
+    if let (Some(site), None, None, Some(_), Some(semver)) = (&mut site, commit, name, tag, semver) {
         let message = "`spec.ref.semver` has no effect: Flux checks out `tag` when both are set".to_owned();
         let finding = here.finding("manifest.contradictory-ref", Severity::Warning, semver, message);
-        found
-            .diagnostics
+        site.findings
             .push(finding.with_help("remove one of the two; Flux's documentation promises the opposite"));
     }
+    sites.extend(site);
 }

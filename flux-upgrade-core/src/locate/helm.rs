@@ -2,7 +2,7 @@
 
 use super::field::{Draft, variable};
 use super::link::Reference;
-use super::{Consumer, Found, Here, Part, SourceKey};
+use super::{Consumer, Here, Part, Site, SourceKey};
 use crate::plan::Reason;
 use crate::scan::{Kind, Resource};
 use crate::text::Location;
@@ -10,15 +10,15 @@ use crate::version::Range;
 use crate::yaml::Node;
 
 /// `spec.chart.spec.version` of a HelmRelease, which may be a patch that leaves the rest to its base.
-pub(super) fn release(here: &Here<'_, '_>, found: &mut Found) {
+pub(super) fn release(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
     let Some(spec) = here.node.at(&["spec", "chart", "spec"]) else { return };
     let Some(version) = spec.get("version") else { return };
     let source = chart_of(here, spec).and_then(|(chart, reference)| source(here, &chart, reference.borrow()));
-    push(here, found, version, "spec.chart.spec.version", source);
+    push(here, sites, version, "spec.chart.spec.version", source);
 }
 
 /// `spec.version` of a HelmChart; its source is always in its own namespace.
-pub(super) fn chart(here: &Here<'_, '_>, found: &mut Found) {
+pub(super) fn chart(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
     let Some(spec) = here.node.get("spec") else { return };
     let Some(version) = spec.get("version") else { return };
     let named = spec.text_at(&["chart"]).zip(spec.get("sourceRef").and_then(Reference::read));
@@ -26,25 +26,25 @@ pub(super) fn chart(here: &Here<'_, '_>, found: &mut Found) {
         Some((chart, reference)) => source(here, chart, Reference { namespace: None, ..reference }),
         None => Err(Reason::SourceNotFound { source: "`chart` and `sourceRef` of the HelmChart".to_owned() }),
     };
-    push(here, found, version, "spec.version", source);
+    push(here, sites, version, "spec.version", source);
 }
 
 /// `spec.chart.version` of a `helm.fluxcd.io` HelmRelease, which names its repository itself.
-pub(super) fn operator_release(here: &Here<'_, '_>, found: &mut Found) {
+pub(super) fn operator_release(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
     let Some(chart) = here.node.at(&["spec", "chart"]) else { return };
     let (Some(version), Some(url)) = (chart.get("version"), chart.text_at(&["repository"])) else { return };
     let source = match chart.text_at(&["name"]) {
         Some(name) => from_url(url, name, false),
         None => Err(Reason::SourceNotFound { source: "`spec.chart.name`".to_owned() }),
     };
-    push(here, found, version, "spec.chart.version", source.map(|(key, consumer)| (key, consumer, None)));
+    push(here, sites, version, "spec.chart.version", source.map(|(key, consumer)| (key, consumer, None)));
 }
 
 type Source = (SourceKey, Consumer, Option<Location>);
 
 fn push(
     here: &Here<'_, '_>,
-    found: &mut Found,
+    sites: &mut Vec<Site>,
     version: Node<'_, '_>,
     field: &'static str,
     source: Result<Source, Reason>,
@@ -55,7 +55,7 @@ fn push(
         Ok((key, consumer, at)) => (Ok(key), consumer, at),
         Err(reason) => (Err(reason), Consumer::HelmIndex, None),
     };
-    found.sites.extend(here.site(version, Draft { field, part, consumer, source, source_at }));
+    sites.extend(here.site(version, Draft { field, part, consumer, source, source_at }));
 }
 
 /// Whether a chart version is a range: it is none of the texts that Flux takes for one version.

@@ -1,6 +1,7 @@
 //! Stage 2: an inventory to the sites in it.
 
 mod field;
+mod finding;
 mod git;
 mod helm;
 mod link;
@@ -22,8 +23,6 @@ use link::Links;
 
 /// Every place in the files that pins or constrains a version, by path and position, with the source that it refers to.
 ///
-/// Findings that turn up on the way are added to the inventory's.
-///
 /// # Examples
 ///
 /// ```
@@ -31,12 +30,12 @@ use link::Links;
 /// let text = "apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nmetadata: {name: podinfo}\n\
 ///     spec: {url: 'oci://ghcr.io/stefanprodan/manifests/podinfo', ref: {tag: 6.5.0}}\n";
 /// let files = [SourceFile { path: RepoPath::parse("podinfo.yaml").unwrap(), text: text.to_owned() }];
-/// let sites = locate(&mut scan(&files));
+/// let sites = locate(&scan(&files));
 /// assert_eq!((sites[0].field.as_str(), sites[0].spot.value.as_str()), ("spec.ref.tag", "6.5.0"));
 /// ```
 #[must_use]
-pub fn locate(inventory: &mut Inventory<'_>) -> Vec<Site> {
-    let mut found = Found::default();
+pub fn locate(inventory: &Inventory<'_>) -> Vec<Site> {
+    let mut sites = Vec::new();
     let links = Links::new(inventory);
     let mut lines: Option<(usize, Lines<'_>)> = None;
     for resource in inventory.resources() {
@@ -48,11 +47,11 @@ pub fn locate(inventory: &mut Inventory<'_>) -> Vec<Site> {
         let Some((_, lines)) = &lines else { continue };
         let at = Here { inventory, links: &links, resource, node, lines };
         match resource.kind {
-            Kind::HelmRelease => helm::release(&at, &mut found),
-            Kind::HelmOperatorRelease => helm::operator_release(&at, &mut found),
-            Kind::HelmChart => helm::chart(&at, &mut found),
-            Kind::OciRepository => oci::repository(&at, &mut found),
-            Kind::GitRepository => git::repository(&at, &mut found),
+            Kind::HelmRelease => helm::release(&at, &mut sites),
+            Kind::HelmOperatorRelease => helm::operator_release(&at, &mut sites),
+            Kind::HelmChart => helm::chart(&at, &mut sites),
+            Kind::OciRepository => oci::repository(&at, &mut sites),
+            Kind::GitRepository => git::repository(&at, &mut sites),
             Kind::HelmRepository
             | Kind::Bucket
             | Kind::ExternalArtifact
@@ -60,12 +59,13 @@ pub fn locate(inventory: &mut Inventory<'_>) -> Vec<Site> {
             | Kind::FluxInstance => {}
         }
     }
-    let Found { mut sites, diagnostics } = found;
     sites.sort_by(|a, b| (&a.at, &a.owner, &a.field).cmp(&(&b.at, &b.owner, &b.field)));
     hold_lone_aliases(&mut sites);
     tell_apart(&mut sites);
-    inventory.diagnostics.extend(diagnostics);
-    inventory.diagnostics.sort_by(|a, b| (&a.at, a.code, &a.message).cmp(&(&b.at, b.code, &b.message)));
+    for site in &mut sites {
+        let own = finding::findings(site);
+        site.findings.extend(own);
+    }
     sites
 }
 
@@ -93,13 +93,6 @@ fn tell_apart(sites: &mut [Site]) {
             site.id = format!("{}#{count}", site.id);
         }
     }
-}
-
-/// What the walk collects.
-#[derive(Default)]
-struct Found {
-    sites: Vec<Site>,
-    diagnostics: Vec<Diagnostic>,
 }
 
 /// The object that is looked at.

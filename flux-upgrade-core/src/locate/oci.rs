@@ -1,7 +1,7 @@
 //! OCIRepository: tag, digest, both, or a range with its filter.
 
 use super::field::{Draft, variable};
-use super::{Consumer, Found, Here, Part, SourceKey};
+use super::{Consumer, Here, Part, Site, SourceKey};
 use crate::diagnostic::Severity;
 use crate::plan::Reason;
 use crate::reference::normalise_repository;
@@ -15,7 +15,7 @@ const CHART_LAYER: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
 /// The site in `spec.ref`: what Flux follows, digest over semver over tag.
 ///
 /// A tag beside a digest moves with it. Source: OCIRepository spec page, `ociArtifactRef` of source-controller.
-pub(super) fn repository(here: &Here<'_, '_>, found: &mut Found) {
+pub(super) fn repository(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
     let Some(spec) = here.node.get("spec") else { return };
     let Some(reference) = spec.get("ref") else { return };
     let field =
@@ -33,7 +33,7 @@ pub(super) fn repository(here: &Here<'_, '_>, found: &mut Found) {
         source: source.clone(),
         source_at: source_at.clone(),
     };
-    let site = match (digest, semver, tag) {
+    let mut site = match (digest, semver, tag) {
         (Some(digest), None, Some(tag)) => {
             here.site(tag, draft("spec.ref.tag", Part::Tag)).map(|mut site| {
                 site.digest = here.spot(digest);
@@ -49,12 +49,12 @@ pub(super) fn repository(here: &Here<'_, '_>, found: &mut Found) {
         }),
         (None, None, None) => None,
     };
-    found.sites.extend(site);
-    if let Some((field, node, winner)) = shadowed(tag, semver, digest) {
+    if let (Some(site), Some((field, node, winner))) = (&mut site, shadowed(tag, semver, digest)) {
         let message = format!("`spec.ref.{field}` has no effect: `{winner}` counts before it");
         let finding = here.finding("manifest.overridden-ref", Severity::Warning, node, message);
-        found.diagnostics.push(finding.with_help("remove one of the two"));
+        site.findings.push(finding.with_help("remove one of the two"));
     }
+    sites.extend(site);
 }
 
 /// A range field that holds one exact version is a pin.

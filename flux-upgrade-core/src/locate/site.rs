@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::Ignore;
+use crate::diagnostic::Diagnostic;
 use crate::plan::Reason;
 use crate::text::Location;
 use crate::version::Dialect;
@@ -223,6 +224,8 @@ pub struct Site {
     pub suspended: bool,
     /// The rules by which the Flux that reads it reads versions, where the files tell.
     pub dialect: Option<Dialect>,
+    /// Findings about the text of the site itself.
+    pub findings: Vec<Diagnostic>,
     /// Where a digest could be added beside the tag.
     pub insertion: Option<Insertion>,
 }

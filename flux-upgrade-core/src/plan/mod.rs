@@ -11,15 +11,14 @@ use std::collections::BTreeMap;
 
 pub use reason::{Beyond, Failure, Reason};
 
-use crate::diagnostic::{Diagnostic, Severity};
-use crate::locate::{Part, Site, Style};
+use crate::diagnostic::Diagnostic;
+use crate::locate::{Part, Site};
 use crate::patch::Edit;
 use crate::resolve::{Ask, Resolution};
 use crate::rules::Rules;
 use crate::scan::Inventory;
 use crate::text::RepoPath;
-use crate::version::{Level, Range};
-use crate::yaml::reads_as_number;
+use crate::version::Level;
 use decide::{Decision, Move, decide};
 
 /// What is done with every site: each is a change or is held.
@@ -112,7 +111,7 @@ pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution
     let mut quotes = BTreeMap::new();
     for (index, decision) in decisions.into_iter().enumerate() {
         let site = &out.sites[index];
-        out.diagnostics.extend(findings(site));
+        out.diagnostics.extend(site.findings.iter().cloned());
         match decision {
             Decision::Held(reason) => out.held.push(Held { site: index, reason }),
             Decision::Needs(asks) => {
@@ -207,29 +206,4 @@ fn agree(sites: &[Site], decisions: &mut [Decision]) {
             decisions[index] = Decision::Held(Reason::Disagree { wishes: wishes.clone() });
         }
     }
-}
-
-/// Findings about the text of a site itself.
-fn findings(site: &Site) -> Vec<Diagnostic> {
-    let mut out = Vec::new();
-    let at = &site.spot.at;
-    if site.blocked.is_none() && site.spot.style == Style::Plain && reads_as_number(&site.spot.raw) {
-        let message =
-            format!("`{}` is a number to YAML readers, and `{}` wants a text", site.spot.raw, site.field);
-        out.push(
-            Diagnostic::new("manifest.number-as-version", Severity::Warning, at.clone(), message)
-                .with_help(format!("write \"{}\" with quotes", site.spot.raw)),
-        );
-    }
-    if site.blocked.is_none() && offer::wants_range(site) {
-        if let Err(error) = Range::parse(&site.spot.value) {
-            let message = format!("`{}` of {} is not a range: {error}", site.field, site.owner);
-            let finding = Diagnostic::new("manifest.bad-range", Severity::Error, site.at.clone(), message);
-            out.push(match error.help() {
-                Some(help) => finding.with_help(help),
-                None => finding,
-            });
-        }
-    }
-    out
 }

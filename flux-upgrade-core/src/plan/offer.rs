@@ -36,17 +36,6 @@ pub(super) fn current(site: &Site) -> Written {
     Written { text, key }
 }
 
-/// Whether a site's text is read as a range by Flux, though it may not be one.
-pub(super) fn wants_range(site: &Site) -> bool {
-    match (&site.consumer, site.field.ends_with("semver")) {
-        (_, true) => true,
-        (Consumer::HelmIndex | Consumer::HelmOci, _) => {
-            !site.spot.value.is_empty() && Version::parse(&site.spot.value).is_err()
-        }
-        _ => false,
-    }
-}
-
 /// What a source publishes, as far as the site could hold it.
 pub(super) fn offers<'a>(context: &Context<'a>) -> Vec<Offer<'a>> {
     let site = context.site;

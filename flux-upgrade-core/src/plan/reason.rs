@@ -29,6 +29,7 @@ pub enum Failure {
     /// The source asks for patience.
     RateLimited {
         /// Seconds to wait, where it says.
+        #[serde(skip_serializing_if = "Option::is_none")]
         retry_after_seconds: Option<u64>,
     },
     /// No connection, or none that ended in an answer.
@@ -85,7 +86,7 @@ pub enum Reason {
         newest: String,
         /// How far away it is.
         level: Level,
-        /// The rule that keeps it out: `allow`, `range`, `ignore` or `minimumAge`.
+        /// The rule that keeps it out: `allow`, `range`, `ignore`, `minimumAge`, `ranges` or `digests`.
         rule: &'static str,
     },
     /// The source has nothing that this field could name.
@@ -113,6 +114,7 @@ pub enum Reason {
     /// The current tag is no longer published, and nothing higher is.
     CurrentVanished {
         /// The newest that is published.
+        #[serde(skip_serializing_if = "Option::is_none")]
         newest: Option<String>,
     },
     /// A rule asks for an age, and the source gives no dates.
