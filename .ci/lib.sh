@@ -1,5 +1,6 @@
 # Shared by the scripts in this folder: timed steps, and what a bare machine lacks.
 # shellcheck shell=bash
+set -euo pipefail
 
 export PATH="$HOME/.cargo/bin:$PATH"
 export CARGO_TERM_COLOR=never NO_COLOR=1
@@ -33,8 +34,8 @@ test_counts() {
   printf '\n=== tests\n'
   cat "$logs"/* | awk '
     /^test result: / { rust_passed += $4; rust_failed += $6; rust_ignored += $8 }
-    /^# (pass|fail|skipped) [0-9]+$/ { node[$2] += $3 }
-    /^[0-9]+ passed.* in [0-9.]+s/ { python = $0 }
+    /^(#|ℹ) (pass|fail|skipped) [0-9]+$/ { node[$2] += $3 }
+    /[0-9] (passed|failed).* in [0-9.]+s/ { gsub(/^=+ | =+$/, ""); python = $0 }
     END {
       printf "test result: cargo   %d passed; %d failed; %d ignored\n", rust_passed, rust_failed, rust_ignored
       printf "test result: node    %d passed; %d failed; %d skipped\n", node["pass"], node["fail"], node["skipped"]
