@@ -111,7 +111,7 @@ impl From<FlagError> for Fault {
 /// ```
 /// let answer = flux_upgrade_core::bridge::plan(r#"{"files": {"a.yaml": "kind: x"}}"#);
 /// assert!(answer.starts_with(r#"{"plan":"#));
-/// assert!(flux_upgrade_core::bridge::plan("nonsense").contains(r#""code":"request.shape""#));
+/// assert!(flux_upgrade_core::bridge::plan("nonsense").contains(r#""code":"request.syntax""#));
 /// ```
 #[must_use]
 pub fn plan(request: &str) -> String {
@@ -122,7 +122,7 @@ pub fn plan(request: &str) -> String {
 
 fn run(request: &str) -> Result<String, Fault> {
     let request: Request<'_> =
-        serde_json::from_str(request).map_err(|error| Fault::new("request.shape", error))?;
+        serde_json::from_str(request).map_err(|error| Fault::new("request.syntax", error))?;
     let files = files(request.files)?;
     let options = request.options;
     let snapshot = request.snapshot.filter(|raw| raw.get() != "null");
