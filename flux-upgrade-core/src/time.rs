@@ -24,13 +24,17 @@ pub struct Timestamp(i64);
 #[non_exhaustive]
 pub enum TimeError {
     /// Not a date, nor an RFC 3339 time.
-    #[error("`{text}` is not a time: expected a date such as `2026-03-01` or RFC 3339 such as `2026-03-01T12:00:00Z`")]
+    #[error(
+        "`{text}` is not a time: expected a date such as `2026-03-01` or RFC 3339 such as `2026-03-01T12:00:00Z`"
+    )]
     Time {
         /// The text as given.
         text: String,
     },
     /// Not a duration.
-    #[error("`{text}` is not a duration: expected numbers with `w`, `d`, `h`, `m` or `s`, such as `3d` or `36h`")]
+    #[error(
+        "`{text}` is not a duration: expected numbers with `w`, `d`, `h`, `m` or `s`, such as `3d` or `36h`"
+    )]
     Duration {
         /// The text as given.
         text: String,
@@ -96,7 +100,8 @@ fn read(text: &str) -> Option<i64> {
         return Some(midnight);
     }
     let (hour, minute, second) = (number(text, 11, 2)?, number(text, 14, 2)?, number(text, 17, 2)?);
-    let separated = matches!(text.as_bytes()[10], b'T' | b't' | b' ') && marks(text, &[(13, b':'), (16, b':')]);
+    let separated =
+        matches!(text.as_bytes()[10], b'T' | b't' | b' ') && marks(text, &[(13, b':'), (16, b':')]);
     if !separated || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
@@ -159,8 +164,7 @@ fn date_of(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted + 2) / 5 + 1;
@@ -258,7 +262,18 @@ mod tests {
 
     #[test]
     fn what_is_not_a_time() {
-        for text in ["", "2026", "2025-02-29", "2026-13-01", "2026-01-01T25:00:00Z", "2026-01-01T00:00:00", "2026-01-01T00:00:00.Z", "２０26-01-01", "2026-01-01T00:00:00+2:00", "0000-01-01T00:00:00+01:00"] {
+        for text in [
+            "",
+            "2026",
+            "2025-02-29",
+            "2026-13-01",
+            "2026-01-01T25:00:00Z",
+            "2026-01-01T00:00:00",
+            "2026-01-01T00:00:00.Z",
+            "２０26-01-01",
+            "2026-01-01T00:00:00+2:00",
+            "0000-01-01T00:00:00+01:00",
+        ] {
             assert!(Timestamp::parse(text).is_err(), "{text}");
         }
     }

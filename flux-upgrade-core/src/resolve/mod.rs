@@ -27,3 +27,9 @@ impl Candidate {
         Candidate { text: text.into(), ..Candidate::default() }
     }
 }
+
+impl AsRef<str> for Candidate {
+    fn as_ref(&self) -> &str {
+        &self.text
+    }
+}

@@ -8,8 +8,8 @@ mod git;
 mod oci;
 
 pub use chart::{
-    ChartEntry, chart_tag, helm_chart, helm_dependency, helm_oci_chart, http_chart, is_range_text, load_entries,
-    literal_chart_tag, normalize_helm_url, oci_chart, version_of_tag,
+    ChartEntry, chart_tag, helm_chart, helm_dependency, helm_oci_chart, http_chart, is_range_text,
+    literal_chart_tag, load_entries, normalize_helm_url, oci_chart, version_of_tag,
 };
 pub use git::{GitReference, GitSelector, git_revision, git_tag, peeled};
 pub use oci::{OciReference, OciSelector, artifact_reference, is_digest, list_tags, oci_tag};

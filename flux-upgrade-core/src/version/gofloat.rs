@@ -118,7 +118,10 @@ mod tests {
             assert_eq!(parse(text), Some(value), "{text}");
         }
         assert!(parse("nan").unwrap().is_nan());
-        for text in ["", "+", ".", "e5", "0x10", "0xp1", "1e400", "0x1p5000", " 1", "1 ", "1__0", "_1", "1_", "+nan", "1a"] {
+        for text in [
+            "", "+", ".", "e5", "0x10", "0xp1", "1e400", "0x1p5000", " 1", "1 ", "1__0", "_1", "1_", "+nan",
+            "1a",
+        ] {
             assert_eq!(parse(text), None, "{text}");
         }
     }

@@ -19,11 +19,12 @@ mod pattern;
 mod policy;
 mod range;
 mod rewrite;
+mod shape;
 mod template;
 mod term;
 
 pub use dialect::{Dialect, DialectError, Library};
-pub use flavour::{Flavour, Ranked, Ranking, Refusal, newest};
+pub use flavour::{Flavour, Prereleases, Ranked, Ranking, Refusal, newest};
 pub use parse::{VersionError, VersionProblem};
 pub use pattern::{Pattern, PatternError};
 pub use policy::{
@@ -191,9 +192,7 @@ impl Version {
     ///
     /// Source: Masterminds/semver `version.go`, `Compare`.
     pub fn cmp_precedence(&self, other: &Version) -> Ordering {
-        self.numbers()
-            .cmp(&other.numbers())
-            .then_with(|| compare_pre(&self.pre, &other.pre))
+        self.numbers().cmp(&other.numbers()).then_with(|| compare_pre(&self.pre, &other.pre))
     }
 
     /// How far it is from this version to `newer`: the first number that differs.
@@ -325,7 +324,17 @@ mod tests {
 
     #[test]
     fn precedence_of_prereleases() {
-        order(&["1.0.0-0", "1.0.0-2", "1.0.0-10", "1.0.0--", "1.0.0-A", "1.0.0-a", "1.0.0-a.1", "1.0.0-b", "1"]);
+        order(&[
+            "1.0.0-0",
+            "1.0.0-2",
+            "1.0.0-10",
+            "1.0.0--",
+            "1.0.0-A",
+            "1.0.0-a",
+            "1.0.0-a.1",
+            "1.0.0-b",
+            "1",
+        ]);
     }
 
     #[test]
@@ -336,7 +345,8 @@ mod tests {
 
     #[test]
     fn levels() {
-        let level = |from: &str, to: &str| Version::parse(from).unwrap().level_to(&Version::parse(to).unwrap());
+        let level =
+            |from: &str, to: &str| Version::parse(from).unwrap().level_to(&Version::parse(to).unwrap());
         assert_eq!(level("1.2.3", "2.0.0"), Level::Major);
         assert_eq!(level("1.2.3", "1.3.0"), Level::Minor);
         assert_eq!(level("1.2.3-rc.1", "1.2.3"), Level::Patch);

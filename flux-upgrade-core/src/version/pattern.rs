@@ -122,7 +122,12 @@ pub enum PatternProblem {
 
 impl PatternError {
     fn new(pattern: &str, problem: PatternProblem, start: usize, end: usize) -> PatternError {
-        PatternError { pattern: pattern.to_owned(), problem, fragment: pattern[start..end].to_owned(), at: start }
+        PatternError {
+            pattern: pattern.to_owned(),
+            problem,
+            fragment: pattern[start..end].to_owned(),
+            at: start,
+        }
     }
 
     /// What is wrong.
@@ -293,7 +298,9 @@ impl<'a> Translator<'a> {
     fn perl_group(&mut self) -> Step<()> {
         let start = self.at;
         let rest = self.rest();
-        if let Some(name_at) = ["(?P<", "(?<"].iter().find(|open| rest.starts_with(**open)).map(|open| open.len()) {
+        if let Some(name_at) =
+            ["(?P<", "(?<"].iter().find(|open| rest.starts_with(**open)).map(|open| open.len())
+        {
             let after = &rest[name_at..];
             if rest.starts_with("(?<") && after.starts_with(['=', '!']) {
                 return self.fail(PatternProblem::PerlSyntax, start, start + 4);
@@ -582,7 +589,19 @@ fn is_posix_class(text: &str) -> bool {
     let name = name.strip_prefix('^').unwrap_or(name);
     matches!(
         name,
-        "alnum" | "alpha" | "ascii" | "blank" | "cntrl" | "digit" | "graph" | "lower" | "print" | "punct" | "space"
-            | "upper" | "word" | "xdigit"
+        "alnum"
+            | "alpha"
+            | "ascii"
+            | "blank"
+            | "cntrl"
+            | "digit"
+            | "graph"
+            | "lower"
+            | "print"
+            | "punct"
+            | "space"
+            | "upper"
+            | "word"
+            | "xdigit"
     )
 }

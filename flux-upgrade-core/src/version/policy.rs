@@ -52,7 +52,8 @@ pub fn stored_order<'a, T: AsRef<str>>(
     exclusions: &ExclusionList,
     dialect: Dialect,
 ) -> Vec<&'a str> {
-    let mut stored: Vec<&str> = tags.iter().map(AsRef::as_ref).filter(|tag| !exclusions.excludes(tag)).collect();
+    let mut stored: Vec<&str> =
+        tags.iter().map(AsRef::as_ref).filter(|tag| !exclusions.excludes(tag)).collect();
     if dialect.sorts_stored_tags() {
         stored.sort_unstable_by(|left, right| right.cmp(left));
     }
@@ -270,7 +271,11 @@ impl ImagePolicy {
     /// # Errors
     ///
     /// [`PolicyError::NoTags`], [`PolicyError::NoMatch`], and [`PolicyError::NotANumber`] for a single bad candidate.
-    pub fn elect<T: AsRef<str>>(&self, tags: &[T], filter: Option<&TagFilter>) -> Result<Election, PolicyError> {
+    pub fn elect<T: AsRef<str>>(
+        &self,
+        tags: &[T],
+        filter: Option<&TagFilter>,
+    ) -> Result<Election, PolicyError> {
         let tags: Vec<&str> = tags.iter().map(AsRef::as_ref).collect();
         let candidates = match filter {
             Some(filter) => filter.apply(&tags),
@@ -285,7 +290,8 @@ impl ImagePolicy {
             Rule::Numerical(order) => elect_number(&candidates, *order)?,
         };
         let (candidate, tag) = candidates[winner].clone();
-        let ties = ties.into_iter().filter(|&place| place != winner).map(|place| candidates[place].1.to_owned());
+        let ties =
+            ties.into_iter().filter(|&place| place != winner).map(|place| candidates[place].1.to_owned());
         Ok(Election { tag: tag.to_owned(), candidate, ties: ties.collect() })
     }
 }
@@ -293,7 +299,11 @@ impl ImagePolicy {
 type Candidates<'a> = [(String, &'a str)];
 type Winner = (usize, Vec<usize>);
 
-fn elect_version(candidates: &Candidates<'_>, range: &Range, dialect: Dialect) -> Result<Winner, PolicyError> {
+fn elect_version(
+    candidates: &Candidates<'_>,
+    range: &Range,
+    dialect: Dialect,
+) -> Result<Winner, PolicyError> {
     let mut best: Option<(usize, Version)> = None;
     let mut ties = Vec::new();
     for (place, (candidate, _)) in candidates.iter().enumerate() {

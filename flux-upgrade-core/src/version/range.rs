@@ -256,7 +256,8 @@ impl<'a> Parser<'a> {
             if blank && separator == Separator::None {
                 separator = Separator::Blank;
             }
-            if self.peek() == Some(b',') && matches!(separator, Separator::None | Separator::Blank | Separator::Hyphen)
+            if self.peek() == Some(b',')
+                && matches!(separator, Separator::None | Separator::Blank | Separator::Hyphen)
             {
                 self.at += 1;
                 separator = Separator::Comma;
@@ -332,8 +333,7 @@ impl<'a> Parser<'a> {
         self.identifiers(b'+');
         let is_open = |part: &str| part.is_empty() || matches!(part, "x" | "X" | "*");
         let written = parts.iter().take_while(|part| !is_open(part)).count();
-        let precision =
-            [Precision::Any, Precision::Major, Precision::Minor, Precision::Full][written];
+        let precision = [Precision::Any, Precision::Major, Precision::Minor, Precision::Full][written];
         let mut base = String::new();
         for (i, part) in parts.iter().enumerate() {
             base.push_str(if i == 0 { "" } else { "." });

@@ -189,7 +189,11 @@ fn fewer_numbers(text: &str) -> String {
     let end = text
         .match_indices('.')
         .nth(2)
-        .filter(|_| text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'v' | b'^' | b'~' | b'=' | b'<' | b'>')))
+        .filter(|_| {
+            text.bytes().all(|byte| {
+                byte.is_ascii_digit() || matches!(byte, b'.' | b'v' | b'^' | b'~' | b'=' | b'<' | b'>')
+            })
+        })
         .map_or(text.len(), |(at, _)| at);
     text[..end].to_owned()
 }

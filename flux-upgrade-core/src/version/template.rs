@@ -35,7 +35,8 @@ impl Template {
                     if !literal.is_empty() {
                         pieces.push(Piece::Text(std::mem::take(&mut literal)));
                     }
-                    pieces.push(group_number(name).map_or_else(|| Piece::Name(name.to_owned()), Piece::Number));
+                    pieces
+                        .push(group_number(name).map_or_else(|| Piece::Name(name.to_owned()), Piece::Number));
                     rest = after;
                 }
                 None => literal.push('$'),

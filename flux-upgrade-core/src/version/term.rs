@@ -182,9 +182,7 @@ impl Term {
             // `!=*` leaves out 0.0.0 only.
             Precision::Full | Precision::Any => self.order(version).is_eq(),
             Precision::Major => same_major,
-            Precision::Minor => {
-                same_major && same_minor && compare_pre(&version.pre, &self.base.pre).is_eq()
-            }
+            Precision::Minor => same_major && same_minor && compare_pre(&version.pre, &self.base.pre).is_eq(),
         };
         ensure(!inside, MismatchKind::LeftOut)
     }
@@ -216,7 +214,10 @@ impl Term {
             return Ok(());
         }
         ensure(version.major == self.base.major, MismatchKind::OtherMajor)?;
-        ensure(self.precision == Precision::Major || version.minor == self.base.minor, MismatchKind::OtherMinor)
+        ensure(
+            self.precision == Precision::Major || version.minor == self.base.minor,
+            MismatchKind::OtherMinor,
+        )
     }
 
     fn check_caret(&self, version: &Version, dialect: Dialect) -> Result<(), MismatchKind> {

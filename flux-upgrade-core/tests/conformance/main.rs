@@ -3,6 +3,7 @@
 //! Each file of the vectors folder has a floor: the number of cases that pass may grow and may not fall. Cases that are
 //! set aside are counted and their reasons are listed in `docs/conformance.md`.
 
+mod history;
 mod policy;
 mod semver;
 mod sources;
@@ -33,7 +34,8 @@ fn run(file: &str, floor: usize, judge: impl Fn(&Value, &Value) -> Verdict) {
         eprintln!("skipped: no ../shared/vectors/{file}");
         return;
     };
-    let text = std::fs::read_to_string(folder.join("vectors").join(file)).expect("the vectors file can be read");
+    let text =
+        std::fs::read_to_string(folder.join("vectors").join(file)).expect("the vectors file can be read");
     let vectors: Value = serde_json::from_str(&text).expect("the vectors file is JSON");
     let cases = vectors["cases"].as_array().expect("the vectors file has cases");
     let (mut met, mut aside, mut failed) = (0, 0, Vec::new());
@@ -75,7 +77,11 @@ fn same_text<E: std::fmt::Display>(found: Result<String, E>, expected: &Value, k
         Ok(found) if wants_error(expected) => Err(format!("found {found}, wanted an error")),
         Ok(found) => {
             let any = texts(&expected[format!("{key}_any_of")]);
-            if any.contains(&found) { Ok(Outcome::Met) } else { same(found.as_str(), text_of(&expected[key])) }
+            if any.contains(&found) {
+                Ok(Outcome::Met)
+            } else {
+                same(found.as_str(), text_of(&expected[key]))
+            }
         }
         Err(_) if wants_error(expected) => Ok(Outcome::Met),
         Err(error) => Err(format!("error: {error}")),

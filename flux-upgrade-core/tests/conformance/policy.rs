@@ -2,7 +2,8 @@
 
 use super::{Outcome, Verdict, run, same, same_text, text_of, texts, wants_error};
 use flux_upgrade_core::version::{
-    Dialect, DigestReflection, ExclusionList, ImagePolicy, PolicyError, TagFilter, reflected_digest, stored_order,
+    Dialect, DigestReflection, ExclusionList, ImagePolicy, PolicyError, TagFilter, reflected_digest,
+    stored_order,
 };
 use serde_json::Value;
 
@@ -39,7 +40,8 @@ fn candidates(input: &Value) -> Result<Vec<String>, PolicyError> {
     let tags = texts(&input["tags"]);
     let stored = stored_order(&tags, &exclusions(&input["exclusion_list"])?, Dialect::default());
     let Some(filter) = filter(input)? else { return Ok(tags) };
-    let mut candidates: Vec<String> = filter.apply(&stored).into_iter().map(|(candidate, _)| candidate).collect();
+    let mut candidates: Vec<String> =
+        filter.apply(&stored).into_iter().map(|(candidate, _)| candidate).collect();
     candidates.sort();
     Ok(candidates)
 }
@@ -47,7 +49,10 @@ fn candidates(input: &Value) -> Result<Vec<String>, PolicyError> {
 fn judge(input: &Value, expected: &Value) -> Verdict {
     if input["policy"].is_object() {
         if expected["candidates_sorted"].is_array() {
-            same(candidates(input).map_err(|error| error.to_string())?, texts(&expected["candidates_sorted"]))?;
+            same(
+                candidates(input).map_err(|error| error.to_string())?,
+                texts(&expected["candidates_sorted"]),
+            )?;
         }
         return same_text(elect(input), expected, "latest");
     }
@@ -55,7 +60,10 @@ fn judge(input: &Value, expected: &Value) -> Verdict {
         return same(policy(&input["validate_policy"]).is_err(), wants_error(expected));
     }
     if input["filter"].is_object() {
-        return same(candidates(input).map_err(|error| error.to_string())?, texts(&expected["candidates_sorted"]));
+        return same(
+            candidates(input).map_err(|error| error.to_string())?,
+            texts(&expected["candidates_sorted"]),
+        );
     }
     if input["latest_tags_of"].is_array() {
         let tags = texts(&input["latest_tags_of"]);
@@ -105,7 +113,9 @@ fn reference_runs() {
 fn digests() {
     run("image_policy_digest.json", 7, |input, expected| {
         let tags = texts(&input["tags"]);
-        let pass = |name: &str, stored: Option<(&str, Option<&str>)>| -> Result<(String, Option<String>), String> {
+        let pass = |name: &str,
+                    stored: Option<(&str, Option<&str>)>|
+         -> Result<(String, Option<String>), String> {
             let input = &input[name];
             let policy = ImagePolicy::semver(text_of(&input["range"])).map_err(|error| error.to_string())?;
             let reflection =

@@ -26,7 +26,9 @@ fn parse() {
             same(code, Some(wanted))?;
         }
         match expected["canonical"].as_str() {
-            Some(canonical) => same(parsed.map(|version| version.canonical()).ok().as_deref(), Some(canonical)),
+            Some(canonical) => {
+                same(parsed.map(|version| version.canonical()).ok().as_deref(), Some(canonical))
+            }
             None => Ok(Outcome::Met),
         }
     });
@@ -138,11 +140,14 @@ fn constraint_parse() {
                 same(found, wanted)
             }
             "rewrite_hyphen" => {
-                let rewritten = Range::parse(text_of(&expected["text"])).map_err(|error| error.to_string())?;
+                let rewritten =
+                    Range::parse(text_of(&expected["text"])).map_err(|error| error.to_string())?;
                 same(range.map(|range| range.to_string()).ok(), Some(rewritten.to_string()))
             }
             "is_wildcard" => same(range.is_ok_and(|range| !range.is_exact()), expected["result"] == true),
-            "canonical" => same(range.ok().map(|range| range.to_string()).as_deref(), expected["text"].as_str()),
+            "canonical" => {
+                same(range.ok().map(|range| range.to_string()).as_deref(), expected["text"].as_str())
+            }
             other => Err(format!("unknown operation {other}")),
         }
     });

@@ -3,9 +3,9 @@
 use super::{Outcome, Verdict, run, same, same_text, text_of, texts, wants_error};
 use flux_upgrade_core::resolve::Candidate;
 use flux_upgrade_core::resolve::select::{
-    GitReference, GitSelector, OciReference, OciSelector, SelectError, artifact_reference, git_revision, git_tag,
-    helm_chart, helm_oci_chart, http_chart, is_range_text, list_tags, literal_chart_tag, load_entries,
-    normalize_helm_url, oci_chart, oci_tag, peeled, ChartEntry,
+    ChartEntry, GitReference, GitSelector, OciReference, OciSelector, SelectError, artifact_reference,
+    git_revision, git_tag, helm_chart, helm_oci_chart, http_chart, is_range_text, list_tags,
+    literal_chart_tag, load_entries, normalize_helm_url, oci_chart, oci_tag, peeled,
 };
 use flux_upgrade_core::time::Timestamp;
 use flux_upgrade_core::version::{Dialect, Pattern, Range};
@@ -79,7 +79,11 @@ fn git_ref(input: &Value) -> Result<String, SelectError> {
 /// `digest-of:X` in the vectors stands for a digest; here it is spelled as one and back.
 fn spelled(text: &str) -> String {
     match text.strip_prefix("digest-of:") {
-        Some(tag) => format!("sha256:{}", tag.bytes().map(|byte| format!("{byte:02x}")).collect::<String>() + &"0".repeat(64 - 2 * tag.len())),
+        Some(tag) => format!(
+            "sha256:{}",
+            tag.bytes().map(|byte| format!("{byte:02x}")).collect::<String>()
+                + &"0".repeat(64 - 2 * tag.len())
+        ),
         None => text.to_owned(),
     }
 }
@@ -130,7 +134,8 @@ fn oci() {
             }
         }
         "oci_artifact_ref" => {
-            let found = oci_selected(input).and_then(|selected| artifact_reference(text_of(&input["url"]), &selected));
+            let found = oci_selected(input)
+                .and_then(|selected| artifact_reference(text_of(&input["url"]), &selected));
             match expected["ref"].as_str().and_then(|wanted| wanted.split_once('@')) {
                 Some((address, digest)) => same(found.ok(), Some(format!("{address}@{}", spelled(digest)))),
                 None => same_text(found, expected, "ref"),
@@ -148,11 +153,14 @@ fn oci() {
         "oci_list_filter" => {
             let tags = texts(&input["tags"]);
             let given = |key: &str| input[key].as_str().filter(|text| !text.is_empty());
-            let pattern = given("regex").map(Pattern::parse).transpose().map_err(|error| error.to_string())?;
+            let pattern =
+                given("regex").map(Pattern::parse).transpose().map_err(|error| error.to_string())?;
             let range = given("semver").map(Range::parse).transpose().map_err(|error| error.to_string())?;
             let with_cosign = input["include_cosign"] == true;
-            let mut found: Vec<String> =
-                list_tags(&tags, pattern.as_ref(), range.as_ref(), with_cosign).into_iter().map(str::to_owned).collect();
+            let mut found: Vec<String> = list_tags(&tags, pattern.as_ref(), range.as_ref(), with_cosign)
+                .into_iter()
+                .map(str::to_owned)
+                .collect();
             let mut wanted = texts(&expected["tags_any_order"]);
             found.sort();
             wanted.sort();
@@ -174,7 +182,9 @@ fn entries(input: &Value) -> Vec<Candidate> {
     load_entries(entries.collect()).iter().map(ChartEntry::candidate).collect()
 }
 
-fn chosen(selection: Result<flux_upgrade_core::resolve::select::Selection<'_>, SelectError>) -> Result<String, SelectError> {
+fn chosen(
+    selection: Result<flux_upgrade_core::resolve::select::Selection<'_>, SelectError>,
+) -> Result<String, SelectError> {
     selection.map(|selection| selection.candidate.text.clone())
 }
 
@@ -184,9 +194,11 @@ fn helm_index() {
         let requested = text_of(&input["version"]);
         match text_of(&input["resolver"]) {
             "helm_index" => same_text(chosen(helm_chart(requested, &entries(input))), expected, "helm"),
-            "flux_index" => {
-                same_text(chosen(http_chart(requested, &entries(input), Dialect::default())), expected, "flux")
-            }
+            "flux_index" => same_text(
+                chosen(http_chart(requested, &entries(input), Dialect::default())),
+                expected,
+                "flux",
+            ),
             "helm_tag_pick_first_in_order" => {
                 same_text(chosen(helm_oci_chart(requested, &candidates(&input["tags"]))), expected, "tag")
             }

@@ -123,7 +123,10 @@ pub fn helm_oci_chart<'a>(requested: &str, tags: &'a [Candidate]) -> Result<Sele
 /// # Errors
 ///
 /// [`SelectError::Range`] and [`SelectError::NoMatch`].
-pub fn helm_dependency<'a>(requested: &str, entries: &'a [ChartEntry]) -> Result<&'a ChartEntry, SelectError> {
+pub fn helm_dependency<'a>(
+    requested: &str,
+    entries: &'a [ChartEntry],
+) -> Result<&'a ChartEntry, SelectError> {
     let range = Range::parse(requested)?;
     entries
         .iter()
@@ -154,7 +157,8 @@ pub fn oci_chart(requested: &str, tags: &[Candidate], dialect: Dialect) -> Resul
         return Ok(tag);
     }
     let strict = |tag: &Candidate| Version::parse_strict(&version_of_tag(&tag.text)).ok();
-    if let Some(tag) = tags.iter().find(|tag| version_of_tag(&tag.text) == requested && strict(tag).is_some()) {
+    if let Some(tag) = tags.iter().find(|tag| version_of_tag(&tag.text) == requested && strict(tag).is_some())
+    {
         return Ok(tag.text.clone());
     }
     let range = range_of(requested, dialect)?;
@@ -204,9 +208,8 @@ fn range_of(requested: &str, dialect: Dialect) -> Result<Range, SelectError> {
 
 fn first_in_order<'a>(requested: &str, candidates: &'a [Candidate]) -> Result<Selection<'a>, SelectError> {
     let range = range_of(requested, Dialect::default())?;
-    let in_range = |candidate: &&Candidate| {
-        Version::parse(&candidate.text).is_ok_and(|version| range.matches(&version))
-    };
+    let in_range =
+        |candidate: &&Candidate| Version::parse(&candidate.text).is_ok_and(|version| range.matches(&version));
     exact(requested, candidates)
         .or_else(|| candidates.iter().find(in_range))
         .map(|candidate| Selection { candidate, ties: Vec::new() })

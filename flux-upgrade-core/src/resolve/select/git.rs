@@ -50,7 +50,8 @@ impl<'a> GitReference<'a> {
     /// [`SelectError::Range`] and [`SelectError::RefName`].
     pub fn selector(&self, dialect: Dialect) -> Result<GitSelector, SelectError> {
         let [branch, tag, semver, name, commit] =
-            [self.branch, self.tag, self.semver, self.name, self.commit].map(|field| field.filter(|text| !text.is_empty()));
+            [self.branch, self.tag, self.semver, self.name, self.commit]
+                .map(|field| field.filter(|text| !text.is_empty()));
         if let Some(commit) = commit {
             let label = name.or(branch).map(str::to_owned);
             return Ok(GitSelector::Commit { commit: commit.to_owned(), label });

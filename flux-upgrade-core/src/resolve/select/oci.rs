@@ -115,7 +115,9 @@ pub fn is_digest(text: &str) -> bool {
         _ => hex.len() >= 32,
     };
     let named = !algorithm.is_empty()
-        && algorithm.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'.' | b'_' | b'-'));
+        && algorithm
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'.' | b'_' | b'-'));
     named && length_fits && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
