@@ -14,6 +14,7 @@
 mod dialect;
 mod flavour;
 mod gofloat;
+mod hyphen;
 mod parse;
 mod pattern;
 mod policy;

@@ -37,7 +37,7 @@ pub fn move_range(range: &str, target: &Version) -> Option<String> {
     let group: &Group = parsed.groups.last()?;
     let mut text = range.to_owned();
     for term in group.terms.iter().rev() {
-        if term.check(target, super::Dialect::default()).is_err() {
+        if term.check(target).is_err() {
             if target.cmp_precedence(&term.base).is_lt() {
                 return None;
             }
