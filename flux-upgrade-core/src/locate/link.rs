@@ -49,7 +49,7 @@ impl<'a> Links<'a> {
     /// Objects of this kind and name that an object at `from` can mean, patches of them included.
     ///
     /// A reference without a namespace means the referring object's; an unknown namespace matches any; objects of
-    /// another cluster never match.
+    /// another cluster never match, and those that no cluster reaches only where the own cluster has none.
     pub(super) fn named(
         &self,
         kind: Kind,
@@ -59,8 +59,13 @@ impl<'a> Links<'a> {
     ) -> Vec<&'a Resource> {
         let Some(all) = self.by_name.get(&(kind, name)) else { return Vec::new() };
         let wanted = |here: &Placement| namespace.map(str::to_owned).or_else(|| here.namespace.clone());
-        let matches = |there: &Placement| from.iter().any(|here| here.sees(wanted(here).as_deref(), there));
-        all.iter().copied().filter(|resource| resource.placements.iter().any(matches)).collect()
+        let sees = |here: &Placement, there: &Placement| here.sees(wanted(here).as_deref(), there);
+        let matching = |fits: &dyn Fn(&Placement, &Placement) -> bool| -> Vec<&'a Resource> {
+            let reached = |there: &Placement| from.iter().any(|here| fits(here, there));
+            all.iter().copied().filter(|resource| resource.placements.iter().any(reached)).collect()
+        };
+        let own = matching(&|here, there| here.shares_cluster(there) && sees(here, there));
+        if own.is_empty() { matching(&sees) } else { own }
     }
 
     /// What all objects that a reference means agree on, by `read`; objects for which it gives nothing do not count.

@@ -22,6 +22,11 @@ pub struct Placement {
 }
 
 impl Placement {
+    /// Whether an object there is applied by the same cluster, which both are known to belong to.
+    pub(crate) fn shares_cluster(&self, there: &Self) -> bool {
+        self.cluster.is_some() && self.cluster == there.cluster
+    }
+
     /// Whether an object here can refer to one there: unknown matches anything.
     pub(crate) fn sees(&self, namespace: Option<&str>, there: &Self) -> bool {
         let cluster = match (&self.cluster, &there.cluster) {
