@@ -16,6 +16,7 @@ pub mod scan;
 pub mod text;
 pub mod time;
 pub mod version;
+pub mod wire;
 #[allow(dead_code, reason = "used by the stages that follow")]
 mod yaml;
 

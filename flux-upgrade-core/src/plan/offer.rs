@@ -23,7 +23,8 @@ pub(super) struct Written {
     pub(super) key: String,
 }
 
-const TAGS: &str = "refs/tags/";
+/// Where tags stand in a listing of refs.
+pub(super) const TAGS: &str = "refs/tags/";
 
 /// What a pinned site holds.
 pub(super) fn current(site: &Site) -> Written {

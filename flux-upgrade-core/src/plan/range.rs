@@ -2,11 +2,12 @@
 
 use super::choose::refusal;
 use super::decide::{Context, Decision, Move};
-use super::offer::{Offer, offers};
+use super::offer::{Offer, TAGS, offers};
 use super::{Reason, Verdict};
 use crate::locate::Consumer;
+use crate::resolve::{Candidate, select};
 use crate::rules::Ranges;
-use crate::version::{Level, Range, Version, move_range, pin};
+use crate::version::{Level, Pattern, Range, Version, move_range, pin};
 
 /// A range floats while it admits the newest; what happens otherwise is the rule `ranges`.
 pub(super) fn decide(context: &Context<'_>, sink: &mut dyn FnMut(Verdict)) -> Decision {
@@ -29,7 +30,10 @@ pub(super) fn decide(context: &Context<'_>, sink: &mut dyn FnMut(Verdict)) -> De
     if let Some(as_of) = context.rules.as_of {
         eligible.retain(|(_, offer)| offer.candidate.created.is_none_or(|created| created <= as_of));
     }
-    let Some((selected, current)) = eligible.iter().find(|(version, _)| range.matches(version)) else {
+    let chosen = selected(context, text, &range);
+    let chosen =
+        chosen.and_then(|candidate| eligible.iter().find(|(_, offer)| offer.candidate.text == candidate));
+    let Some((selected, current)) = chosen else {
         let detail = format!("nothing published lies in {text}");
         return Decision::Held(Reason::NoCandidate { detail });
     };
@@ -96,6 +100,39 @@ pub(super) fn decide(context: &Context<'_>, sink: &mut dyn FnMut(Verdict)) -> De
         beyond: refused.map(|(newest, level, _)| super::Beyond { newest, level }),
         notes: vec![format!("selected {} before", current.text)],
     })
+}
+
+/// What the field's reader selects now: the candidate's text as published.
+fn selected(context: &Context<'_>, text: &str, range: &Range) -> Option<String> {
+    let dialect = context.rules.dialect(context.site);
+    let published = |candidate: &&Candidate| match (context.rules.as_of, candidate.created) {
+        (Some(as_of), Some(created)) => created <= as_of,
+        _ => true,
+    };
+    let list = context.list.iter().filter(published).cloned();
+    match &context.site.consumer {
+        Consumer::HelmIndex => {
+            let list: Vec<Candidate> = list.collect();
+            select::http_chart(text, &list, dialect).ok().map(|found| found.candidate.text.clone())
+        }
+        Consumer::HelmOci => select::oci_chart(text, &list.collect::<Vec<_>>(), dialect).ok(),
+        Consumer::Oci { filter, chart } => {
+            let filter = filter.as_deref().map(Pattern::parse).transpose().ok()?;
+            let list: Vec<Candidate> = list.collect();
+            let found = select::oci_tag(range, filter.as_ref(), *chart, &list, dialect).ok()?;
+            Some(found.candidate.text.clone())
+        }
+        Consumer::Git => {
+            let tags: Vec<Candidate> = list
+                .filter_map(|candidate| {
+                    let text = candidate.text.strip_prefix(TAGS)?.to_owned();
+                    Some(Candidate { text, ..candidate })
+                })
+                .collect();
+            let found = select::git_tag(range, &tags, dialect).ok()?;
+            Some(format!("{TAGS}{}", found.candidate.text))
+        }
+    }
 }
 
 /// An offer as the field's reader reads it; none where the range could never select it.

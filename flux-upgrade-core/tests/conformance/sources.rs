@@ -4,11 +4,12 @@ use super::{Outcome, Verdict, run, same, same_text, text_of, texts, wants_error}
 use flux_upgrade_core::resolve::Candidate;
 use flux_upgrade_core::resolve::select::{
     ChartEntry, GitReference, GitSelector, OciReference, OciSelector, SelectError, artifact_reference,
-    git_revision, git_tag, helm_chart, helm_oci_chart, http_chart, is_range_text, list_tags,
+    git_revision, git_tag, helm_chart, helm_dependency, helm_oci_chart, http_chart, is_range_text, list_tags,
     literal_chart_tag, load_entries, normalize_helm_url, oci_chart, oci_tag, peeled,
 };
 use flux_upgrade_core::time::Timestamp;
 use flux_upgrade_core::version::{Dialect, Pattern, Range};
+use flux_upgrade_core::wire::helm_index;
 use serde_json::Value;
 
 fn candidates(tags: &Value) -> Vec<Candidate> {
@@ -190,7 +191,7 @@ fn chosen(
 
 #[test]
 fn helm_index() {
-    run("helm_index_get.json", 27, |input, expected| {
+    run("helm_index_get.json", 30, |input, expected| {
         let requested = text_of(&input["version"]);
         match text_of(&input["resolver"]) {
             "helm_index" => same_text(chosen(helm_chart(requested, &entries(input))), expected, "helm"),
@@ -203,8 +204,19 @@ fn helm_index() {
                 same_text(chosen(helm_oci_chart(requested, &candidates(&input["tags"]))), expected, "tag")
             }
             "is_range_text" => same(is_range_text(requested), expected["result"] == true),
-            "index_load" | "helm_dependency_lock" => {
-                Ok(Outcome::Aside("pending: reads a YAML index, and the reader is not connected yet"))
+            "index_load" => {
+                let charts =
+                    helm_index::load(text_of(&input["index_yaml"]), None).map_err(|e| e.to_string())?;
+                let versions: Vec<&str> =
+                    charts[text_of(&input["chart"])].iter().map(|entry| entry.version.as_str()).collect();
+                same(serde_json::json!(versions), expected["versions"].clone())
+            }
+            "helm_dependency_lock" => {
+                let charts =
+                    helm_index::load(text_of(&input["index_yaml"]), None).map_err(|e| e.to_string())?;
+                let entries = charts.get(text_of(&input["chart"])).map(Vec::as_slice).unwrap_or_default();
+                let locked = helm_dependency(requested, entries);
+                same(locked.is_err(), expected["error"] == true)
             }
             other => Err(format!("unknown resolver {other}")),
         }
