@@ -15,7 +15,7 @@ pub use git::{GitReference, GitSelector, git_revision, git_tag, peeled};
 pub use oci::{OciReference, OciSelector, artifact_reference, is_digest, list_tags, oci_tag};
 
 use super::Candidate;
-use crate::version::{PatternError, RangeError};
+use crate::version::{Dialect, PatternError, Range, RangeError, Version};
 
 /// What a consumer selects.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,30 @@ pub struct Selection<'a> {
     pub candidate: &'a Candidate,
     /// Others of the same precedence that the consumer may select as well; empty when its choice is certain.
     pub ties: Vec<&'a Candidate>,
+}
+
+/// The candidates that are versions by the three-part rule and lie in a range, newest first, equal ones in the order given.
+///
+/// Source: fluxcd/pkg `version/version.go`, `Sort`; ResourceSetInputProvider lists tags this way.
+///
+/// # Examples
+///
+/// ```
+/// use flux_upgrade_core::resolve::{Candidate, select::newest_first};
+/// use flux_upgrade_core::version::{Dialect, Range};
+/// let tags = ["1.2.0", "v1.3.1", "2.0.0", "latest"].map(Candidate::new);
+/// let found = newest_first(&Range::parse("1.x")?, &tags, Dialect::default());
+/// assert_eq!(found.iter().map(|tag| tag.text.as_str()).collect::<Vec<_>>(), ["v1.3.1", "1.2.0"]);
+/// # Ok::<(), flux_upgrade_core::version::RangeError>(())
+/// ```
+pub fn newest_first<'a>(range: &Range, candidates: &'a [Candidate], dialect: Dialect) -> Vec<&'a Candidate> {
+    let mut found: Vec<(Version, &Candidate)> = candidates
+        .iter()
+        .filter_map(|candidate| Some((Version::parse_flux_in(&candidate.text, dialect).ok()?, candidate)))
+        .filter(|(version, _)| range.matches(version))
+        .collect();
+    found.sort_by(|(left, _), (right, _)| right.cmp_precedence(left));
+    found.into_iter().map(|(_, candidate)| candidate).collect()
 }
 
 /// Why a consumer selects nothing.

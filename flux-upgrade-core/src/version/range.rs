@@ -227,7 +227,13 @@ struct Parser<'a> {
     dialect: Dialect,
 }
 
+/// Longer texts are refused, so that no text is costly to read; this limit is ours.
+const LONGEST: usize = 4096;
+
 fn read(text: &str, dialect: Dialect) -> Result<Vec<Group>, Problem> {
+    if text.len() > LONGEST {
+        return Err((RangeProblem::TooLong, 0, 0));
+    }
     let rewritten = Rewritten::new(text, dialect);
     let parsed = Parser { text: &rewritten.text, at: 0, dialect }.range();
     let mut groups = parsed.map_err(|(problem, start, end)| {
@@ -386,6 +392,9 @@ pub enum RangeProblem {
     /// A character that cannot follow a version.
     #[error("unexpected character")]
     Unexpected,
+    /// The text has more than 4096 bytes.
+    #[error("more than 4096 bytes")]
+    TooLong,
     /// A number mixes digits and wildcards, is too large, or has a leading zero that is refused.
     #[error("a number that cannot be read")]
     BadNumber,
@@ -423,6 +432,7 @@ impl RangeError {
             RangeProblem::TrailingComma => "range.trailing-comma",
             RangeProblem::NotAVersion => "range.not-a-version",
             RangeProblem::Unexpected => "range.unexpected",
+            RangeProblem::TooLong => "range.too-long",
             RangeProblem::BadNumber => "range.bad-number",
         }
     }
