@@ -1,148 +1,116 @@
-//! Points in time and durations as texts; nothing here reads a clock.
+//! Points in time and ages, without a clock.
 
 use std::fmt;
-use std::time::Duration;
+use std::str::FromStr;
 
-/// A point in time: whole seconds since 1970-01-01T00:00:00Z.
-///
-/// Displays as RFC 3339 in UTC, without fractions.
+/// A point in time, in seconds since 1970-01-01T00:00:00Z.
 ///
 /// # Examples
 ///
 /// ```
 /// use flux_upgrade_core::time::Timestamp;
-/// let time = Timestamp::parse("2026-03-01T01:30:00.25+02:00")?;
-/// assert_eq!(time.to_string(), "2026-02-28T23:30:00Z");
-/// assert_eq!(Timestamp::parse("1970-01-02")?.seconds(), 86_400);
+/// let time = Timestamp::parse("2026-08-01T12:30:00+02:00")?;
+/// assert_eq!(time.to_string(), "2026-08-01T10:30:00Z");
+/// assert_eq!(Timestamp::parse("2026-08-01")?.to_string(), "2026-08-01T00:00:00Z");
 /// # Ok::<(), flux_upgrade_core::time::TimeError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
-/// A text that is not a time or duration.
+/// A text that is no time or no age.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum TimeError {
-    /// Not a date, nor an RFC 3339 time.
-    #[error(
-        "`{text}` is not a time: expected a date such as `2026-03-01` or RFC 3339 such as `2026-03-01T12:00:00Z`"
-    )]
-    Time {
-        /// The text as given.
-        text: String,
-    },
-    /// Not a duration.
-    #[error(
-        "`{text}` is not a duration: expected numbers with `w`, `d`, `h`, `m` or `s`, such as `3d` or `36h`"
-    )]
-    Duration {
-        /// The text as given.
-        text: String,
-    },
+#[error("`{found}` is no {wanted}")]
+pub struct TimeError {
+    found: String,
+    wanted: &'static str,
 }
 
-impl TimeError {
-    /// The stable code of this error.
-    pub fn code(&self) -> &'static str {
-        match self {
-            TimeError::Time { .. } => "time.not-a-time",
-            TimeError::Duration { .. } => "time.not-a-duration",
-        }
-    }
-}
+const DAY: i64 = 86_400;
 
 impl Timestamp {
-    /// Reads RFC 3339 with any offset, or a plain date, which means its first second in UTC.
+    /// Reads an RFC 3339 time, or a date, which means its first second in UTC.
     ///
-    /// Fractions of a second are cut off; a leap second counts as the second after. Source: RFC 3339, section 5.6.
+    /// Fractions of a second are dropped; a leap second counts as the one after it.
     ///
     /// # Errors
     ///
-    /// [`TimeError::Time`] for anything else, also for a date that does not exist.
-    pub fn parse(text: &str) -> Result<Timestamp, TimeError> {
-        read(text).map(Timestamp).ok_or_else(|| TimeError::Time { text: text.to_owned() })
+    /// [`TimeError`] for any other text.
+    pub fn parse(text: &str) -> Result<Self, TimeError> {
+        let wrong = || TimeError { found: text.to_owned(), wanted: "date or RFC 3339 time" };
+        read(text).map(Self).ok_or_else(wrong)
     }
 
-    /// The time that many seconds after 1970-01-01T00:00:00Z; `None` outside the years 0 to 9999.
-    pub fn from_seconds(seconds: i64) -> Option<Timestamp> {
-        (FIRST..=LAST).contains(&seconds).then_some(Timestamp(seconds))
+    /// The time this many seconds after 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub fn from_seconds(seconds: i64) -> Self {
+        Self(seconds)
     }
 
     /// Seconds since 1970-01-01T00:00:00Z.
+    #[must_use]
     pub fn seconds(self) -> i64 {
         self.0
     }
 
-    /// The time `duration` before this one, not before the year 0.
-    pub fn before(self, duration: Duration) -> Timestamp {
-        let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
-        Timestamp(self.0.saturating_sub(seconds).max(FIRST))
+    /// The time that is `age` later.
+    #[must_use]
+    pub fn plus(self, age: Age) -> Self {
+        Self(self.0.saturating_add(i64::try_from(age.0).unwrap_or(i64::MAX)))
     }
 }
 
-const DAY: i64 = 86_400;
-/// 0000-01-01T00:00:00Z
-const FIRST: i64 = -62_167_219_200;
-/// 9999-12-31T23:59:59Z
-const LAST: i64 = 253_402_300_799;
-
 fn read(text: &str) -> Option<i64> {
-    let year = i64::from(number(text, 0, 4)?);
-    let (month, day) = (number(text, 5, 2)?, number(text, 8, 2)?);
-    if !marks(text, &[(4, b'-'), (7, b'-')]) || !(1..=12).contains(&month) {
+    let digits = |from: usize, to: usize| -> Option<i64> {
+        let part = text.get(from..to)?;
+        part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse().ok())?
+    };
+    let mark = |at: usize, wanted: &[u8]| text.as_bytes().get(at).is_some_and(|byte| wanted.contains(byte));
+    let (year, month, day) = (digits(0, 4)?, digits(5, 7)?, digits(8, 10)?);
+    if !(mark(4, b"-")
+        && mark(7, b"-")
+        && (1..=12).contains(&month)
+        && (1..=days_in(year, month)).contains(&day))
+    {
         return None;
     }
-    if day == 0 || day > days_in_month(year, month) {
-        return None;
-    }
-    let midnight = days_since_epoch(year, i64::from(month), i64::from(day)) * DAY;
+    let date = days(year, month, day) * DAY;
     if text.len() == 10 {
-        return Some(midnight);
+        return Some(date);
     }
-    let (hour, minute, second) = (number(text, 11, 2)?, number(text, 14, 2)?, number(text, 17, 2)?);
-    let separated =
-        matches!(text.as_bytes()[10], b'T' | b't' | b' ') && marks(text, &[(13, b':'), (16, b':')]);
-    if !separated || hour > 23 || minute > 59 || second > 60 {
+    let (hour, minute, second) = (digits(11, 13)?, digits(14, 16)?, digits(17, 19)?);
+    if !(mark(10, b"Tt ") && mark(13, b":") && mark(16, b":") && hour < 24 && minute < 60 && second <= 60) {
         return None;
     }
     let mut rest = text.get(19..)?;
     if let Some(fraction) = rest.strip_prefix('.') {
-        let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
-        if digits == 0 {
+        rest = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
+        if rest.len() == fraction.len() {
             return None;
         }
-        rest = &fraction[digits..];
     }
-    let time = i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second);
-    let seconds = midnight + time - offset(rest)?;
-    (FIRST..=LAST).contains(&seconds).then_some(seconds)
+    Some(date + hour * 3_600 + minute * 60 + second - offset(rest)?)
 }
 
-/// Seconds east of UTC: `Z` or `+02:00`.
+/// `Z`, `+02:00`, `-05:30` in seconds.
 fn offset(text: &str) -> Option<i64> {
     if matches!(text, "Z" | "z") {
         return Some(0);
     }
-    let sign = match text.as_bytes().first()? {
-        b'+' => 1,
-        b'-' => -1,
+    let sign = match text.get(..1)? {
+        "+" => 1,
+        "-" => -1,
         _ => return None,
     };
-    let (hours, minutes) = (number(text, 1, 2)?, number(text, 4, 2)?);
-    let valid = text.len() == 6 && marks(text, &[(3, b':')]) && hours <= 23 && minutes <= 59;
-    valid.then(|| sign * (i64::from(hours) * 3600 + i64::from(minutes) * 60))
+    let (hours, minutes) = text.get(1..)?.split_once(':')?;
+    let number = |part: &str, most: i64| -> Option<i64> {
+        let value: i64 =
+            (part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit())).then(|| part.parse().ok())??;
+        (value <= most).then_some(value)
+    };
+    Some(sign * (number(hours, 23)? * 3_600 + number(minutes, 59)? * 60))
 }
 
-fn number(text: &str, at: usize, digits: usize) -> Option<u32> {
-    let digits = text.get(at..at + digits)?;
-    if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None }
-}
-
-fn marks(text: &str, wanted: &[(usize, u8)]) -> bool {
-    wanted.iter().all(|&(at, byte)| text.as_bytes().get(at) == Some(&byte))
-}
-
-fn days_in_month(year: i64, month: u32) -> u32 {
+fn days_in(year: i64, month: i64) -> i64 {
     match month {
         2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
         2 => 28,
@@ -151,83 +119,99 @@ fn days_in_month(year: i64, month: u32) -> u32 {
     }
 }
 
-/// Days from 1970-01-01 in the proleptic Gregorian calendar, counted in years that start in March.
-fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
+/// Days from 1970-01-01 to a date of the proleptic Gregorian calendar (Howard Hinnant, `days_from_civil`).
+fn days(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+    let of_era = year.rem_euclid(400);
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
-fn date_of(days: i64) -> (i64, i64, i64) {
+/// The date of a day (Howard Hinnant, `civil_from_days`).
+fn date(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let of_era = days.rem_euclid(146_097);
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted + 2) / 5 + 1;
     let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day)
+    (year + era * 400 + i64::from(month <= 2), month, day)
+}
+
+impl FromStr for Timestamp {
+    type Err = TimeError;
+
+    fn from_str(text: &str) -> Result<Self, TimeError> {
+        Self::parse(text)
+    }
+}
+
+impl FromStr for Age {
+    type Err = TimeError;
+
+    fn from_str(text: &str) -> Result<Self, TimeError> {
+        Self::parse(text)
+    }
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (year, month, day) = date_of(self.0.div_euclid(DAY));
-        let second = self.0.rem_euclid(DAY);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
-            second / 3600,
-            second / 60 % 60,
-            second % 60
-        )
+        let (year, month, day) = date(self.0.div_euclid(DAY));
+        let seconds = self.0.rem_euclid(DAY);
+        let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
     }
 }
 
-impl std::str::FromStr for Timestamp {
-    type Err = TimeError;
-
-    fn from_str(text: &str) -> Result<Timestamp, TimeError> {
-        Timestamp::parse(text)
-    }
-}
-
-/// Reads a duration of weeks, days, hours, minutes and seconds: `3d`, `36h`, `2w`, `1d12h`.
-///
-/// # Errors
-///
-/// [`TimeError::Duration`] for a number without a unit, an unknown unit, the empty text, or more than 64 bits of seconds.
+/// A length of time in whole seconds: `3d`, `36h`, `2w`.
 ///
 /// # Examples
 ///
 /// ```
-/// use flux_upgrade_core::time::parse_duration;
-/// assert_eq!(parse_duration("1d12h")?, parse_duration("36h")?);
+/// use flux_upgrade_core::time::Age;
+/// assert_eq!(Age::parse("3d")?.seconds(), 259_200);
+/// assert_eq!(Age::parse("36h")?.to_string(), "36h");
+/// assert!(Age::parse("3 days").is_err());
 /// # Ok::<(), flux_upgrade_core::time::TimeError>(())
 /// ```
-pub fn parse_duration(text: &str) -> Result<Duration, TimeError> {
-    let wrong = || TimeError::Duration { text: text.to_owned() };
-    let mut seconds: u64 = 0;
-    let mut rest = text;
-    loop {
-        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let number: u64 = rest[..digits].parse().map_err(|_| wrong())?;
-        let unit: u64 = match rest[digits..].chars().next() {
-            Some('w') => 7 * 86_400,
-            Some('d') => 86_400,
-            Some('h') => 3_600,
-            Some('m') => 60,
-            Some('s') => 1,
-            _ => return Err(wrong()),
-        };
-        seconds = number.checked_mul(unit).and_then(|part| seconds.checked_add(part)).ok_or_else(wrong)?;
-        rest = &rest[digits + 1..];
-        if rest.is_empty() {
-            return Ok(Duration::from_secs(seconds));
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Age(u64);
+
+const UNITS: &[(char, u64)] = &[('w', 604_800), ('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
+
+impl Age {
+    /// Reads a whole number and a unit: `w`, `d`, `h`, `m` or `s`.
+    ///
+    /// # Errors
+    ///
+    /// [`TimeError`] for any other text, and for more seconds than 64 bits hold.
+    pub fn parse(text: &str) -> Result<Self, TimeError> {
+        let wrong = || TimeError { found: text.to_owned(), wanted: "age such as `3d`, `36h` or `2w`" };
+        let unit = text.chars().last().and_then(|last| UNITS.iter().find(|(unit, _)| *unit == last));
+        let (_, seconds) = unit.ok_or_else(wrong)?;
+        let number = &text[..text.len() - 1];
+        if !number.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(wrong());
         }
+        let number: u64 = number.parse().map_err(|_| wrong())?;
+        number.checked_mul(*seconds).map(Self).ok_or_else(wrong)
+    }
+
+    /// Its length in seconds.
+    #[must_use]
+    pub fn seconds(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Age {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = |unit: &&(char, u64)| self.0.is_multiple_of(unit.1) && unit.0 != 'w';
+        let (unit, seconds) = UNITS.iter().find(plain).unwrap_or(&('s', 1));
+        write!(f, "{}{unit}", self.0 / seconds)
     }
 }
 
@@ -236,53 +220,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_read_and_display() {
-        let table = [
-            ("1970-01-01T00:00:00Z", 0),
-            ("2000-02-29", 951_782_400),
-            ("2026-03-01 12:00:00.123456789Z", 1_772_366_400),
-            ("1969-12-31T23:59:59Z", -1),
-            ("2016-12-31T23:59:60Z", 1_483_228_800),
-            ("2024-01-01T00:00:00-05:30", 1_704_087_000),
-        ];
-        for (text, seconds) in table {
-            let time = Timestamp::parse(text).unwrap();
-            assert_eq!(time.seconds(), seconds, "{text}");
-            assert_eq!(Timestamp::parse(&time.to_string()), Ok(time), "{text}");
+    fn times_go_there_and_back() {
+        for text in
+            ["1970-01-01T00:00:00Z", "2000-02-29T23:59:59Z", "2026-08-22T00:00:00Z", "1969-12-31T23:59:59Z"]
+        {
+            assert_eq!(Timestamp::parse(text).expect("a time").to_string(), text);
         }
+        assert_eq!(
+            Timestamp::parse("2024-01-05T10:00:00.123456789-05:30").expect("a time").seconds(),
+            1_704_468_600
+        );
     }
 
     #[test]
-    fn every_day_displays_as_itself() {
-        for day in (FIRST / DAY..LAST / DAY).step_by(97) {
-            let time = Timestamp::from_seconds(day * DAY).unwrap();
-            assert_eq!(Timestamp::parse(&time.to_string()[..10]), Ok(time));
-        }
-    }
-
-    #[test]
-    fn what_is_not_a_time() {
+    fn other_texts_are_refused() {
         for text in [
             "",
-            "2026",
-            "2025-02-29",
-            "2026-13-01",
-            "2026-01-01T25:00:00Z",
-            "2026-01-01T00:00:00",
-            "2026-01-01T00:00:00.Z",
-            "２０26-01-01",
-            "2026-01-01T00:00:00+2:00",
-            "0000-01-01T00:00:00+01:00",
+            "2024",
+            "2024-13-01",
+            "2023-02-29",
+            "2024-01-05T",
+            "2024-01-05T10:00:00",
+            "2024-01-05T25:00:00Z",
+            "é024-01-05",
+            "2024-01-05T10:00:00.Z",
         ] {
             assert!(Timestamp::parse(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn durations() {
-        assert_eq!(parse_duration("2w").unwrap().as_secs(), 1_209_600);
-        for text in ["", "3", "d", "3y", "3d ", "-1d", "99999999999999999999d", "9999999999999999999w"] {
-            assert!(parse_duration(text).is_err(), "{text}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Properties of versions, ranges, tags and times that hold for any input.
 
 use flux_upgrade_core::resolve::select::normalize_helm_url;
-use flux_upgrade_core::time::{Timestamp, parse_duration};
+use flux_upgrade_core::time::{Age, Timestamp};
 use flux_upgrade_core::version::{
     Dialect, Flavour, ImagePolicy, Library, Pattern, Prereleases, Range, Template, Version, move_range,
     newest,
@@ -144,7 +144,7 @@ proptest! {
             let _ = Pattern::parse(text).map(|pattern| pattern.expand(&other, &Template::parse(&other)));
             let _ = ImagePolicy::numerical("").unwrap().elect(&[text], None);
             let _ = newest(text, &[&other, text], Prereleases::All);
-            let _ = (Timestamp::parse(text), parse_duration(text), normalize_helm_url(text));
+            let _ = (Timestamp::parse(text), Age::parse(text), normalize_helm_url(text));
         }
     }
 }

@@ -135,7 +135,8 @@ fn refuse_aliases(current: &Shape, read: &[Read<'_>]) -> Verdicts {
                 Ordering::Less => numbers.len() >= 2 && parts >= 3 && !prefixes.contains(numbers),
                 Ordering::Greater => {
                     let counters = numbers[parts..].iter().any(|&number| number >= SMALLEST_COUNTER);
-                    parts >= 3 && !counters && !whole.contains(&numbers[..parts])
+                    let same_line = numbers[0] == current.numbers[0];
+                    parts >= 3 && same_line && !counters && !whole.contains(&numbers[..parts])
                 }
             };
             (!own).then_some(Refusal::OtherParts)

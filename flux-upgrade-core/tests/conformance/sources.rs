@@ -16,7 +16,7 @@ fn candidates(tags: &Value) -> Vec<Candidate> {
 }
 
 fn seconds(value: &Value, unit: i64) -> Option<Timestamp> {
-    value.as_i64().and_then(|time| Timestamp::from_seconds(1_600_000_000 + time * unit))
+    value.as_i64().map(|time| Timestamp::from_seconds(1_600_000_000 + time * unit))
 }
 
 #[test]

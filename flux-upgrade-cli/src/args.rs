@@ -1,0 +1,275 @@
+//! The arguments, and what `--help` says of them.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+use flux_upgrade_core::rules::Overrides;
+use flux_upgrade_core::time::{Age, Timestamp};
+
+use crate::env::Env;
+use crate::fault::Fault;
+use crate::spelling::nearest;
+
+/// Plan and apply upgrades of a Git repository that Flux reconciles.
+///
+/// Every place that pins a version ends as a change or as held with a reason. Edits touch the version text and nothing
+/// else: comments, quotes and blank lines stay.
+#[derive(Debug, Parser)]
+#[command(name = "flux-upgrade", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 fine, 1 failed, 2 changes are available (with --exit-code).")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List every place that pins or constrains a version
+    Scan(Scan),
+    /// Show what would change and what is held; write nothing
+    Plan(Plan),
+    /// Write the changes of a plan into the files
+    ///
+    /// Each file is replaced in one step. When a file has changed since it was read, nothing is written.
+    Apply(Plan),
+    /// Print a completion script for a shell
+    ///
+    /// For example: flux-upgrade completions bash > ~/.local/share/bash-completion/completions/flux-upgrade
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Scan {
+    #[command(flatten)]
+    pub(crate) common: Common,
+
+    /// Form of the result
+    #[arg(long, value_name = "FORM", default_value = "table")]
+    pub(crate) format: ScanFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    #[command(flatten)]
+    pub(crate) common: Common,
+
+    /// Take all answers from this registry snapshot (JSON) and ask nobody
+    #[arg(long, value_name = "SNAPSHOT", value_hint = ValueHint::FilePath)]
+    pub(crate) offline: Option<PathBuf>,
+
+    /// Form of the result
+    #[arg(long, value_name = "FORM", default_value = "table")]
+    pub(crate) format: Format,
+
+    /// Say why one site moves or stays, candidate by candidate
+    ///
+    /// SITE is PATH:LINE, PATH:LINE:COLUMN, Kind/namespace/name or Kind/name.
+    #[arg(long, value_name = "SITE", conflicts_with = "format")]
+    pub(crate) explain: Option<String>,
+
+    /// Exit with 2 when there are changes
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+
+    #[command(flatten)]
+    pub(crate) rules: RulesFlags,
+}
+
+/// What every command on folders takes.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// Folders of the repository, or single files; each is read by itself
+    ///
+    /// Inside a git work tree only tracked files are read, elsewhere .gitignore is honoured.
+    #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// Fail when a source has no answer or a file has an error
+    #[arg(long)]
+    pub(crate) strict: bool,
+
+    /// Print no findings and no hints, only the result and what makes the command fail
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+
+    /// Colour the result [auto: on a terminal, unless NO_COLOR is set]
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+}
+
+/// Flags that go over the rules file.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Rules (over those of .flux-upgrade.yaml)")]
+pub(crate) struct RulesFlags {
+    /// Largest step that is proposed [default: minor]
+    #[arg(long, value_name = "LEVEL", value_parser = PossibleValuesParser::new(["patch", "minor", "major", "none"]))]
+    allow: Option<String>,
+
+    /// Propose pre-releases too
+    #[arg(long)]
+    prerelease: bool,
+
+    /// What to do with ranges: leave them, move those that keep the newest out, or pin each to one version [default: keep]
+    #[arg(long, value_name = "MODE", value_parser = PossibleValuesParser::new(["keep", "move", "pin"]))]
+    ranges: Option<String>,
+
+    /// What to do with digests: leave them, move them with their tag, or add one to every tag [default: update]
+    #[arg(long, value_name = "MODE", value_parser = PossibleValuesParser::new(["keep", "update", "pin"]))]
+    digests: Option<String>,
+
+    /// Propose only versions that have been published for this long, for example 36h, 3d or 2w
+    #[arg(long, value_name = "AGE")]
+    min_age: Option<String>,
+
+    /// Plan as if it were this day: 2026-08-22 or 2026-08-22T10:00:00Z
+    #[arg(long, value_name = "DATE")]
+    as_of: Option<String>,
+
+    /// Read ranges and policies as this Flux does, for example 2.6 [default: the repository's own]
+    #[arg(long, value_name = "VERSION")]
+    flux_version: Option<String>,
+
+    /// Plan only files whose path matches this glob; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    only: Vec<String>,
+
+    /// Read the rules from this file [default: .flux-upgrade.yaml of the folder, or of its git work tree]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Print the rules that are in force and plan nothing
+    #[arg(long)]
+    pub(crate) show_config: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ScanFormat {
+    /// For people
+    Table,
+    /// For tools: flux-upgrade/sites/v1
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Table,
+    /// For tools: flux-upgrade/plan/v1, see docs/plan.schema.json
+    Json,
+    /// A unified diff for `git apply`, paths relative to PATH
+    Diff,
+    /// The diff that takes the plan back
+    Reverse,
+    /// Text edits for editors (JSON, ranges as in LSP)
+    Edits,
+    /// The body of a pull request
+    Markdown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl Color {
+    /// Whether a stream is coloured.
+    pub(crate) fn on(self, env: &Env, is_terminal: bool) -> bool {
+        match self {
+            Self::Auto => env.wants_color(is_terminal),
+            Self::Always => true,
+            Self::Never => false,
+        }
+    }
+}
+
+impl RulesFlags {
+    /// The flags as rules.
+    pub(crate) fn overrides(&self, env: &Env) -> Result<Overrides, Fault> {
+        Ok(Overrides {
+            allow: value("--allow", self.allow.as_deref())?,
+            prerelease: self.prerelease.then_some(true),
+            ranges: value("--ranges", self.ranges.as_deref())?,
+            digests: value("--digests", self.digests.as_deref())?,
+            minimum_age: value::<Age>("--min-age", self.min_age.as_deref())?,
+            as_of: value::<Timestamp>("--as-of", self.as_of.as_deref())?,
+            now: env.now_text().and_then(|now| now.parse().ok()),
+            flux_version: self.flux_version.clone(),
+            only: self.only.clone(),
+        })
+    }
+}
+
+/// The value of a flag, if it is there.
+fn value<T>(flag: &str, text: Option<&str>) -> Result<Option<T>, Fault>
+where
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    let parse =
+        |text: &str| text.parse().map_err(|error: T::Err| Fault::bad_value(flag, text, &error.to_string()));
+    text.map(parse).transpose()
+}
+
+/// What ends the run before a command starts.
+#[derive(Debug)]
+pub(crate) struct Stop {
+    pub(crate) text: String,
+    pub(crate) is_help: bool,
+}
+
+/// Reads the arguments.
+pub(crate) fn parse(args: impl IntoIterator<Item = OsString>, env: &Env) -> Result<Cli, Stop> {
+    Cli::try_parse_from(args).map_err(|error| {
+        let is_help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+        let terminal = if is_help { env.out_is_terminal } else { env.err_is_terminal };
+        let text = match bad_value(&error) {
+            Some(fault) => fault.to_string(),
+            None if env.wants_color(terminal) => error.render().ansi().to_string(),
+            None => error.render().to_string(),
+        };
+        Stop { text, is_help }
+    })
+}
+
+/// A value that is not in a flag's list, with a caret under it.
+fn bad_value(error: &clap::Error) -> Option<Fault> {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let (ErrorKind::InvalidValue, Some(ContextValue::Strings(known))) =
+        (error.kind(), error.get(ContextKind::ValidValue))
+    else {
+        return None;
+    };
+    // The flag comes as `--allow <LEVEL>`, an argument as `<SHELL>`.
+    let flag = text(ContextKind::InvalidArg)?.split(' ').next()?;
+    let value = text(ContextKind::InvalidValue)?;
+    let mut expected = format!("expected one of {}", known.join(", "));
+    if let Some(word) = nearest(value, known.iter().map(String::as_str)) {
+        expected.push_str(&format!("; did you mean `{word}`?"));
+    }
+    Some(Fault::bad_value(flag, value, &expected))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

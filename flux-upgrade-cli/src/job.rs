@@ -1,0 +1,140 @@
+//! One path through the stages: files in, plan and patch set out.
+
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use flux_upgrade_core::diagnostic::{Diagnostic, Severity};
+use flux_upgrade_core::host::{self, Limits, ReadError, Replacement, Tree};
+use flux_upgrade_core::locate::Site;
+use flux_upgrade_core::patch::PatchSet;
+use flux_upgrade_core::plan::{Plan, Reason};
+use flux_upgrade_core::resolve::{self, Resolution, Snapshot};
+use flux_upgrade_core::rules::Rules;
+use flux_upgrade_core::{RepoPath, locate, patch, plan, scan};
+
+use crate::fault::Fault;
+
+/// The rules file that is looked for.
+const RULES_FILE: &str = ".flux-upgrade.yaml";
+
+/// The sites of one path.
+pub(crate) struct Scanned {
+    pub(crate) sites: Vec<Site>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+/// A plan of one path with everything that it came from.
+pub(crate) struct Planned {
+    pub(crate) tree: Tree,
+    pub(crate) rules: Rules,
+    pub(crate) resolution: Resolution,
+    pub(crate) plan: Plan,
+    pub(crate) set: PatchSet,
+}
+
+/// Finds the sites of `path`, seen from `folder`.
+pub(crate) fn scan_path(folder: &Path, path: &Path) -> Result<Scanned, Fault> {
+    let tree = read(folder, path)?;
+    let inventory = scan(&tree.files);
+    let sites = locate(&inventory);
+    Ok(Scanned { sites, diagnostics: merged(tree.diagnostics, inventory.diagnostics) })
+}
+
+/// Plans `path`, seen from `folder`; `rules` makes the rules for its files.
+pub(crate) fn plan_path(
+    folder: &Path,
+    path: &Path,
+    snapshot: Option<&Snapshot>,
+    rules: impl FnOnce(&Tree) -> Result<Rules, Fault>,
+) -> Result<Planned, Fault> {
+    let mut tree = read(folder, path)?;
+    let rules = rules(&tree)?;
+    let inventory = scan(&tree.files);
+    let sites = locate(&inventory);
+    let resolution = resolve::offline(&sites, &rules, snapshot);
+    let mut plan = plan(&inventory, sites, &resolution, &rules);
+    let set = patch(&tree.files, &plan);
+    plan.diagnostics = merged(std::mem::take(&mut tree.diagnostics), plan.diagnostics);
+    Ok(Planned { tree, rules, resolution, plan, set })
+}
+
+/// Reads what `path` names, seen from `folder`; errors show it as it was given.
+pub(crate) fn read(folder: &Path, path: &Path) -> Result<Tree, Fault> {
+    host::read(&folder.join(path), &Limits::default()).map_err(|error| match error {
+        ReadError::Io { source, .. } => Fault::of(&ReadError::Io { path: path.to_path_buf(), source }),
+        other => Fault::of(&other),
+    })
+}
+
+/// The rules for a tree: of `config`, seen from `folder`, or of the rules file of its folder or work tree, or the defaults.
+pub(crate) fn rules_for(folder: &Path, tree: &Tree, config: Option<&Path>) -> Result<Rules, Fault> {
+    let Some(file) = config.map(Path::to_path_buf).or_else(|| rules_file(tree)) else {
+        return Ok(Rules::default());
+    };
+    let mut found = read(folder, &file)?;
+    let Some(read) = found.files.pop() else {
+        let why = found.diagnostics.first().map(ToString::to_string);
+        let why = why.unwrap_or_else(|| "not a regular file".to_owned());
+        return Err(Fault::new(format!("cannot read the rules `{}`: {why}", file.display())));
+    };
+    Rules::parse(&read.path, &read.text).map_err(|error| Fault::of(&error))
+}
+
+/// The rules file of the folder, else that of the git work tree; a symbolic link is not followed.
+fn rules_file(tree: &Tree) -> Option<PathBuf> {
+    let folders = [Some(&tree.root), tree.work_tree.as_ref()];
+    let files = folders.into_iter().flatten().map(|folder| folder.join(RULES_FILE));
+    files.into_iter().find(|file| fs::symlink_metadata(file).is_ok_and(|found| found.is_file()))
+}
+
+/// The snapshot in a file, seen from `folder`.
+pub(crate) fn snapshot(folder: &Path, file: &Path) -> Result<Snapshot, Fault> {
+    let named =
+        |error: &dyn Error| Fault::of(error).under(format!("cannot read the snapshot `{}`", file.display()));
+    let text = fs::read_to_string(folder.join(file)).map_err(|error| named(&error))?;
+    Snapshot::parse(&text).map_err(|error| named(&error))
+}
+
+impl Planned {
+    /// Whether `--strict` lets it pass: every source has an answer and no file has an error.
+    pub(crate) fn is_whole(&self) -> bool {
+        let unanswered = self.plan.held.iter().any(|held| matches!(held.reason, Reason::Unanswered { .. }));
+        !unanswered && !has_errors(&self.plan.diagnostics)
+    }
+
+    /// Takes the changes out that touch a file whose edits could not be proven.
+    pub(crate) fn drop_refused(&mut self) {
+        let refused = &self.set.refused;
+        let is_refused = |path: &RepoPath| refused.iter().any(|refused| refused.path == *path);
+        self.plan.changes.retain(|change| !change.edits.iter().any(|edit| is_refused(&edit.path)));
+    }
+
+    /// Writes the files of the patch set.
+    pub(crate) fn write(&self) -> Result<(), Fault> {
+        let text_of = |path: &RepoPath| {
+            let at = self.tree.files.binary_search_by(|file| file.path.cmp(path)).ok()?;
+            Some(self.tree.files[at].text.as_str())
+        };
+        let set: Vec<Replacement<'_>> = self
+            .set
+            .files
+            .iter()
+            .filter_map(|file| {
+                Some(Replacement { path: &file.path, before: text_of(&file.path)?, after: &file.after })
+            })
+            .collect();
+        host::write(&self.tree.root, &set).map_err(|error| Fault::of(&error))
+    }
+}
+
+pub(crate) fn has_errors(diagnostics: &[Diagnostic]) -> bool {
+    diagnostics.iter().any(|finding| finding.severity == Severity::Error)
+}
+
+/// Findings of the host and of the stages, by place.
+fn merged(mut first: Vec<Diagnostic>, second: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    first.extend(second);
+    first.sort_by(|a, b| (&a.at, a.code).cmp(&(&b.at, b.code)));
+    first
+}

@@ -1,0 +1,33 @@
+//! Files of this machine: which ones a plan reads, and how a patch set is written back (feature `native`).
+//!
+//! The only module that does IO. Symbolic links are never followed, neither for reading nor for writing.
+
+mod files;
+mod list;
+mod write;
+
+pub use files::{Limits, ReadError, Tree, read};
+pub use write::{Replacement, WriteError, write};
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::text::RepoPath;
+
+/// Where `path` lies below `root`, with a check that no folder on the way is a symbolic link.
+///
+/// # Errors
+///
+/// `NotADirectory` where one is, otherwise what the system says.
+fn inside(root: &Path, path: &RepoPath) -> io::Result<PathBuf> {
+    let mut at = root.to_path_buf();
+    for folder in path.folder().split('/').filter(|folder| !folder.is_empty()) {
+        at.push(folder);
+        if !fs::symlink_metadata(&at)?.is_dir() {
+            let what = format!("{} is not a folder of its own", at.display());
+            return Err(io::Error::new(io::ErrorKind::NotADirectory, what));
+        }
+    }
+    Ok(at.join(path.name()))
+}

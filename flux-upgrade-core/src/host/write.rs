@@ -1,0 +1,176 @@
+//! Writing a patch set back, each file in one step.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::inside;
+use crate::text::{Lines, RepoPath};
+
+/// A file that gets a new text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replacement<'t> {
+    /// The file, below the root.
+    pub path: &'t RepoPath,
+    /// The text that it must still have.
+    pub before: &'t str,
+    /// The text that it gets.
+    pub after: &'t str,
+}
+
+/// Why files were not written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// A file is not what the plan saw; no file was written.
+    #[error("{path}:{line}:{column}: the file has changed since it was read; nothing is written")]
+    Changed {
+        /// The file.
+        path: RepoPath,
+        /// Line of the first difference, from 1.
+        line: usize,
+        /// Column of the first difference in code points, from 1.
+        column: usize,
+    },
+    /// The path is a symbolic link, a folder, or lies behind one; no file was written.
+    #[error("{path}: not a regular file below the root; nothing is written")]
+    NotAFile {
+        /// The path.
+        path: RepoPath,
+    },
+    /// A file could not be written.
+    #[error("{path}: cannot be written{}", after(.written))]
+    Io {
+        /// The file.
+        path: RepoPath,
+        /// Files that have their new text; empty unless the system failed between two files.
+        written: Vec<RepoPath>,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+impl WriteError {
+    /// The stable code of this error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Changed { .. } => "host.changed",
+            Self::NotAFile { .. } => "host.not-a-file",
+            Self::Io { .. } => "host.write",
+        }
+    }
+}
+
+fn after(written: &[RepoPath]) -> String {
+    let names: Vec<&str> = written.iter().map(RepoPath::as_str).collect();
+    match names.as_slice() {
+        [] => "; nothing is written".to_owned(),
+        names => format!("; already written: {}", names.join(", ")),
+    }
+}
+
+/// Gives every file of the set its new text, each by one rename: a reader sees the old file or the new one.
+///
+/// First every file is compared with the text that the plan saw, then all new texts are written beside the old ones and
+/// flushed to the disk, and only then renamed into place. Permissions are kept, symbolic links are refused. Files left
+/// beside are removed when something fails.
+///
+/// # Errors
+///
+/// [`WriteError::Changed`] and [`WriteError::NotAFile`] before anything is written, [`WriteError::Io`] where the system
+/// refuses: no permission, no space. Should it refuse between two renames, the error names the files that are new.
+pub fn write(root: &Path, set: &[Replacement<'_>]) -> Result<(), WriteError> {
+    let mut places = Vec::with_capacity(set.len());
+    for file in set {
+        places.push(checked(root, file)?);
+    }
+    let mut staged: Vec<Staged> = Vec::with_capacity(set.len());
+    for (file, place) in set.iter().zip(places) {
+        let result = Staged::new(place, file.after.as_bytes());
+        staged.push(result.map_err(|source| failed(file, &[], source))?);
+    }
+    for number in 0..staged.len() {
+        let result = staged[number].put_in_place();
+        result.map_err(|source| failed(&set[number], &set[..number], source))?;
+    }
+    // The renames themselves are flushed as far as the system can: the texts are safe without it.
+    let mut folders: Vec<&Path> = staged.iter().filter_map(|file| file.place.parent()).collect();
+    folders.dedup();
+    for folder in folders {
+        let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    }
+    Ok(())
+}
+
+fn failed(file: &Replacement<'_>, written: &[Replacement<'_>], source: io::Error) -> WriteError {
+    let written = written.iter().map(|file| file.path.clone()).collect();
+    WriteError::Io { path: file.path.clone(), written, source }
+}
+
+/// Where the file lies, once it is known to be what the plan saw.
+fn checked(root: &Path, file: &Replacement<'_>) -> Result<PathBuf, WriteError> {
+    let not_a_file = || WriteError::NotAFile { path: file.path.clone() };
+    let place = inside(root, file.path).map_err(|_| not_a_file())?;
+    let metadata = fs::symlink_metadata(&place).map_err(|source| failed(file, &[], source))?;
+    if !metadata.is_file() {
+        return Err(not_a_file());
+    }
+    let found = fs::read(&place).map_err(|source| failed(file, &[], source))?;
+    if found != file.before.as_bytes() {
+        let same = found.iter().zip(file.before.bytes()).take_while(|(a, b)| **a == *b).count();
+        let (line, column) = Lines::new(file.before).position(file.before.floor_char_boundary(same));
+        return Err(WriteError::Changed { path: file.path.clone(), line, column });
+    }
+    Ok(place)
+}
+
+/// A new text beside its file; removed when dropped before it is in place.
+struct Staged {
+    place: PathBuf,
+    beside: Option<PathBuf>,
+}
+
+impl Staged {
+    fn new(place: PathBuf, text: &[u8]) -> io::Result<Self> {
+        let (mut file, beside) = create_beside(&place)?;
+        let staged = Self { place, beside: Some(beside) };
+        file.write_all(text)?;
+        file.set_permissions(fs::metadata(&staged.place)?.permissions())?;
+        file.sync_all()?;
+        Ok(staged)
+    }
+
+    fn put_in_place(&mut self) -> io::Result<()> {
+        if let Some(beside) = &self.beside {
+            fs::rename(beside, &self.place)?;
+        }
+        self.beside = None;
+        Ok(())
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if let Some(beside) = &self.beside {
+            let _ = fs::remove_file(beside);
+        }
+    }
+}
+
+/// A new, empty file in the folder of `place`.
+fn create_beside(place: &Path) -> io::Result<(File, PathBuf)> {
+    /// Names tried: leftovers of this many crashed runs with the same process number are stepped over.
+    const TRIES: u32 = 100;
+    let name = place.file_name().unwrap_or_default().to_string_lossy();
+    let mut taken = io::Error::from(io::ErrorKind::AlreadyExists);
+    for number in 0..TRIES {
+        let beside = place.with_file_name(format!(".{name}.{}-{number}.flux-upgrade", std::process::id()));
+        match OpenOptions::new().write(true).create_new(true).open(&beside) {
+            Ok(file) => return Ok((file, beside)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => taken = error,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(taken)
+}

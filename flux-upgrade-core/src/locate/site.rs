@@ -1,0 +1,242 @@
+//! What a site is: one place in a file that pins or constrains a version.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::Ignore;
+use crate::diagnostic::Diagnostic;
+use crate::plan::Reason;
+use crate::text::Location;
+use crate::version::Dialect;
+use crate::yaml::Quote;
+
+/// What a site's text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Part {
+    /// An exact chart version.
+    Version,
+    /// A tag of an OCI or git repository.
+    Tag,
+    /// A digest alone, without a tag beside it.
+    Digest,
+    /// A range of versions.
+    Range,
+    /// A git commit.
+    Commit,
+    /// A full git ref, such as `refs/tags/v1.2.3`.
+    Name,
+}
+
+/// The object that holds a site.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Owner {
+    /// Its kind, in Flux's spelling.
+    pub kind: String,
+    /// The namespace that it really gets, where the files tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// `metadata.name`.
+    pub name: String,
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.namespace {
+            Some(namespace) => write!(f, "{} {namespace}/{}", self.kind, self.name),
+            None => write!(f, "{} {}", self.kind, self.name),
+        }
+    }
+}
+
+/// What to ask about a site: where its candidates are published.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum SourceKey {
+    /// A chart of a Helm repository served over HTTP.
+    Helm {
+        /// The repository's URL, normalised.
+        url: String,
+        /// The chart's name.
+        chart: String,
+    },
+    /// A repository of an OCI registry: `host/path`, normalised.
+    Oci {
+        /// Host and path, without scheme and tag.
+        repository: String,
+    },
+    /// A git repository.
+    Git {
+        /// Its URL as written.
+        url: String,
+    },
+}
+
+impl SourceKey {
+    /// The name of what moves: the chart, or the last part of the repository's path.
+    #[must_use]
+    pub fn package(&self) -> &str {
+        let path = match self {
+            Self::Helm { chart, .. } => return chart,
+            Self::Oci { repository } => repository,
+            Self::Git { url } => url.trim_end_matches('/').trim_end_matches(".git"),
+        };
+        path.rsplit(['/', ':']).next().unwrap_or(path)
+    }
+}
+
+impl SourceKey {
+    /// Where it is published: an address that rules can match.
+    #[must_use]
+    pub fn address(&self) -> String {
+        match self {
+            Self::Helm { url, .. } | Self::Git { url } => url.clone(),
+            Self::Oci { repository } => format!("oci://{repository}"),
+        }
+    }
+
+    /// The name of what moves, in full: the chart, or host and path.
+    #[must_use]
+    pub fn full_package(&self) -> String {
+        match self {
+            Self::Helm { chart, .. } => chart.clone(),
+            Self::Oci { repository } => repository.clone(),
+            Self::Git { url } => crate::reference::normalise_git(url),
+        }
+    }
+
+    /// The same for every spelling of one source, so that each is asked once.
+    pub(crate) fn canonical(&self) -> Self {
+        match self {
+            Self::Git { url } => Self::Git { url: crate::reference::normalise_git(url) },
+            other => other.clone(),
+        }
+    }
+}
+
+impl fmt::Display for SourceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Helm { url, chart } => write!(f, "{} {chart}", url.trim_end_matches('/')),
+            Self::Oci { repository } => write!(f, "oci://{repository}"),
+            Self::Git { url } => f.write_str(url),
+        }
+    }
+}
+
+/// Who reads the text in the cluster, which decides what it means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Consumer {
+    /// A chart from an HTTP index.
+    HelmIndex,
+    /// A chart from a HelmRepository of `type: oci`.
+    HelmOci,
+    /// An OCIRepository.
+    Oci {
+        /// `spec.ref.semverFilter`.
+        filter: Option<String>,
+        /// Whether tags are read with `_` as `+`: the layer is a Helm chart.
+        chart: bool,
+    },
+    /// A GitRepository.
+    Git,
+}
+
+/// Bytes that an edit may replace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spot {
+    /// The whole scalar, with its quotes.
+    pub at: Location,
+    /// The scalar's bytes in the file.
+    pub raw: String,
+    /// Its value.
+    pub value: String,
+    /// How it is quoted.
+    pub style: Style,
+}
+
+/// How a scalar is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// Without quotes.
+    Plain,
+    /// `'…'`.
+    Single,
+    /// `"…"`.
+    Double,
+    /// `|` or `>`.
+    Block,
+}
+
+impl From<Quote> for Style {
+    fn from(quote: Quote) -> Self {
+        match quote {
+            Quote::Plain => Self::Plain,
+            Quote::Single => Self::Single,
+            Quote::Double => Self::Double,
+            Quote::Literal | Quote::Folded => Self::Block,
+        }
+    }
+}
+
+/// Where a key can be added after a value, and what stands around it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Insertion {
+    /// The place, an empty span.
+    pub at: Location,
+    /// What comes before the key: a line end and the indentation, or a comma.
+    pub before: String,
+}
+
+/// One place in a file that pins or constrains a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// Stable name of the site within one set of files: `path:line:column`.
+    pub id: String,
+    /// Where the field's value stands.
+    pub at: Location,
+    /// The object that holds it.
+    pub owner: Owner,
+    /// The field, dotted from the object's root.
+    pub field: String,
+    /// What the text is.
+    pub part: Part,
+    /// The scalar to edit: where the field stands, or the anchor that it repeats.
+    pub spot: Spot,
+    /// A digest, or for git a commit, that moves with it.
+    pub digest: Option<Spot>,
+    /// The branch that a git commit is taken from.
+    pub branch: Option<String>,
+    /// Who reads it.
+    pub consumer: Consumer,
+    /// Where its candidates are published, or why that is not known.
+    pub source: Result<SourceKey, Reason>,
+    /// Where the source object stands, when it is not the owner itself.
+    pub source_at: Option<Location>,
+    /// Why it cannot be edited whatever the answer is.
+    pub blocked: Option<Reason>,
+    /// A comment that says to leave it alone.
+    pub ignore: Option<Ignore>,
+    /// Clusters that apply the object; empty where the files name no cluster.
+    pub clusters: Vec<String>,
+    /// Whether the object is suspended.
+    pub suspended: bool,
+    /// The rules by which the Flux that reads it reads versions, where the files tell.
+    pub dialect: Option<Dialect>,
+    /// Findings about the text of the site itself.
+    pub findings: Vec<Diagnostic>,
+    /// Where a digest could be added beside the tag.
+    pub insertion: Option<Insertion>,
+}
+
+impl Site {
+    /// The value as the file has it, unquoted; `tag@digest` where a digest moves with it.
+    #[must_use]
+    pub fn written(&self) -> String {
+        match &self.digest {
+            Some(digest) => format!("{}@{}", self.spot.value, digest.value),
+            None => self.spot.value.clone(),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Why a site moves, stays, or could not be judged, in full.
+
+use std::fmt::Write as _;
+
+use super::grid::{Grid, Paint, painted, plain};
+use super::table::Style;
+use super::words::{clean, day};
+use crate::plan::{Explanation, Plan};
+
+/// An explanation as text: the site, its source, what is done with it, and every candidate with the verdict on it.
+#[must_use]
+pub fn explain(plan: &Plan, explanation: &Explanation, style: Style) -> String {
+    let Some(site) = plan.sites.get(explanation.site) else { return String::new() };
+    let title = format!("{} {}", clean(&site.owner.to_string()), clean(&site.field));
+    let mut text = format!("{}\n", Paint::Bold.on(&title, style.color));
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(text, "  {name:<8} {value}");
+    };
+    line("at", clean(&site.at.to_string()).into_owned());
+    line("written", clean(&site.written()).into_owned());
+    let source_at = site.source_at.as_ref().map(|at| format!(" ({at})")).unwrap_or_default();
+    line("source", clean(&format!("{}{source_at}", explanation.source)).into_owned());
+    if let Some(change) = plan.changes.iter().find(|change| change.site == explanation.site) {
+        let published = change.published.as_deref().map(|time| format!(", published {}", day(time)));
+        let published = published.unwrap_or_default();
+        line(
+            "change",
+            format!("{} → {} ({}{published})", clean(&change.from), clean(&change.to), change.level),
+        );
+        if let Some(beyond) = &change.beyond {
+            line("beyond", format!("{} is a {} update", clean(&beyond.newest), beyond.level));
+        }
+        for note in &change.notes {
+            line("note", clean(note).into_owned());
+        }
+    }
+    if let Some(held) = plan.held.iter().find(|held| held.site == explanation.site) {
+        line("held", clean(&held.reason.to_string()).into_owned());
+    }
+    let mut grid = Grid::default();
+    for verdict in &explanation.candidates {
+        let (mark, paint) = if verdict.taken { ("→", Paint::Green) } else { ("", Paint::Plain) };
+        let published = verdict.published.as_deref().map(day).unwrap_or_default();
+        grid.row(vec![
+            plain(format!("  {mark:1}")),
+            painted(clean(&verdict.text), paint),
+            plain(published),
+            painted(clean(&verdict.why), Paint::Dim),
+        ]);
+    }
+    if !explanation.candidates.is_empty() {
+        text.push_str("\nCandidates\n");
+        text.push_str(&grid.print(style.color));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+    use crate::plan::Verdict;
+
+    #[test]
+    fn an_explanation_reads_like_this() {
+        let verdict = |text: &str, published: Option<&str>, taken, why: &str| Verdict {
+            text: text.into(),
+            published: published.map(Into::into),
+            taken,
+            why: why.into(),
+        };
+        let explanation = Explanation {
+            site: 0,
+            source: "https://charts.example.com podinfo".into(),
+            candidates: vec![
+                verdict(
+                    "7.0.0",
+                    Some("2024-06-01T00:00:00Z"),
+                    false,
+                    "a major update, and the rules allow minor",
+                ),
+                verdict("6.7.1", Some("2024-05-01T10:00:00Z"), true, "the highest that the rules allow"),
+                verdict("6.5.0", None, false, "the current one"),
+            ],
+        };
+        let expected = "\
+HelmRelease apps/podinfo spec.chart.spec.version
+  at       apps/podinfo.yaml:2:10
+  written  6.5.0
+  source   https://charts.example.com podinfo
+  change   6.5.0 → 6.7.1 (minor, published 2024-05-01)
+  beyond   7.0.0 is a major update
+
+Candidates
+     7.0.0  2024-06-01  a major update, and the rules allow minor
+  →  6.7.1  2024-05-01  the highest that the rules allow
+     6.5.0              the current one
+";
+        assert_eq!(explain(&sample::plan(), &explanation, Style::default()), expected);
+        let held = Explanation { site: 2, source: "x".into(), candidates: vec![] };
+        let text = explain(&sample::plan(), &held, Style::default());
+        assert!(
+            text.ends_with("held     18.2.0 is a major update, and the rules do not allow that\n"),
+            "{text}"
+        );
+    }
+}

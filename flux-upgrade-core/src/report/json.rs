@@ -1,0 +1,383 @@
+//! The versioned JSON of a plan and of a scan: `docs/plan.schema.json` describes the plan.
+//!
+//! An unknown value is an absent key, never `null`; lists are always there. Lines and columns count from 1, columns in
+//! code points; spans are bytes from 0, half-open.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::summary::Summary;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::locate::{Owner, Part, Site, SourceKey};
+use crate::patch::{Edit, PatchSet};
+use crate::plan::{Beyond, Plan, Reason};
+use crate::text::{Lines, Location, RepoPath, SourceFile, Span};
+use crate::version::Level;
+
+/// The `schema` of a plan.
+pub const PLAN_SCHEMA: &str = "flux-upgrade/plan/v1";
+
+/// The `schema` of a scan.
+pub const SITES_SCHEMA: &str = "flux-upgrade/sites/v1";
+
+#[derive(Serialize)]
+struct PlanJson<'a> {
+    schema: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    root: Option<&'a str>,
+    summary: Summary,
+    changes: Vec<ChangeJson<'a>>,
+    held: Vec<HeldJson<'a>>,
+    diagnostics: Vec<DiagnosticJson<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    refused: Vec<RefusedJson<'a>>,
+    verified: bool,
+}
+
+#[derive(Serialize)]
+struct SitesJson<'a> {
+    schema: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    root: Option<&'a str>,
+    sites: Vec<SiteJson<'a>>,
+    diagnostics: Vec<DiagnosticJson<'a>>,
+}
+
+/// A site's place, in every object that is about a site.
+#[derive(Serialize)]
+struct PlaceJson<'a> {
+    id: &'a str,
+    path: &'a RepoPath,
+    line: usize,
+    column: usize,
+    owner: &'a Owner,
+    field: &'a str,
+    part: Part,
+}
+
+#[derive(Serialize)]
+struct ChangeJson<'a> {
+    #[serde(flatten)]
+    place: PlaceJson<'a>,
+    from: &'a str,
+    to: &'a str,
+    level: Level,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'a SourceKey>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    published: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    beyond: Option<&'a Beyond>,
+    notes: &'a [String],
+    clusters: &'a [String],
+    suspended: bool,
+    edits: Vec<EditJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct HeldJson<'a> {
+    #[serde(flatten)]
+    place: PlaceJson<'a>,
+    written: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'a SourceKey>,
+    clusters: &'a [String],
+    suspended: bool,
+    reason: &'a Reason,
+}
+
+#[derive(Serialize)]
+struct SiteJson<'a> {
+    #[serde(flatten)]
+    place: PlaceJson<'a>,
+    written: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'a SourceKey>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blocked: Option<&'a Reason>,
+    clusters: &'a [String],
+    suspended: bool,
+}
+
+#[derive(Serialize)]
+struct EditJson<'a> {
+    path: &'a RepoPath,
+    start: PositionJson,
+    end: PositionJson,
+    span: Span,
+    expect: &'a str,
+    replace: &'a str,
+}
+
+#[derive(Serialize)]
+struct PositionJson {
+    line: usize,
+    column: usize,
+}
+
+#[derive(Serialize)]
+struct DiagnosticJson<'a> {
+    code: &'static str,
+    severity: Severity,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<&'a str>,
+    #[serde(flatten)]
+    at: LocationJson<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    related: Vec<LocationJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct LocationJson<'a> {
+    path: &'a RepoPath,
+    line: usize,
+    column: usize,
+}
+
+#[derive(Serialize)]
+struct RefusedJson<'a> {
+    path: &'a RepoPath,
+    why: String,
+}
+
+/// A plan and its edits as JSON, with a line end after it.
+///
+/// `files` are those that the plan was made from, `set` the plan's patch set, and `root` a name that tells this plan
+/// from others in the same output.
+#[must_use]
+pub fn json(files: &[SourceFile], plan: &Plan, set: &PatchSet, root: Option<&str>) -> String {
+    let mut lines = LineTables::new(files);
+    let changes = plan.changes.iter().map(|change| {
+        let site = plan.site_of(change);
+        ChangeJson {
+            place: place(site),
+            from: &change.from,
+            to: &change.to,
+            level: change.level,
+            source: site.source.as_ref().ok(),
+            published: change.published.as_deref(),
+            beyond: change.beyond.as_ref(),
+            notes: &change.notes,
+            clusters: &site.clusters,
+            suspended: site.suspended,
+            edits: change.edits.iter().map(|edit| lines.edit(edit)).collect(),
+        }
+    });
+    let held = plan.held.iter().map(|held| {
+        let site = &plan.sites[held.site];
+        HeldJson {
+            place: place(site),
+            written: site.written(),
+            source: site.source.as_ref().ok(),
+            clusters: &site.clusters,
+            suspended: site.suspended,
+            reason: &held.reason,
+        }
+    });
+    print(&PlanJson {
+        schema: PLAN_SCHEMA,
+        root,
+        summary: Summary::of(plan),
+        changes: changes.collect(),
+        held: held.collect(),
+        diagnostics: plan.diagnostics.iter().map(diagnostic).collect(),
+        refused: set
+            .refused
+            .iter()
+            .map(|refused| RefusedJson { path: &refused.path, why: refused.why.to_string() })
+            .collect(),
+        verified: set.refused.is_empty(),
+    })
+}
+
+/// The sites and findings of a scan as JSON, with a line end after it.
+#[must_use]
+pub fn sites_json(sites: &[Site], diagnostics: &[Diagnostic], root: Option<&str>) -> String {
+    let sites = sites.iter().map(|site| SiteJson {
+        place: place(site),
+        written: site.written(),
+        source: site.source.as_ref().ok(),
+        blocked: site.blocked.as_ref().or(site.source.as_ref().err()),
+        clusters: &site.clusters,
+        suspended: site.suspended,
+    });
+    print(&SitesJson {
+        schema: SITES_SCHEMA,
+        root,
+        sites: sites.collect(),
+        diagnostics: diagnostics.iter().map(diagnostic).collect(),
+    })
+}
+
+pub(super) fn print(value: &impl Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(value)
+        .expect("this holds because every key is a string and nothing in here fails to serialise");
+    text.push('\n');
+    text
+}
+
+fn place(site: &Site) -> PlaceJson<'_> {
+    PlaceJson {
+        id: &site.id,
+        path: &site.at.path,
+        line: site.at.line,
+        column: site.at.column,
+        owner: &site.owner,
+        field: &site.field,
+        part: site.part,
+    }
+}
+
+fn diagnostic(diagnostic: &Diagnostic) -> DiagnosticJson<'_> {
+    DiagnosticJson {
+        code: diagnostic.code,
+        severity: diagnostic.severity,
+        message: &diagnostic.message,
+        help: diagnostic.help.as_deref(),
+        at: location(&diagnostic.at),
+        related: diagnostic.related.iter().map(location).collect(),
+    }
+}
+
+fn location(at: &Location) -> LocationJson<'_> {
+    LocationJson { path: &at.path, line: at.line, column: at.column }
+}
+
+/// Line tables of the files that have edits, each made once.
+struct LineTables<'a> {
+    texts: BTreeMap<&'a RepoPath, &'a str>,
+    made: BTreeMap<&'a RepoPath, Lines<'a>>,
+}
+
+impl<'a> LineTables<'a> {
+    fn new(files: &'a [SourceFile]) -> Self {
+        let texts = files.iter().map(|file| (&file.path, file.text.as_str())).collect();
+        Self { texts, made: BTreeMap::new() }
+    }
+
+    fn edit(&mut self, edit: &'a Edit) -> EditJson<'a> {
+        let text = self.texts.get(&edit.path).copied().unwrap_or("");
+        let lines = self.made.entry(&edit.path).or_insert_with(|| Lines::new(text));
+        let position = |byte| {
+            let (line, column) = lines.position(byte);
+            PositionJson { line, column }
+        };
+        EditJson {
+            path: &edit.path,
+            start: position(edit.span.start),
+            end: position(edit.span.end),
+            span: edit.span,
+            expect: &edit.expect,
+            replace: &edit.replace,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::sample;
+    use super::*;
+    use crate::patch::Refused;
+
+    fn sample_json() -> Value {
+        let text = super::json(&sample::files(), &sample::plan(), &sample::patch_set(), None);
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn a_change_says_where_what_and_how() {
+        let expected = json!({
+            "id": "apps/podinfo.yaml:2:10",
+            "path": "apps/podinfo.yaml",
+            "line": 2,
+            "column": 10,
+            "owner": {"kind": "HelmRelease", "namespace": "apps", "name": "podinfo"},
+            "field": "spec.chart.spec.version",
+            "part": "version",
+            "from": "6.5.0",
+            "to": "6.7.1",
+            "level": "minor",
+            "source": {"kind": "helm", "url": "https://charts.example.com", "chart": "podinfo"},
+            "published": "2024-05-01T10:00:00Z",
+            "beyond": {"newest": "7.0.0", "level": "major"},
+            "notes": [],
+            "clusters": [],
+            "suspended": false,
+            "edits": [{
+                "path": "apps/podinfo.yaml",
+                "start": {"line": 2, "column": 10},
+                "end": {"line": 2, "column": 15},
+                "span": {"start": 24, "end": 29},
+                "expect": "6.5.0",
+                "replace": "6.7.1",
+            }],
+        });
+        assert_eq!(sample_json()["changes"][0], expected);
+    }
+
+    #[test]
+    fn a_held_site_says_why() {
+        let held = &sample_json()["held"][0];
+        assert_eq!(held["written"], "15.1.0");
+        assert_eq!(
+            held["reason"],
+            json!({"kind": "beyondRules", "newest": "18.2.0", "level": "major", "rule": "allow"})
+        );
+    }
+
+    #[test]
+    fn the_plan_is_counted_and_its_findings_are_listed() {
+        let json = sample_json();
+        assert_eq!(
+            json["summary"],
+            json!({
+                "sites": 6,
+                "changes": 2,
+                "byLevel": {"patch": 1, "minor": 1},
+                "held": 4,
+                "heldByReason": {"beyondRules": 1, "unanswered": 2, "upToDate": 1},
+                "majorsHeld": 1,
+                "sourcesUnanswered": 1,
+            })
+        );
+        assert_eq!(
+            json["diagnostics"],
+            json!([{
+                "code": "yaml.syntax",
+                "severity": "error",
+                "message": "a tab where `key:` | was expected",
+                "help": "indent with <blanks>",
+                "path": "infra/broken.yaml",
+                "line": 3,
+                "column": 5,
+                "related": [{"path": "apps/podinfo.yaml", "line": 2, "column": 10}],
+            }])
+        );
+        assert_eq!([&json["schema"], &json["verified"]], [&json!(PLAN_SCHEMA), &json!(true)]);
+    }
+
+    #[test]
+    fn a_refused_file_takes_the_proof_away() {
+        let refused = Refused { path: RepoPath::parse("a.yaml").unwrap(), why: "it differs".into() };
+        let set = PatchSet { files: vec![], refused: vec![refused] };
+        let text = super::json(&sample::files(), &sample::plan(), &set, Some("clusters"));
+        let json: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!([&json["verified"], &json["root"]], [&json!(false), &json!("clusters")]);
+        assert_eq!(json["refused"], json!([{"path": "a.yaml", "why": "it differs"}]));
+    }
+
+    #[test]
+    fn an_unknown_value_is_an_absent_key() {
+        let texts = [
+            super::json(&sample::files(), &sample::plan(), &sample::patch_set(), None),
+            sites_json(&sample::plan().sites, &sample::plan().diagnostics, None),
+        ];
+        for text in texts {
+            assert!(!text.contains("null") && text.ends_with("}\n"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The plan as the body of a pull request (GitHub-flavoured Markdown).
+
+use std::fmt::Write as _;
+
+use super::summary::Summary;
+use super::words::{clean, count, day, short, step};
+use crate::locate::Site;
+use crate::plan::{Plan, Reason};
+use crate::version::Level;
+
+/// A plan as Markdown: the changes, the majors that the rules hold, the findings folded away.
+///
+/// Every text from the repository is shown literally: no link, mention, HTML or table cell comes out of it.
+#[must_use]
+pub fn markdown(plan: &Plan) -> String {
+    let mut text = format!("**{}**\n", Summary::of(plan));
+    if !plan.changes.is_empty() {
+        text.push_str("\n| File | Object | From | To | Level | Published | Notes |\n");
+        text.push_str("| --- | --- | --- | --- | --- | --- | --- |\n");
+    }
+    for change in &plan.changes {
+        let site = plan.site_of(change);
+        let mut notes = Vec::new();
+        if let Some(beyond) = &change.beyond {
+            notes.push(format!("{} is {}", code(&beyond.newest), beyond.level));
+        }
+        if site.suspended {
+            notes.push("suspended".to_owned());
+        }
+        notes.extend(change.notes.iter().map(|note| plain(note)));
+        let (from, to) = step(&change.from, &change.to);
+        let published = change.published.as_deref().map(|time| plain(&day(time))).unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {published} | {} |",
+            file(site),
+            object(site),
+            code(&from),
+            code(&to),
+            change.level,
+            notes.join("; "),
+        );
+    }
+    let majors: Vec<_> = plan
+        .held
+        .iter()
+        .filter_map(|held| match &held.reason {
+            Reason::BeyondRules { newest, level: Level::Major, .. } => Some((&plan.sites[held.site], newest)),
+            _ => None,
+        })
+        .collect();
+    if !majors.is_empty() {
+        text.push_str("\n### Majors held\n\n| File | Object | From | Newest |\n| --- | --- | --- | --- |\n");
+    }
+    for (site, newest) in majors {
+        let written = code(&short(&site.written()));
+        let _ = writeln!(text, "| {} | {} | {written} | {} |", file(site), object(site), code(newest));
+    }
+    if !plan.diagnostics.is_empty() {
+        let found = count(plan.diagnostics.len(), "finding");
+        let _ = writeln!(text, "\n<details>\n<summary>{found} in the files</summary>\n");
+        for diagnostic in &plan.diagnostics {
+            let at = code(&diagnostic.at.to_string());
+            let message = plain(&diagnostic.message);
+            let _ = write!(text, "- {at}: {}: {message} ({})", diagnostic.severity, code(diagnostic.code));
+            if let Some(help) = &diagnostic.help {
+                let _ = write!(text, "; {}", plain(help));
+            }
+            text.push('\n');
+        }
+        text.push_str("\n</details>\n");
+    }
+    text
+}
+
+fn file(site: &Site) -> String {
+    code(&format!("{}:{}", site.at.path, site.at.line))
+}
+
+fn object(site: &Site) -> String {
+    code(&site.owner.to_string())
+}
+
+/// A code span that shows `text` literally, also in a table cell.
+fn code(text: &str) -> String {
+    let text = clean(text).replace('|', "\\|");
+    let mut longest = 0;
+    for run in text.split(|c| c != '`') {
+        longest = longest.max(run.len());
+    }
+    let fence = "`".repeat(longest + 1);
+    let pad = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
+    format!("{fence}{pad}{text}{pad}{fence}")
+}
+
+/// `text` with everything escaped that Markdown or HTML would read; code spans in backticks stay.
+fn plain(text: &str) -> String {
+    let text = clean(text);
+    let mut parts = text.split('`');
+    let mut out = escaped(parts.next().unwrap_or(""));
+    let rest: Vec<&str> = parts.collect();
+    for pair in rest.chunks(2) {
+        match pair {
+            [inside, after] if !inside.is_empty() => {
+                out.push_str(&code(inside));
+                out.push_str(&escaped(after));
+            }
+            pair => {
+                for part in pair {
+                    out.push_str("\\`");
+                    out.push_str(&escaped(part));
+                }
+            }
+        }
+    }
+    out
+}
+
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '@' => out.push_str("@\u{200b}"),
+            '\\' | '|' | '*' | '_' | '[' | ']' | '#' | '~' | '!' => out.extend(['\\', c]),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn a_plan_reads_like_this() {
+        let expected = r"**2 changes, 1 major held, 1 source unanswered**
+
+| File | Object | From | To | Level | Published | Notes |
+| --- | --- | --- | --- | --- | --- | --- |
+| `apps/podinfo.yaml:2` | `HelmRelease apps/podinfo` | `6.5.0` | `6.7.1` | minor | 2024-05-01 | `7.0.0` is major |
+| `infra/sources.yaml:1` | `OCIRepository web` | `1.2.0` | `1.2.1` | patch |  | suspended; the current tag is no longer published |
+
+### Majors held
+
+| File | Object | From | Newest |
+| --- | --- | --- | --- |
+| `infra/nginx.yaml:1` | `HelmRelease infra/nginx` | `15.1.0` | `18.2.0` |
+
+<details>
+<summary>1 finding in the files</summary>
+
+- `infra/broken.yaml:3:5`: error: a tab where `key:` \| was expected (`yaml.syntax`); indent with &lt;blanks&gt;
+
+</details>
+";
+        assert_eq!(markdown(&sample::plan()), expected);
+    }
+
+    #[test]
+    fn nothing_of_the_repository_becomes_markup() {
+        for (text, expected) in [
+            ("a|b", r"a\|b"),
+            ("`key:` is <b>", "`key:` is &lt;b&gt;"),
+            ("one ` only", r"one \` only"),
+            ("@team [x](y)", "@\u{200b}team \\[x\\](y)"),
+        ] {
+            assert_eq!(plain(text), expected);
+        }
+        assert_eq!([code("a|b"), code("a`b"), code("`x`")], [r"`a\|b`", "``a`b``", "`` `x` ``"]);
+    }
+}

@@ -1,0 +1,27 @@
+//! The forms of one plan: for people, for pull requests, for tools.
+//!
+//! Every form is text made from the same values, so the same files, answers and rules give the same bytes on every
+//! surface. Nothing here decides anything, and nothing here writes to a terminal or a file.
+
+mod edits;
+mod explain;
+mod findings;
+mod grid;
+mod json;
+mod markdown;
+mod summary;
+mod table;
+mod words;
+
+pub use edits::edits;
+pub use explain::explain;
+pub use findings::findings;
+pub use json::{PLAN_SCHEMA, SITES_SCHEMA, json, sites_json};
+pub use markdown::markdown;
+pub use summary::Summary;
+pub use table::{Style, Tense, sites_table, table};
+
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod schema;

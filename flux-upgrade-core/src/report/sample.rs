@@ -1,0 +1,150 @@
+//! A small plan made by hand, for the tests of every form.
+
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::locate::{Consumer, Owner, Part, Site, SourceKey, Spot, Style};
+use crate::patch::{Edit, FilePatch, PatchSet, apply};
+use crate::plan::{Beyond, Change, Failure, Held, Plan, Reason};
+use crate::text::{Lines, Location, RepoPath, SourceFile, Span};
+use crate::version::Level;
+
+const PODINFO: &str = "chart: podinfo\nversion: 6.5.0 # keep\n";
+const SOURCES: &str = "\u{feff}tag: \"1.2.0\"\r\ndigest: sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n";
+const NEXT: &str = "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+
+pub(super) fn files() -> Vec<SourceFile> {
+    [
+        ("apps/podinfo.yaml", PODINFO),
+        ("infra/sources.yaml", SOURCES),
+        ("infra/nginx.yaml", "version: 15.1.0\n"),
+    ]
+    .into_iter()
+    .map(|(path, text)| SourceFile { path: RepoPath::parse(path).unwrap(), text: text.into() })
+    .collect()
+}
+
+fn spot(file: usize, raw: &str) -> Spot {
+    let file = files().swap_remove(file);
+    let start = file.text.find(raw).unwrap();
+    let at = Lines::new(&file.text).locate(&file.path, Span::new(start, start + raw.len()));
+    Spot { at, raw: raw.into(), value: raw.trim_matches('"').into(), style: Style::Plain }
+}
+
+fn site(spot: Spot, kind: &str, namespace: Option<&str>, name: &str, field: &str, source: SourceKey) -> Site {
+    Site {
+        id: spot.at.to_string(),
+        at: spot.at.clone(),
+        owner: Owner { kind: kind.into(), namespace: namespace.map(Into::into), name: name.into() },
+        field: field.into(),
+        part: if kind == "HelmRelease" { Part::Version } else { Part::Tag },
+        spot,
+        digest: None,
+        consumer: Consumer::HelmIndex,
+        source: Ok(source),
+        source_at: None,
+        blocked: None,
+        ignore: None,
+        branch: None,
+        dialect: None,
+        findings: vec![],
+        insertion: None,
+        clusters: vec![],
+        suspended: false,
+    }
+}
+
+fn helm(url: &str, chart: &str) -> SourceKey {
+    SourceKey::Helm { url: url.into(), chart: chart.into() }
+}
+
+fn edit(spot: &Spot, replace: &str) -> Edit {
+    Edit { path: spot.at.path.clone(), span: spot.at.span, expect: spot.raw.clone(), replace: replace.into() }
+}
+
+/// Two changes, one major held, one up to date, two sites of one source that is unanswered.
+pub(super) fn plan() -> Plan {
+    let charts = "https://charts.example.com";
+    let version = "spec.chart.spec.version";
+    let podinfo =
+        site(spot(0, "6.5.0"), "HelmRelease", Some("apps"), "podinfo", version, helm(charts, "podinfo"));
+    let mut oci = site(
+        spot(1, "\"1.2.0\""),
+        "OCIRepository",
+        None,
+        "web",
+        "spec.ref.tag",
+        SourceKey::Oci { repository: "registry.example.com/charts/backend".into() },
+    );
+    oci.suspended = true;
+    oci.clusters = vec!["staging".into()];
+    oci.digest = Some(spot(1, &SOURCES[SOURCES.find("sha256").unwrap()..SOURCES.len() - 2]));
+    let nginx =
+        site(spot(2, "15.1.0"), "HelmRelease", Some("infra"), "nginx", version, helm(charts, "nginx"));
+    let quiet =
+        site(spot(2, "15.1.0"), "HelmRelease", Some("infra"), "quiet", version, helm(charts, "quiet"));
+    let away = helm("https://down.example.com", "away");
+    let lost = site(spot(2, "15.1.0"), "HelmRelease", Some("infra"), "lost", version, away.clone());
+    let unanswered = || Reason::Unanswered { source: away.to_string(), failure: Failure::NotAsked };
+    let changes = vec![
+        Change {
+            site: 0,
+            from: "6.5.0".into(),
+            to: "6.7.1".into(),
+            level: Level::Minor,
+            published: Some("2024-05-01T10:00:00Z".into()),
+            beyond: Some(Beyond { newest: "7.0.0".into(), level: Level::Major }),
+            notes: vec![],
+            edits: vec![edit(&podinfo.spot, "6.7.1")],
+        },
+        Change {
+            site: 1,
+            from: oci.written(),
+            to: format!("1.2.1@{NEXT}"),
+            level: Level::Patch,
+            published: None,
+            beyond: None,
+            notes: vec!["the current tag is no longer published".into()],
+            edits: vec![edit(&oci.spot, "\"1.2.1\""), edit(oci.digest.as_ref().unwrap(), NEXT)],
+        },
+    ];
+    let held = vec![
+        Held {
+            site: 2,
+            reason: Reason::BeyondRules { newest: "18.2.0".into(), level: Level::Major, rule: "allow" },
+        },
+        Held { site: 3, reason: Reason::UpToDate },
+        Held { site: 4, reason: unanswered() },
+        Held { site: 5, reason: unanswered() },
+    ];
+    let broken = Location {
+        path: RepoPath::parse("infra/broken.yaml").unwrap(),
+        span: Span::new(10, 11),
+        line: 3,
+        column: 5,
+    };
+    let mut diagnostic =
+        Diagnostic::new("yaml.syntax", Severity::Error, broken, "a tab where `key:` | was expected")
+            .with_help("indent with <blanks>");
+    diagnostic.related.push(podinfo.at.clone());
+    Plan {
+        sites: vec![podinfo, oci, nginx, quiet, lost.clone(), lost],
+        changes,
+        held,
+        diagnostics: vec![diagnostic],
+    }
+}
+
+pub(super) fn patch_set() -> PatchSet {
+    let plan = plan();
+    let patched = files().into_iter().filter_map(|file| {
+        let edits: Vec<Edit> = plan
+            .changes
+            .iter()
+            .flat_map(|change| &change.edits)
+            .filter(|edit| edit.path == file.path)
+            .cloned()
+            .collect();
+        let after = apply::apply(&file.text, &edits).unwrap();
+        (!edits.is_empty()).then_some(FilePatch { path: file.path, edits, after })
+    });
+    PatchSet { files: patched.collect(), refused: vec![] }
+}

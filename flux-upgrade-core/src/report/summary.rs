@@ -1,0 +1,116 @@
+//! A plan in numbers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::Serialize;
+
+use super::words::count;
+use crate::plan::{Plan, Reason};
+use crate::version::Level;
+
+/// A plan in numbers; its text is the line under every table: `12 changes, 3 majors held, 1 source unanswered`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// Sites that were found.
+    pub sites: usize,
+    /// Sites that move.
+    pub changes: usize,
+    /// Sites that move, by how far; levels without any are absent.
+    pub by_level: BTreeMap<Level, usize>,
+    /// Sites that stay.
+    pub held: usize,
+    /// Sites that stay, by [`Reason::kind`]; reasons without any are absent.
+    pub held_by_reason: BTreeMap<&'static str, usize>,
+    /// Sites that stay although a major update is published.
+    pub majors_held: usize,
+    /// Sources without an answer, each counted once.
+    pub sources_unanswered: usize,
+}
+
+impl Summary {
+    /// Counts `plan`.
+    #[must_use]
+    pub fn of(plan: &Plan) -> Self {
+        let mut by_level = BTreeMap::new();
+        for change in &plan.changes {
+            *by_level.entry(change.level).or_default() += 1;
+        }
+        let mut held_by_reason = BTreeMap::new();
+        let mut majors_held = 0;
+        let mut unanswered = BTreeSet::new();
+        for held in &plan.held {
+            *held_by_reason.entry(held.reason.kind()).or_default() += 1;
+            match &held.reason {
+                Reason::BeyondRules { level: Level::Major, .. } => majors_held += 1,
+                Reason::Unanswered { source, .. } => {
+                    unanswered.insert(source);
+                }
+                _ => {}
+            }
+        }
+        Self {
+            sites: plan.sites.len(),
+            changes: plan.changes.len(),
+            by_level,
+            held: plan.held.len(),
+            held_by_reason,
+            majors_held,
+            sources_unanswered: unanswered.len(),
+        }
+    }
+
+    /// The counts after the first: `3 majors held, 1 source unanswered`.
+    pub(super) fn rest(&self) -> String {
+        format!(
+            "{} held, {} unanswered",
+            count(self.majors_held, "major"),
+            count(self.sources_unanswered, "source")
+        )
+    }
+
+    /// The sites that stay, in words, most first: `held: 20 up to date, 3 floating`; `""` where none stays.
+    pub(super) fn held_line(&self) -> String {
+        let mut counts: Vec<_> = self.held_by_reason.iter().collect();
+        counts.sort_by_key(|(kind, number)| (std::cmp::Reverse(**number), **kind));
+        let words: Vec<String> =
+            counts.iter().map(|(kind, number)| format!("{number} {}", spaced(kind))).collect();
+        if words.is_empty() { String::new() } else { format!("held: {}", words.join(", ")) }
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}", count(self.changes, "change"), self.rest())
+    }
+}
+
+/// `upToDate` as `up to date`.
+fn spaced(kind: &str) -> String {
+    let mut words = String::with_capacity(kind.len() + 4);
+    for c in kind.chars() {
+        if c.is_ascii_uppercase() {
+            words.push(' ');
+        }
+        words.push(c.to_ascii_lowercase());
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn a_summary_speaks_in_singular_and_plural() {
+        let plan = sample::plan();
+        let summary = Summary::of(&plan);
+        assert_eq!(summary.to_string(), "2 changes, 1 major held, 1 source unanswered");
+        assert_eq!(summary.held_line(), "held: 2 unanswered, 1 beyond rules, 1 up to date");
+        let none = Plan { sites: vec![], changes: vec![], held: vec![], diagnostics: vec![] };
+        assert_eq!(Summary::of(&none).to_string(), "0 changes, 0 majors held, 0 sources unanswered");
+        assert_eq!(Summary::of(&none).held_line(), "");
+    }
+}

@@ -1,0 +1,251 @@
+//! The table for people.
+
+use std::collections::BTreeMap;
+
+use super::grid::{Cell, Grid, Paint, painted, plain};
+use super::summary::Summary;
+use super::words::{self, clean, count, day, short};
+use crate::locate::{Part, Site};
+use crate::plan::{Change, Plan, Reason};
+use crate::version::Level;
+
+/// Sources named at most under a table.
+const SOURCES_SHOWN: usize = 10;
+
+/// How a table looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Style {
+    /// Whether levels and headings are coloured, with ANSI control sequences.
+    pub color: bool,
+}
+
+/// Whether the changes of a table are to come or done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tense {
+    /// They are planned.
+    Planned,
+    /// They are in the files.
+    Applied {
+        /// Number of files written.
+        files: usize,
+    },
+}
+
+/// A plan as an aligned table, with a summary line at its end.
+///
+/// First the changes, then what the rules hold, then the sources without an answer; each by path and position. Digests
+/// and commits are cut to twelve digits, control characters are spelled out.
+#[must_use]
+pub fn table(plan: &Plan, style: Style, tense: Tense) -> String {
+    let mut grid = Grid::default();
+    let held: Vec<_> =
+        plan.held.iter().filter(|held| matches!(held.reason, Reason::BeyondRules { .. })).collect();
+    if !plan.changes.is_empty() || !held.is_empty() {
+        grid.header(&["FILE", "OBJECT", "PACKAGE", "FROM", "", "TO", "LEVEL", "PUBLISHED", "NOTES"]);
+    }
+    for change in &plan.changes {
+        let site = plan.site_of(change);
+        let published = change.published.as_deref().map(day).unwrap_or_default();
+        let mut row = place(site);
+        row.extend(step(&change.from, &change.to, change.level));
+        row.extend([plain(published), painted(notes(site, change), Paint::Dim)]);
+        grid.row(row);
+    }
+    if !held.is_empty() {
+        if !plan.changes.is_empty() {
+            grid.alone(plain(""));
+        }
+        grid.alone(painted("Held by the rules", Paint::Bold));
+        for held in held {
+            let Reason::BeyondRules { newest, level, rule } = &held.reason else { continue };
+            let site = &plan.sites[held.site];
+            let mut row = place(site);
+            row.extend(step(&site.written(), newest, *level));
+            row.extend([plain(""), painted(format!("rule `{rule}`"), Paint::Dim)]);
+            grid.row(row);
+        }
+    }
+    let mut text = grid.print(style.color);
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text.push_str(&unanswered(plan, style));
+    let summary = Summary::of(plan);
+    let line = match tense {
+        Tense::Planned => summary.to_string(),
+        Tense::Applied { files } => {
+            let done = format!("{} made in {}", count(summary.changes, "change"), count(files, "file"));
+            format!("{done}, {}", summary.rest())
+        }
+    };
+    text.push_str(&Paint::Bold.on(&line, style.color));
+    text.push('\n');
+    let held = summary.held_line();
+    if !held.is_empty() {
+        text.push_str(&Paint::Dim.on(&held, style.color));
+        text.push('\n');
+    }
+    text
+}
+
+/// The sites of a scan as an aligned table, with their number at its end.
+#[must_use]
+pub fn sites_table(sites: &[Site], style: Style) -> String {
+    let mut grid = Grid::default();
+    if !sites.is_empty() {
+        grid.header(&["FILE", "OBJECT", "FIELD", "VALUE", "SOURCE"]);
+    }
+    for site in sites {
+        let source = match (&site.blocked, &site.source) {
+            (Some(reason), _) | (None, Err(reason)) => painted(clean(&reason.to_string()), Paint::Yellow),
+            (None, Ok(source)) => plain(clean(&source.to_string())),
+        };
+        grid.row(vec![
+            plain(format!("{}:{}", clean(site.at.path.as_str()), site.at.line)),
+            plain(clean(&site.owner.to_string())),
+            painted(clean(&site.field), Paint::Dim),
+            plain(short(&site.written())),
+            source,
+        ]);
+    }
+    let mut text = grid.print(style.color);
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text.push_str(&Paint::Bold.on(&count(sites.len(), "site"), style.color));
+    text.push('\n');
+    text
+}
+
+/// File and line, object, and the package where the object's name does not say it.
+fn place(site: &Site) -> Vec<Cell> {
+    let package = match &site.source {
+        Ok(source) if source.package() != site.owner.name => source.package(),
+        _ => "",
+    };
+    vec![
+        plain(format!("{}:{}", clean(site.at.path.as_str()), site.at.line)),
+        plain(clean(&site.owner.to_string())),
+        plain(clean(package)),
+    ]
+}
+
+/// From, arrow, to, level.
+fn step(from: &str, to: &str, level: Level) -> [Cell; 4] {
+    let (from, to) = words::step(from, to);
+    let paint = match level {
+        Level::Major => Paint::Red,
+        Level::Minor => Paint::Yellow,
+        Level::Patch => Paint::Green,
+        Level::Digest => Paint::Cyan,
+    };
+    [plain(from), plain("→"), plain(to), painted(level.to_string(), paint)]
+}
+
+/// What a reviewer should know of a change, in one line.
+fn notes(site: &Site, change: &Change) -> String {
+    let mut notes = Vec::new();
+    if let Some(beyond) = &change.beyond {
+        notes.push(format!("{} is {}", short(&beyond.newest), beyond.level));
+    }
+    if site.part == Part::Range {
+        notes.push("range".to_owned());
+    }
+    if site.suspended {
+        notes.push("suspended".to_owned());
+    }
+    notes.extend(change.notes.iter().map(|note| clean(note).into_owned()));
+    notes.join("; ")
+}
+
+/// The sources without an answer, each with its failure and the number of its sites.
+fn unanswered(plan: &Plan, style: Style) -> String {
+    let mut sources: BTreeMap<(&str, String), usize> = BTreeMap::new();
+    for held in &plan.held {
+        if let Reason::Unanswered { source, failure } = &held.reason {
+            *sources.entry((source, failure.to_string())).or_default() += 1;
+        }
+    }
+    if sources.is_empty() {
+        return String::new();
+    }
+    let mut grid = Grid::default();
+    grid.alone(painted("Unanswered", Paint::Bold));
+    for ((source, failure), sites) in sources.iter().take(SOURCES_SHOWN) {
+        grid.row(vec![
+            plain(clean(source)),
+            plain(clean(failure)),
+            painted(count(*sites, "site"), Paint::Dim),
+        ]);
+    }
+    if sources.len() > SOURCES_SHOWN {
+        grid.alone(painted(format!("and {} more", sources.len() - SOURCES_SHOWN), Paint::Dim));
+    }
+    grid.alone(plain(""));
+    grid.print(style.color)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn a_plan_reads_like_this() {
+        let expected = [
+            "FILE                  OBJECT                    PACKAGE  FROM       TO      LEVEL  PUBLISHED   NOTES",
+            "apps/podinfo.yaml:2   HelmRelease apps/podinfo           6.5.0   →  6.7.1   minor  2024-05-01  7.0.0 is major",
+            "infra/sources.yaml:1  OCIRepository web         backend  1.2.0   →  1.2.1   patch              suspended; the current tag is no longer published",
+            "",
+            "Held by the rules",
+            "infra/nginx.yaml:1    HelmRelease infra/nginx            15.1.0  →  18.2.0  major              rule `allow`",
+            "",
+            "Unanswered",
+            "https://down.example.com away  the snapshot has no answer for it  2 sites",
+            "",
+            "2 changes, 1 major held, 1 source unanswered",
+            "held: 2 unanswered, 1 beyond rules, 1 up to date",
+            "",
+        ];
+        let text = table(&sample::plan(), Style::default(), Tense::Planned);
+        assert_eq!(text.split('\n').collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn what_is_done_is_told_in_the_past() {
+        let text = table(&sample::plan(), Style::default(), Tense::Applied { files: 2 });
+        assert!(text.contains("\n2 changes made in 2 files, 1 major held, 1 source unanswered\n"), "{text}");
+    }
+
+    #[test]
+    fn colour_changes_no_text() {
+        let colored = table(&sample::plan(), Style { color: true }, Tense::Planned);
+        let mut stripped = String::new();
+        for (at, piece) in colored.split('\u{1b}').enumerate() {
+            stripped.push_str(if at == 0 { piece } else { piece.split_once('m').unwrap().1 });
+        }
+        assert!(colored.contains("\u{1b}[31mmajor\u{1b}[0m"), "{colored:?}");
+        assert_eq!(stripped, table(&sample::plan(), Style::default(), Tense::Planned));
+    }
+
+    #[test]
+    fn an_empty_plan_is_its_summary() {
+        let none = Plan { sites: vec![], changes: vec![], held: vec![], diagnostics: vec![] };
+        let text = table(&none, Style::default(), Tense::Planned);
+        assert_eq!(text, "0 changes, 0 majors held, 0 sources unanswered\n");
+    }
+
+    #[test]
+    fn sites_read_like_this() {
+        let plan = sample::plan();
+        let expected = [
+            "FILE                  OBJECT                    FIELD                    VALUE                       SOURCE",
+            "apps/podinfo.yaml:2   HelmRelease apps/podinfo  spec.chart.spec.version  6.5.0                       https://charts.example.com podinfo",
+            "infra/sources.yaml:1  OCIRepository web         spec.ref.tag             1.2.0@sha256:aaaaaaaaaaaa…  oci://registry.example.com/charts/backend",
+            "",
+            "2 sites",
+            "",
+        ];
+        assert_eq!(sites_table(&plan.sites[..2], Style::default()).split('\n').collect::<Vec<_>>(), expected);
+    }
+}

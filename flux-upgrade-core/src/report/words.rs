@@ -1,0 +1,115 @@
+//! Small texts that several forms share.
+
+use std::borrow::Cow;
+
+/// `1 change`, `2 changes`.
+pub(super) fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// `text` without characters that steer a terminal or turn the direction of writing; each becomes `\u{…}`.
+///
+/// Paths and values come from a repository, and a plan of somebody else's repository must not paint its own screen.
+pub(super) fn clean(text: &str) -> Cow<'_, str> {
+    if !text.contains(steers) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if steers(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
+    }
+    Cow::Owned(out)
+}
+
+fn steers(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
+}
+
+/// A version for a narrow column: digests and commits are cut to twelve digits.
+pub(super) fn short(text: &str) -> String {
+    const DIGITS: usize = 12;
+    let text = clean(text);
+    let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if let Some((head, hex)) = text.rsplit_once(':')
+        && hex.len() >= 40
+        && is_hex(hex)
+    {
+        return format!("{head}:{}…", &hex[..DIGITS]);
+    }
+    if matches!(text.len(), 40 | 64) && is_hex(&text) {
+        return format!("{}…", &text[..DIGITS]);
+    }
+    text.into_owned()
+}
+
+/// Both sides of a move for narrow columns: a digest that moves along with its tag is left out, a tag that stays is
+/// said once.
+pub(super) fn step(from: &str, to: &str) -> (String, String) {
+    match (from.split_once('@'), to.split_once('@')) {
+        (Some((old, _)), Some((new, _))) if old != new => (short(old), short(new)),
+        (Some((old, _)), Some((new, digest))) if old == new => (short(from), short(digest)),
+        _ => (short(from), short(to)),
+    }
+}
+
+/// The day of an RFC 3339 time; any other text as it is.
+pub(super) fn day(time: &str) -> Cow<'_, str> {
+    match time.split_once('T') {
+        Some((day, _)) if day.len() == 10 => clean(day),
+        _ => clean(time),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_and_commits_are_cut() {
+        let hex = "0123456789abcdef".repeat(4);
+        for (text, expected) in [
+            ("6.5.0".to_owned(), "6.5.0"),
+            (format!("sha256:{hex}"), "sha256:0123456789ab…"),
+            (format!("6.5.0@sha256:{hex}"), "6.5.0@sha256:0123456789ab…"),
+            (hex[..40].to_owned(), "0123456789ab…"),
+            ("refs/tags/v1".to_owned(), "refs/tags/v1"),
+        ] {
+            assert_eq!(short(&text), expected);
+        }
+    }
+
+    #[test]
+    fn a_move_shows_what_differs() {
+        let [a, b] = ["a", "b"].map(|digit| format!("sha256:{}", digit.repeat(64)));
+        for (from, to, expected) in [
+            ("1.0".to_owned(), "1.1".to_owned(), ["1.0", "1.1"]),
+            (format!("1.0@{a}"), format!("1.1@{b}"), ["1.0", "1.1"]),
+            (format!("1.0@{a}"), format!("1.0@{b}"), ["1.0@sha256:aaaaaaaaaaaa…", "sha256:bbbbbbbbbbbb…"]),
+            (a.clone(), b.clone(), ["sha256:aaaaaaaaaaaa…", "sha256:bbbbbbbbbbbb…"]),
+            ("1.0".to_owned(), format!("1.0@{b}"), ["1.0", "1.0@sha256:bbbbbbbbbbbb…"]),
+        ] {
+            let (from, to) = step(&from, &to);
+            assert_eq!([from.as_str(), to.as_str()], expected);
+        }
+    }
+
+    #[test]
+    fn what_steers_a_terminal_is_spelled_out() {
+        for (text, expected) in [
+            ("plain é", "plain é"),
+            ("\u{1b}[2J", "\\u{1b}[2J"),
+            ("a\nb", "a\\u{a}b"),
+            ("\u{202e}x", "\\u{202e}x"),
+        ] {
+            assert_eq!(clean(text), expected);
+        }
+    }
+
+    #[test]
+    fn days() {
+        assert_eq!(
+            [day("2024-05-01T10:00:00Z"), day("2024-05-01"), day("soon")],
+            ["2024-05-01", "2024-05-01", "soon"]
+        );
+    }
+}

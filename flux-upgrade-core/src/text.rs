@@ -1,0 +1,242 @@
+//! Files and places in them: the vocabulary that every stage shares.
+//!
+//! Inside the core a place is a half-open range of UTF-8 bytes. [`Lines`] is the only code that turns bytes into
+//! lines and columns, UTF-16 units (JavaScript) or code points (Python).
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// A file's path inside the repository: relative, `/` between parts, no `.` or `..` part.
+///
+/// # Examples
+///
+/// ```
+/// use flux_upgrade_core::RepoPath;
+/// assert_eq!(RepoPath::parse("./apps//podinfo.yaml").unwrap().as_str(), "apps/podinfo.yaml");
+/// assert!(RepoPath::parse("../secrets.yaml").is_none());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct RepoPath(String);
+
+impl RepoPath {
+    /// The path in normal form, or `None` where it is absolute, empty, or leaves the repository.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.starts_with('/') || text.contains('\\') || text.contains('\0') {
+            return None;
+        }
+        let joined = join("", text)?;
+        (!joined.is_empty()).then_some(Self(joined))
+    }
+
+    /// The path as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The folder that holds the file, `""` for the root.
+    #[must_use]
+    pub fn folder(&self) -> &str {
+        self.0.rfind('/').map_or("", |at| &self.0[..at])
+    }
+
+    /// The last part of the path.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.rfind('/').map_or(self.0.as_str(), |at| &self.0[at + 1..])
+    }
+}
+
+impl fmt::Display for RepoPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// `relative` seen from `folder`, normalised; `None` where it leaves the repository. The root is `""`.
+pub(crate) fn join(folder: &str, relative: &str) -> Option<String> {
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in relative.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            other => parts.push(other),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+/// A file of the repository with its whole text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceFile {
+    /// Where it lies.
+    pub path: RepoPath,
+    /// Its text, byte for byte, with whatever byte order mark and line ends it has.
+    pub text: String,
+}
+
+/// A half-open range of bytes of a text, from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
+pub struct Span {
+    /// First byte.
+    pub start: usize,
+    /// The byte after the last.
+    pub end: usize,
+}
+
+impl Span {
+    /// The span from `start` up to and without `end`.
+    #[must_use]
+    pub fn new(start: usize, end: usize) -> Self {
+        Self { start, end }
+    }
+
+    /// Number of bytes.
+    #[must_use]
+    pub fn len(self) -> usize {
+        self.end.saturating_sub(self.start)
+    }
+
+    /// Whether it holds no byte.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.end <= self.start
+    }
+
+    /// The bytes of `text` that it covers, `""` where it does not fit.
+    #[must_use]
+    pub fn of(self, text: &str) -> &str {
+        text.get(self.start..self.end).unwrap_or("")
+    }
+}
+
+/// A place in a file, for people and for tools.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Location {
+    /// The file.
+    pub path: RepoPath,
+    /// The bytes.
+    pub span: Span,
+    /// Line of the first byte, from 1.
+    pub line: usize,
+    /// Column of the first byte in code points, from 1.
+    pub column: usize,
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.path, self.line, self.column)
+    }
+}
+
+/// Starts of the lines of a text; `\n`, `\r\n` and a lone `\r` end a line (YAML 1.2, 5.4).
+#[derive(Debug, Clone)]
+pub struct Lines<'t> {
+    text: &'t str,
+    starts: Vec<usize>,
+}
+
+impl<'t> Lines<'t> {
+    /// Reads `text` once.
+    #[must_use]
+    pub fn new(text: &'t str) -> Self {
+        let bytes = text.as_bytes();
+        let mut starts = vec![0];
+        for at in memchr::memchr2_iter(b'\n', b'\r', bytes) {
+            if bytes[at] == b'\r' && bytes.get(at + 1) == Some(&b'\n') {
+                continue;
+            }
+            starts.push(at + 1);
+        }
+        Self { text, starts }
+    }
+
+    /// Line and column of a byte, both from 1; the column counts code points.
+    #[must_use]
+    pub fn position(&self, byte: usize) -> (usize, usize) {
+        let byte = byte.min(self.text.len());
+        let line = self.starts.partition_point(|start| *start <= byte) - 1;
+        let start = self.starts[line];
+        let before = self.text.get(start..byte).unwrap_or("");
+        let before = if start == 0 { before.trim_start_matches('\u{feff}') } else { before };
+        (line + 1, before.chars().count() + 1)
+    }
+
+    /// Line and character of a byte as editors count: both from 0, characters in UTF-16 units, a byte order mark not
+    /// counted.
+    ///
+    /// Source: Language Server Protocol 3.17, `Position`.
+    #[must_use]
+    pub fn utf16(&self, byte: usize) -> (usize, usize) {
+        let byte = byte.min(self.text.len());
+        let line = self.starts.partition_point(|start| *start <= byte) - 1;
+        let start = self.starts[line];
+        let before = self.text.get(start..byte).unwrap_or("");
+        let before = if start == 0 { before.trim_start_matches('\u{feff}') } else { before };
+        (line, before.encode_utf16().count())
+    }
+
+    /// The bytes of line `line` (from 1) without its end.
+    #[must_use]
+    pub fn line(&self, line: usize) -> Span {
+        let start = self.starts.get(line - 1).copied().unwrap_or(self.text.len());
+        let end = self.starts.get(line).copied().unwrap_or(self.text.len());
+        let body = self.text.get(start..end).unwrap_or("");
+        Span::new(start, start + body.trim_end_matches(['\n', '\r']).len())
+    }
+
+    /// How the text ends its first line, `\n` where it has one line.
+    #[must_use]
+    pub fn line_end(&self) -> &'t str {
+        match self.starts.get(1) {
+            Some(next) if self.text[..*next].ends_with("\r\n") => "\r\n",
+            Some(next) if self.text[..*next].ends_with('\r') => "\r",
+            _ => "\n",
+        }
+    }
+
+    /// A location in the file at `path` whose text this is.
+    #[must_use]
+    pub fn locate(&self, path: &RepoPath, span: Span) -> Location {
+        let (line, column) = self.position(span.start);
+        Location { path: path.clone(), span, line, column }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_end_at_each_kind_of_break() {
+        let lines = Lines::new("a\nb\r\nc\rd");
+        let at = |byte| lines.position(byte);
+        assert_eq!([at(0), at(2), at(5), at(7)], [(1, 1), (2, 1), (3, 1), (4, 1)]);
+        assert_eq!(lines.line(2).of("a\nb\r\nc\rd"), "b");
+    }
+
+    #[test]
+    fn columns_count_code_points_and_not_the_byte_order_mark() {
+        let lines = Lines::new("\u{feff}é: 1");
+        assert_eq!(lines.position("\u{feff}é: ".len()), (1, 4));
+    }
+
+    #[test]
+    fn paths_stay_inside() {
+        for (text, expected) in [
+            ("a/b.yaml", Some("a/b.yaml")),
+            ("./a/../b.yaml", Some("b.yaml")),
+            ("a/../../b", None),
+            ("/etc/passwd", None),
+            ("", None),
+            (".", None),
+        ] {
+            assert_eq!(RepoPath::parse(text).as_ref().map(RepoPath::as_str), expected, "{text}");
+        }
+    }
+}
