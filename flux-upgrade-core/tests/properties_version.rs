@@ -123,8 +123,10 @@ proptest! {
     }
 
     #[test]
-    fn every_candidate_is_accepted_or_refused(tags in prop::collection::vec("v?[0-9]{1,2}(\\.[0-9]{1,4}){0,3}(-(rc|alpine|ls)[0-9]?)?", 0..20)) {
-        let ranking = newest("1.2.3", &tags, Prereleases::OwnKind).unwrap();
+    fn every_candidate_is_accepted_or_refused(
+        current in prop::sample::select(vec!["1.2.3", "1.2.3-ls4", "1.2.3-0a1b2c3", "1.2.3-rc.1"]),
+        tags in prop::collection::vec("v?[0-9]{1,2}(\\.[0-9]{1,4}){0,3}(-(rc|alpine|ls)[0-9]?)?(-[0-9a-f]{7,9})?", 0..20)) {
+        let ranking = newest(current, &tags, Prereleases::OwnKind).unwrap();
         prop_assert_eq!(ranking.accepted.len() + ranking.refused.len(), tags.len());
         prop_assert!(ranking.accepted.windows(2).all(|pair| pair[0].order >= pair[1].order));
     }

@@ -225,6 +225,7 @@ mod tests {
             "0123456789abcdef0123456789abcdef01234567",
             "",
             "pr-72",
+            "master-rollingUpdate2525",
             "main-1a2b3c4-1700000000",
             "sha256-0a1b2c3d4e5f60718293a4b5c6d7e8f9.sig",
             "v",

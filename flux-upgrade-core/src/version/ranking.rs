@@ -329,6 +329,8 @@ mod tests {
             &["RELEASE.2023-06-23T20-26-00Z"],
             &[],
         );
+        let plex = ["1.23.5.4862-0f739d462", "1.23.5.4862-549599677"];
+        assert_eq!(newest("1.23.5.4841-549599676", &plex, Prereleases::OwnKind).unwrap().newer().count(), 2);
         offered("v1.38.2_60-dev", &["v1.39.0_61-dev"], &["v1.39.0_61-dev"], &[]);
         offered(
             "2.2.1-12-minimal",
