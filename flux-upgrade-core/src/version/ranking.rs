@@ -37,7 +37,7 @@ impl<'a> Ranking<'a> {
 
 /// Ranks every candidate for a site that holds `current`; `None` if that has no order.
 ///
-/// Beyond [`Flavour::admits`] the whole list counts: of two spellings of a version (`v1.0`, `1.0`) the author's is taken;
+/// Beyond [`Flavour::admits`](super::Flavour::admits) the whole list counts: of two spellings of a version (`v1.0`, `1.0`) the author's is taken;
 /// a number of parts other than the author's is accepted where the publisher has no other spelling of that release; a date
 /// is refused as long as ordinary versions go on; a bare number inside the suffix, such as the 18 of `3.1.0-18-minimal`,
 /// stays as long as it gets newer versions. Takes time linear in the candidates, but for sorting.
