@@ -17,10 +17,13 @@ fn any_version() -> impl Strategy<Value = String> {
     "v?[0-9]{1,3}(\\.[0-9]{1,2}){0,2}(-(rc|a|[1-9]|x-)(\\.(0|[1-9][0-9]{0,20}|b))?)?(\\+[a-z0-9]{1,3})?"
 }
 
+/// Three numbers of a version.
+type Numbers = (u64, u64, u64);
+
 /// Terms over small versions, and what they mean spelled out as bounds: at least, below.
-fn term() -> impl Strategy<Value = (String, Vec<[(u64, u64, u64); 2]>)> {
-    const TOP: (u64, u64, u64) = (u64::MAX, 0, 0);
-    const ZERO: (u64, u64, u64) = (0, 0, 0);
+fn term() -> impl Strategy<Value = (String, Vec<[Numbers; 2]>)> {
+    const TOP: Numbers = (u64::MAX, 0, 0);
+    const ZERO: Numbers = (0, 0, 0);
     (0..12usize, 0..4u64, 0..4u64, 0..4u64).prop_map(|(form, a, b, c)| match form {
         0 => (format!("{a}.{b}.{c}"), vec![[(a, b, c), (a, b, c + 1)]]),
         1 => (format!("{a}.{b}"), vec![[(a, b, 0), (a, b + 1, 0)]]),
@@ -120,8 +123,10 @@ proptest! {
     }
 
     #[test]
-    fn every_candidate_is_accepted_or_refused(tags in prop::collection::vec("v?[0-9]{1,2}(\\.[0-9]{1,4}){0,3}(-(rc|alpine|ls)[0-9]?)?", 0..20)) {
-        let ranking = newest("1.2.3", &tags, Prereleases::OwnKind).unwrap();
+    fn every_candidate_is_accepted_or_refused(
+        current in prop::sample::select(vec!["1.2.3", "1.2.3-ls4", "1.2.3-0a1b2c3", "1.2.3-rc.1"]),
+        tags in prop::collection::vec("v?[0-9]{1,2}(\\.[0-9]{1,4}){0,3}(-(rc|alpine|ls)[0-9]?)?(-[0-9a-f]{7,9})?", 0..20)) {
+        let ranking = newest(current, &tags, Prereleases::OwnKind).unwrap();
         prop_assert_eq!(ranking.accepted.len() + ranking.refused.len(), tags.len());
         prop_assert!(ranking.accepted.windows(2).all(|pair| pair[0].order >= pair[1].order));
     }

@@ -14,25 +14,30 @@
 mod dialect;
 mod flavour;
 mod gofloat;
+mod gosyntax;
+mod grammar;
 mod hyphen;
 mod parse;
 mod pattern;
 mod policy;
 mod range;
+mod ranking;
 mod rewrite;
 mod shape;
 mod template;
 mod term;
 
 pub use dialect::{Dialect, DialectError, Library};
-pub use flavour::{Flavour, Prereleases, Ranked, Ranking, Refusal, newest};
+pub use flavour::{Flavour, Prereleases, Refusal};
+pub use grammar::{RangeError, RangeProblem};
 pub use parse::{VersionError, VersionProblem};
-pub use pattern::{Pattern, PatternError};
+pub use pattern::{Pattern, PatternError, PatternProblem};
 pub use policy::{
     DigestReflection, Election, ExclusionList, ImagePolicy, Order, PolicyError, TagFilter, reflected_digest,
     stored_order,
 };
-pub use range::{Range, RangeError, RangeProblem};
+pub use range::Range;
+pub use ranking::{Ranked, Ranking, newest};
 pub use rewrite::{move_range, pin};
 pub use template::Template;
 pub use term::{Mismatch, MismatchKind, Operator, Precision};

@@ -32,8 +32,8 @@ impl ExclusionList {
 impl Default for ExclusionList {
     /// The list of an ImageRepository that has none: `^.*\.sig$`.
     fn default() -> ExclusionList {
-        let patterns = Pattern::parse(r"^.*\.sig$").into_iter().collect();
-        ExclusionList { patterns }
+        let signatures = Pattern::parse(r"^.*\.sig$").expect("the pattern is valid because it is a constant");
+        ExclusionList { patterns: vec![signatures] }
     }
 }
 

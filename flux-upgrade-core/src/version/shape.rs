@@ -89,13 +89,19 @@ const BRANCH_WORDS: [&str; 14] = [
     "commit",
 ];
 
+/// Whether a word glued to a number counts releases, as in `b10331` and `build42`, and not just ends in a number.
+fn counts(word: &str) -> bool {
+    word.len() <= 2 || matches!(word, "build" | "rel" | "release" | "rev" | "ver" | "version")
+}
+
 impl Shape {
     pub(super) fn of(tag: &str) -> Option<Shape> {
         if tag.is_empty() || !tag.is_ascii() || is_hash_tag(tag) {
             return None;
         }
         let main = main_run(tag)?;
-        if is_hash(token_around(tag, main.start)) {
+        let counted = main.free || main.parts > 1 || counts(&last_word(&tag[..main.start]));
+        if !counted || is_hash(token_around(tag, main.start)) {
             return None;
         }
         let before = &tag[..main.start];
@@ -138,11 +144,7 @@ impl Shape {
 
     /// Whether the one number is a date: `20240131` or `240131`.
     pub(super) fn is_date(&self) -> bool {
-        let [number] = self.numbers.as_slice() else { return false };
-        let (month, day) = (number / 100 % 100, number % 100);
-        let year = number / 10_000;
-        let plausible = (1..=12).contains(&month) && (1..=31).contains(&day);
-        plausible && ((1990..2100).contains(&year) || (10..60).contains(&year))
+        matches!(self.numbers.as_slice(), [number] if is_date(*number))
     }
 }
 
@@ -281,6 +283,9 @@ fn number_piece(number: u128, before: &str, after: &str) -> Piece {
     let own = before.trim_end_matches(['0', '.']);
     let glued = last_word(own);
     let named = last_word(own.trim_end_matches('-'));
+    if named.is_empty() && after.is_empty() && before.ends_with('-') && is_commit_in_digits(number) {
+        return Piece::Hash;
+    }
     let behind_number = own[..own.len() - glued.len()].ends_with('0');
     let tail = after.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
     let inside_word = !glued.is_empty() && tail.starts_with(|c: char| c.is_ascii_alphabetic());
@@ -292,6 +297,22 @@ fn number_piece(number: u128, before: &str, after: &str) -> Piece {
     } else {
         Piece::Free(number)
     }
+}
+
+/// Whether a bare number has the length of a short commit and is neither a date nor a time.
+fn is_commit_in_digits(number: u128) -> bool {
+    match number.checked_ilog10() {
+        Some(6 | 8) => true,
+        Some(7) => !is_date(number),
+        _ => false,
+    }
+}
+
+/// Whether a number reads as year, month and day: 20240131 or 240131.
+fn is_date(number: u128) -> bool {
+    let (year, month, day) = (number / 10_000, number / 100 % 100, number % 100);
+    let plausible = (1..=12).contains(&month) && (1..=31).contains(&day);
+    plausible && ((1990..2100).contains(&year) || (10..60).contains(&year))
 }
 
 fn last_word(text: &str) -> String {
