@@ -72,33 +72,34 @@ struct Fault {
 }
 
 impl Fault {
-    fn new(code: &str, message: impl ToString) -> Self {
-        Self { code: code.to_owned(), message: message.to_string(), ..Self::default() }
+    fn new(code: &str, message: impl ToString) -> Box<Self> {
+        Box::new(Self { code: code.to_owned(), message: message.to_string(), ..Self::default() })
     }
 }
 
-impl From<RulesError> for Fault {
+impl From<RulesError> for Box<Fault> {
     fn from(error: RulesError) -> Self {
-        Self {
+        Box::new(Fault {
             code: error.code.to_owned(),
             message: error.message,
             help: error.help,
             path: Some(error.at.path.to_string()),
             line: Some(error.at.line),
             column: Some(error.at.column),
-        }
+        })
     }
 }
 
-impl From<SnapshotError> for Fault {
+impl From<SnapshotError> for Box<Fault> {
     fn from(error: SnapshotError) -> Self {
-        Self::new(error.code(), error)
+        Fault::new(error.code(), error)
     }
 }
 
-impl From<FlagError> for Fault {
+impl From<FlagError> for Box<Fault> {
     fn from(error: FlagError) -> Self {
-        Self { help: Some(error.help.clone()), ..Self::new("options.value", error) }
+        let help = Some(error.help.clone());
+        Box::new(Fault { help, ..*Fault::new("options.value", error) })
     }
 }
 
@@ -120,7 +121,7 @@ pub fn plan(request: &str) -> String {
     })
 }
 
-fn run(request: &str) -> Result<String, Fault> {
+fn run(request: &str) -> Result<String, Box<Fault>> {
     let request: Request<'_> =
         serde_json::from_str(request).map_err(|error| Fault::new("request.syntax", error))?;
     let files = files(request.files)?;
@@ -145,11 +146,12 @@ fn run(request: &str) -> Result<String, Fault> {
     serde_json::to_string(&answer).map_err(|error| Fault::new("internal", error))
 }
 
-fn files(texts: BTreeMap<String, String>) -> Result<Vec<SourceFile>, Fault> {
+fn files(texts: BTreeMap<String, String>) -> Result<Vec<SourceFile>, Box<Fault>> {
     let read = |(name, text): (String, String)| {
-        let wrong = || Fault {
-            help: Some("paths are relative to the repository, with `/`, and stay inside it".to_owned()),
-            ..Fault::new("request.path", format!("`{name}` is no path inside the repository"))
+        let wrong = || {
+            let fault = Fault::new("request.path", format!("`{name}` is no path inside the repository"));
+            let help = "paths are relative to the repository, with `/`, and stay inside it";
+            Box::new(Fault { help: Some(help.to_owned()), ..*fault })
         };
         Ok(SourceFile { path: RepoPath::parse(&name).ok_or_else(wrong)?, text })
     };
@@ -157,13 +159,13 @@ fn files(texts: BTreeMap<String, String>) -> Result<Vec<SourceFile>, Fault> {
 }
 
 /// The rules of the options, else of the rules file among the files, else the defaults.
-fn rules(files: &[SourceFile], config: Option<&str>) -> Result<Rules, Fault> {
+fn rules(files: &[SourceFile], config: Option<&str>) -> Result<Rules, Box<Fault>> {
     let named = RepoPath::parse(RULES_FILE).ok_or_else(|| Fault::new("internal", "no path"))?;
     let text = config.or_else(|| Some(files.iter().find(|file| file.path == named)?.text.as_str()));
     Ok(text.map_or(Ok(Rules::default()), |text| Rules::parse(&named, text))?)
 }
 
-fn overrides(options: Options, taken: Option<crate::time::Timestamp>) -> Result<Overrides, Fault> {
+fn overrides(options: Options, taken: Option<crate::time::Timestamp>) -> Result<Overrides, Box<Fault>> {
     Ok(Overrides {
         allow: read("allow", options.allow)?,
         prerelease: options.prerelease,
@@ -181,7 +183,7 @@ fn overrides(options: Options, taken: Option<crate::time::Timestamp>) -> Result<
 fn read<T: std::str::FromStr<Err: std::fmt::Display>>(
     name: &str,
     text: Option<String>,
-) -> Result<Option<T>, Fault> {
+) -> Result<Option<T>, Box<Fault>> {
     let parse = |text: String| {
         text.parse().map_err(|error: T::Err| Fault::new("options.value", format!("`{name}`: {error}")))
     };

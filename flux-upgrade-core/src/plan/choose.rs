@@ -1,6 +1,6 @@
 //! The newest candidate that the rules allow.
 
-use super::decide::{Context, Decision};
+use super::decide::{Context, Stop};
 use super::offer::{Offer, Written};
 use super::{Beyond, Reason, Verdict};
 use crate::locate::SourceKey;
@@ -72,7 +72,7 @@ pub(super) fn choose(
     written: &Written,
     offers: &[Offer<'_>],
     sink: &mut dyn FnMut(Verdict),
-) -> Result<Choice, Decision> {
+) -> Result<Choice, Stop> {
     let keys: Vec<&str> = offers.iter().map(|offer| offer.key.as_str()).collect();
     let prereleases = if context.settings.prerelease { Prereleases::All } else { Prereleases::OwnKind };
     let ranking = newest(&written.key, &keys, prereleases).unwrap_or_default();
@@ -90,18 +90,17 @@ pub(super) fn choose(
             sink(verdict(offer, false, "older than what is taken".to_owned()));
             continue;
         }
-        match refusal(context, offer, ranked.level) {
-            Ok(None) => {
+        match refusal(context, offer, ranked.level)? {
+            None => {
                 sink(verdict(offer, true, format!("the newest that the rules allow, {}", ranked.level)));
                 choice.taken = Some((ranked.index, ranked.level));
             }
-            Ok(Some((rule, why))) => {
+            Some((rule, why)) => {
                 sink(verdict(offer, false, why));
                 if rule != "asOf" {
                     choice.refused.get_or_insert((offer.text.clone(), ranked.level, rule));
                 }
             }
-            Err(decision) => return Err(decision),
         }
     }
     for offer in
@@ -122,7 +121,7 @@ pub(super) fn refusal(
     context: &Context<'_>,
     offer: &Offer<'_>,
     level: Level,
-) -> Result<Option<(&'static str, String)>, Decision> {
+) -> Result<Option<(&'static str, String)>, Stop> {
     let settings = &context.settings;
     let version = Version::parse(&offer.key).ok();
     let canonical = version.as_ref().map(Version::canonical);
@@ -137,21 +136,21 @@ pub(super) fn refusal(
     if !settings.allow.admits(level) {
         return Ok(Some(("allow", format!("a {level} update, and the rules allow {}", settings.allow))));
     }
-    if let (Some(as_of), Some(created)) = (context.rules.as_of, offer.candidate.created) {
-        if created > as_of {
-            return Ok(Some(("asOf", format!("published later than {as_of}"))));
-        }
+    if let Some(as_of) =
+        context.rules.as_of.filter(|as_of| offer.candidate.created.is_some_and(|at| at > *as_of))
+    {
+        return Ok(Some(("asOf", format!("published later than {as_of}"))));
     }
     Ok(date(context, offer.candidate)?.map(|why| ("minimumAge", why)))
 }
 
 /// Why a candidate is too young, where a rule asks for an age.
-pub(super) fn date(context: &Context<'_>, candidate: &Candidate) -> Result<Option<String>, Decision> {
+pub(super) fn date(context: &Context<'_>, candidate: &Candidate) -> Result<Option<String>, Stop> {
     let age = context.settings.minimum_age.filter(|age| age.seconds() > 0);
     if age.is_none() && context.rules.as_of.is_none() {
         return Ok(None);
     }
-    let no_date = || Decision::Held(Reason::NoDate { newest: candidate.text.clone() });
+    let no_date = || Stop::Held(Reason::NoDate { newest: candidate.text.clone() });
     let created = match (candidate.created, &context.site.source) {
         (Some(created), _) => created,
         (None, Ok(SourceKey::Oci { repository })) => {
@@ -160,7 +159,7 @@ pub(super) fn date(context: &Context<'_>, candidate: &Candidate) -> Result<Optio
                 Some(_) => return Err(no_date()),
                 None => {
                     let ask = Ask::Created { repository: repository.clone(), tag: candidate.text.clone() };
-                    return Err(Decision::Needs(vec![ask]));
+                    return Err(Stop::Needs(vec![ask]));
                 }
             }
         }

@@ -10,13 +10,21 @@ use crate::rules::{Digests, Rules, Settings};
 use crate::time::Timestamp;
 use crate::version::Level;
 
-/// What is done with a site.
+/// What is done with a site: it moves, or something stops it.
+pub(super) type Decision = Result<Move, Stop>;
+
+/// Why a site does not move.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Decision {
-    Move(Move),
+pub(super) enum Stop {
     Held(Reason),
     /// It cannot be said before these are answered.
     Needs(Vec<Ask>),
+}
+
+impl From<Reason> for Stop {
+    fn from(reason: Reason) -> Self {
+        Self::Held(reason)
+    }
 }
 
 /// Where a site moves.
@@ -44,16 +52,10 @@ type Sink<'s> = &'s mut dyn FnMut(Verdict);
 
 pub(super) fn decide(site: &Site, resolution: &Resolution, rules: &Rules, sink: Sink<'_>) -> Decision {
     if let Some(reason) = held_as_it_is(site, rules) {
-        return Decision::Held(reason);
+        return Err(reason.into());
     }
-    let source = match &site.source {
-        Ok(source) => source,
-        Err(reason) => return Decision::Held(reason.clone()),
-    };
-    let list = match resolution.candidates(source) {
-        Ok(list) => list,
-        Err(failure) => return unanswered(source.to_string(), failure),
-    };
+    let source = site.source.as_ref().map_err(Reason::clone)?;
+    let list = resolution.candidates(source).map_err(|failure| unanswered(source.to_string(), failure))?;
     let context = Context { site, settings: rules.settings(site), rules, resolution, list };
     match site.part {
         Part::Range => range::decide(&context, sink),
@@ -63,8 +65,8 @@ pub(super) fn decide(site: &Site, resolution: &Resolution, rules: &Rules, sink: 
     }
 }
 
-fn unanswered(source: String, failure: &Failure) -> Decision {
-    Decision::Held(Reason::Unanswered { source, failure: failure.clone() })
+fn unanswered(source: String, failure: &Failure) -> Reason {
+    Reason::Unanswered { source, failure: failure.clone() }
 }
 
 /// Reasons that no answer changes.
@@ -87,16 +89,10 @@ fn held_as_it_is(site: &Site, rules: &Rules) -> Option<Reason> {
 fn pinned(context: &Context<'_>, sink: Sink<'_>) -> Decision {
     let offers = offer::offers(context);
     let written = offer::current(context.site);
-    let choice = match choose(context, &written, &offers, sink) {
-        Ok(choice) => choice,
-        Err(decision) => return decision,
-    };
+    let choice = choose(context, &written, &offers, sink)?;
     let present = offers.iter().find(|offer| offer.text == written.text);
     let tag = choice.taken.map(|(index, _)| &offers[index]).or(present);
-    let digest = match digest(context, &choice, tag, &offers) {
-        Ok(digest) => digest,
-        Err(decision) => return decision,
-    };
+    let digest = digest(context, &choice, tag, &offers)?;
     let moved =
         digest.as_ref().is_some_and(|new| context.site.digest.as_ref().is_none_or(|old| old.value != *new));
     match choice.taken {
@@ -108,7 +104,7 @@ fn pinned(context: &Context<'_>, sink: Sink<'_>) -> Decision {
             if offers[index].candidate.deprecated {
                 notes.push("the chart is marked as deprecated".to_owned());
             }
-            Decision::Move(Move {
+            Ok(Move {
                 to: offers[index].text.clone(),
                 digest,
                 level,
@@ -117,7 +113,7 @@ fn pinned(context: &Context<'_>, sink: Sink<'_>) -> Decision {
                 notes,
             })
         }
-        None if moved && present.is_some() => Decision::Move(Move {
+        None if moved && present.is_some() => Ok(Move {
             to: written.text.clone(),
             digest,
             level: Level::Digest,
@@ -128,7 +124,7 @@ fn pinned(context: &Context<'_>, sink: Sink<'_>) -> Decision {
                 None => Vec::new(),
             },
         }),
-        None => Decision::Held(choice.held(context, &written, present.is_some(), &offers)),
+        None => Err(choice.held(context, &written, present.is_some(), &offers).into()),
     }
 }
 
@@ -138,7 +134,7 @@ fn digest(
     choice: &Choice,
     tag: Option<&Offer<'_>>,
     offers: &[Offer<'_>],
-) -> Result<Option<String>, Decision> {
+) -> Result<Option<String>, Stop> {
     let site = context.site;
     let wanted =
         site.digest.is_some() || (context.settings.digests == Digests::Pin && site.insertion.is_some());
@@ -152,7 +148,7 @@ fn digest(
                 Some(Err(failure)) => Err((format!("oci://{repository}:{raw}"), failure.clone())),
                 None => {
                     let ask = Ask::Digest { repository: repository.clone(), tag: raw.clone() };
-                    return Err(Decision::Needs(vec![ask]));
+                    return Err(Stop::Needs(vec![ask]));
                 }
             }
         }
@@ -161,7 +157,7 @@ fn digest(
     let digest = match known {
         Ok(digest) => digest,
         Err(_) if choice.taken.is_none() && choice.refused.is_some() => return Ok(None),
-        Err((source, failure)) => return Err(unanswered(source, &failure)),
+        Err((source, failure)) => return Err(unanswered(source, &failure).into()),
     };
     let moves = choice.taken.is_some() || site.digest.as_ref().is_some_and(|old| old.value != digest);
     if site.digest.is_some() && moves && context.settings.digests == Digests::Keep {
@@ -169,13 +165,13 @@ fn digest(
             Some((index, level)) => (offers[index].text.clone(), level),
             None => (format!("{}@{digest}", tag.text), Level::Digest),
         };
-        return Err(Decision::Held(Reason::BeyondRules { newest, level, rule: "digests" }));
+        return Err(Reason::BeyondRules { newest, level, rule: "digests" }.into());
     }
     if choice.taken.is_none() && !context.settings.allow.admits(Level::Digest) {
         let same = site.digest.as_ref().is_some_and(|old| old.value == digest);
         if !same {
             let newest = format!("{}@{digest}", tag.text);
-            return Err(Decision::Held(Reason::BeyondRules { newest, level: Level::Digest, rule: "allow" }));
+            return Err(Reason::BeyondRules { newest, level: Level::Digest, rule: "allow" }.into());
         }
     }
     Ok(Some(digest))
@@ -190,25 +186,19 @@ fn by_digest(context: &Context<'_>, sink: Sink<'_>) -> Decision {
     else {
         let what = if context.site.consumer == Consumer::Git { "commit" } else { "digest" };
         let detail = format!("no version tag has this {what}, and nothing else says what it should follow");
-        return Decision::Held(Reason::NoCandidate { detail });
+        return Err(Reason::NoCandidate { detail }.into());
     };
     let written = offer::Written { text: tag.text.clone(), key: tag.key.clone() };
-    let choice = match choose(context, &written, &offers, sink) {
-        Ok(choice) => choice,
-        Err(decision) => return decision,
-    };
+    let choice = choose(context, &written, &offers, sink)?;
     let Some((index, level)) = choice.taken else {
-        return Decision::Held(choice.held(context, &written, true, &offers));
+        return Err(choice.held(context, &written, true, &offers).into());
     };
-    let target = match digest_of(context, &offers[index]) {
-        Ok(digest) => digest,
-        Err(decision) => return decision,
-    };
+    let target = digest_of(context, &offers[index])?;
     if context.settings.digests == Digests::Keep {
         let newest = offers[index].text.clone();
-        return Decision::Held(Reason::BeyondRules { newest, level, rule: "digests" });
+        return Err(Reason::BeyondRules { newest, level, rule: "digests" }.into());
     }
-    Decision::Move(Move {
+    Ok(Move {
         to: target,
         digest: None,
         level,
@@ -218,18 +208,18 @@ fn by_digest(context: &Context<'_>, sink: Sink<'_>) -> Decision {
     })
 }
 
-fn digest_of(context: &Context<'_>, offer: &Offer<'_>) -> Result<String, Decision> {
+fn digest_of(context: &Context<'_>, offer: &Offer<'_>) -> Result<String, Stop> {
     if let Some(digest) = &offer.candidate.digest {
         return Ok(digest.clone());
     }
     let Ok(SourceKey::Oci { repository }) = &context.site.source else {
-        return Err(unanswered(offer.text.clone(), &Failure::NotFound));
+        return Err(unanswered(offer.text.clone(), &Failure::NotFound).into());
     };
     let tag = offer.candidate.text.clone();
     match context.resolution.digest(repository, &tag) {
         Some(Ok(digest)) => Ok(digest.clone()),
-        Some(Err(failure)) => Err(unanswered(format!("oci://{repository}:{tag}"), failure)),
-        None => Err(Decision::Needs(vec![Ask::Digest { repository: repository.clone(), tag }])),
+        Some(Err(failure)) => Err(unanswered(format!("oci://{repository}:{tag}"), failure).into()),
+        None => Err(Stop::Needs(vec![Ask::Digest { repository: repository.clone(), tag }])),
     }
 }
 
@@ -238,12 +228,10 @@ fn by_commit(context: &Context<'_>, sink: Sink<'_>) -> Decision {
     let Some(branch) = &context.site.branch else { return by_digest(context, sink) };
     let name = format!("refs/heads/{branch}");
     let Some(head) = context.list.iter().find(|candidate| candidate.text == name) else {
-        return Decision::Held(Reason::NoCandidate {
-            detail: format!("the repository has no branch `{branch}`"),
-        });
+        return Err(Reason::NoCandidate { detail: format!("the repository has no branch `{branch}`") }.into());
     };
     let Some(commit) = &head.digest else {
-        return unanswered(name, &Failure::NotFound);
+        return Err(unanswered(name, &Failure::NotFound).into());
     };
     let verdict = |taken, why: &str| Verdict {
         text: format!("{name} at {commit}"),
@@ -253,25 +241,20 @@ fn by_commit(context: &Context<'_>, sink: Sink<'_>) -> Decision {
     };
     if *commit == context.site.spot.value {
         sink(verdict(true, "the branch is there"));
-        return Decision::Held(Reason::UpToDate);
+        return Err(Reason::UpToDate.into());
     }
     if !context.settings.allow.admits(Level::Digest) {
         sink(verdict(false, "the rules allow nothing"));
         let reason = Reason::BeyondRules { newest: commit.clone(), level: Level::Digest, rule: "allow" };
-        return Decision::Held(reason);
+        return Err(reason.into());
     }
-    match super::choose::date(context, head) {
-        Ok(None) => {}
-        Ok(Some(refusal)) => {
-            sink(verdict(false, &refusal));
-            let reason =
-                Reason::BeyondRules { newest: commit.clone(), level: Level::Digest, rule: "minimumAge" };
-            return Decision::Held(reason);
-        }
-        Err(decision) => return decision,
+    if let Some(refusal) = super::choose::date(context, head)? {
+        sink(verdict(false, &refusal));
+        let reason = Reason::BeyondRules { newest: commit.clone(), level: Level::Digest, rule: "minimumAge" };
+        return Err(reason.into());
     }
     sink(verdict(true, "the head of the branch"));
-    Decision::Move(Move {
+    Ok(Move {
         to: commit.clone(),
         digest: None,
         level: Level::Digest,

@@ -19,7 +19,7 @@ use crate::rules::Rules;
 use crate::scan::Inventory;
 use crate::text::RepoPath;
 use crate::version::Level;
-use decide::{Decision, Move, decide};
+use decide::{Decision, Move, Stop, decide};
 
 /// What is done with every site: each is a change or is held.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,13 +113,13 @@ pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution
         let site = &out.sites[index];
         out.diagnostics.extend(site.findings.iter().cloned());
         match decision {
-            Decision::Held(reason) => out.held.push(Held { site: index, reason }),
-            Decision::Needs(asks) => {
+            Err(Stop::Held(reason)) => out.held.push(Held { site: index, reason }),
+            Err(Stop::Needs(asks)) => {
                 let source = asks.first().map(Ask::source).unwrap_or_default();
                 let reason = Reason::Unanswered { source, failure: Failure::NotAsked };
                 out.held.push(Held { site: index, reason });
             }
-            Decision::Move(step) => {
+            Ok(step) => {
                 let preferred = *quotes
                     .entry(site.spot.at.path.clone())
                     .or_insert_with(|| edits::preferred_quote(text_of(inventory, &site.spot.at.path)));
@@ -163,7 +163,8 @@ fn change(index: usize, site: &Site, step: Move, edits: Vec<Edit>) -> Change {
 pub fn explain(plan: &Plan, site: usize, resolution: &Resolution, rules: &Rules) -> Option<Explanation> {
     let at = plan.sites.get(site)?;
     let mut candidates = Vec::new();
-    decide(at, resolution, rules, &mut |verdict| candidates.push(verdict));
+    // What is decided stands in the plan already; here only the verdicts on the way count.
+    let _ = decide(at, resolution, rules, &mut |verdict| candidates.push(verdict));
     let source = match &at.source {
         Ok(source) => source.to_string(),
         Err(reason) => reason.to_string(),
@@ -174,7 +175,7 @@ pub fn explain(plan: &Plan, site: usize, resolution: &Resolution, rules: &Rules)
 /// What a site needs to be asked beyond the lists, as far as the answers up to now tell.
 pub(crate) fn needs(site: &Site, resolution: &Resolution, rules: &Rules) -> Vec<Ask> {
     match decide(site, resolution, rules, &mut |_| {}) {
-        Decision::Needs(asks) => asks,
+        Err(Stop::Needs(asks)) => asks,
         _ => Vec::new(),
     }
 }
@@ -187,7 +188,7 @@ fn agree(sites: &[Site], decisions: &mut [Decision]) {
     }
     for group in shared.into_values().filter(|group| group.len() > 1) {
         let wish = |index: usize| match &decisions[index] {
-            Decision::Move(step) => Some((step.to.clone(), step.digest.clone())),
+            Ok(step) => Some((step.to.clone(), step.digest.clone())),
             _ => None,
         };
         let first = wish(group[0]);
@@ -197,13 +198,13 @@ fn agree(sites: &[Site], decisions: &mut [Decision]) {
         let wishes: Vec<String> = group
             .iter()
             .map(|index| match &decisions[*index] {
-                Decision::Move(step) => format!("{} -> {}", sites[*index].id, step.to),
-                Decision::Held(reason) => format!("{} stays: {reason}", sites[*index].id),
-                Decision::Needs(_) => format!("{} is not answered", sites[*index].id),
+                Ok(step) => format!("{} -> {}", sites[*index].id, step.to),
+                Err(Stop::Held(reason)) => format!("{} stays: {reason}", sites[*index].id),
+                Err(Stop::Needs(_)) => format!("{} is not answered", sites[*index].id),
             })
             .collect();
         for index in group {
-            decisions[index] = Decision::Held(Reason::Disagree { wishes: wishes.clone() });
+            decisions[index] = Err(Reason::Disagree { wishes: wishes.clone() }.into());
         }
     }
 }

@@ -17,7 +17,7 @@ pub(super) fn decide(context: &Context<'_>, sink: &mut dyn FnMut(Verdict)) -> De
     let text = if text.is_empty() { "*" } else { text };
     let range = match Range::parse_in(text, context.rules.dialect(site)) {
         Ok(range) => range,
-        Err(error) => return Decision::Held(Reason::NoCandidate { detail: error.to_string() }),
+        Err(error) => return Err(Reason::NoCandidate { detail: error.to_string() }.into()),
     };
     let offers = offers(context);
     let mut eligible: Vec<(Version, &Offer<'_>)> =
@@ -35,7 +35,7 @@ pub(super) fn decide(context: &Context<'_>, sink: &mut dyn FnMut(Verdict)) -> De
         chosen.and_then(|candidate| eligible.iter().find(|(_, offer)| offer.candidate.text == candidate));
     let Some((selected, current)) = chosen else {
         let detail = format!("nothing published lies in {text}");
-        return Decision::Held(Reason::NoCandidate { detail });
+        return Err(Reason::NoCandidate { detail }.into());
     };
     let verdict = |offer: &Offer<'_>, taken, why: String| Verdict {
         text: offer.text.clone(),
@@ -60,13 +60,12 @@ pub(super) fn decide(context: &Context<'_>, sink: &mut dyn FnMut(Verdict)) -> De
             continue;
         }
         let level = selected.level_to(version);
-        match refusal(context, offer, level) {
-            Err(decision) => return decision,
-            Ok(Some((rule, why))) => {
+        match refusal(context, offer, level)? {
+            Some((rule, why)) => {
                 sink(verdict(offer, false, why));
                 refused.get_or_insert((offer.text.clone(), level, rule));
             }
-            Ok(None) => {
+            None => {
                 sink(verdict(offer, false, format!("outside {text}: {}", why_not(&range, version))));
                 target = Some((version, *offer, level));
                 break;
@@ -89,10 +88,10 @@ pub(super) fn decide(context: &Context<'_>, sink: &mut dyn FnMut(Verdict)) -> De
         (Ranges::Move, Some((version, ..))) => move_range(text, version),
         (Ranges::Move, None) | (Ranges::Keep, _) => None,
     };
-    let Some(to) = to else { return Decision::Held(beyond("ranges")) };
+    let Some(to) = to else { return Err(beyond("ranges").into()) };
     let (offer, level) =
         target.as_ref().map_or((*current, Level::Patch), |(_, offer, level)| (*offer, *level));
-    Decision::Move(Move {
+    Ok(Move {
         to,
         digest: None,
         level,

@@ -54,10 +54,8 @@ pub(super) fn place(inventory: &mut Inventory<'_>) {
         follow(inventory, urls, &mut builder, &entry, Some(&entry.path), &mut placements, &mut reached);
     }
     for index in kustomizations(inventory) {
-        if !reached.contains(&index) {
-            if let Some(entry) = Entry::of(inventory, urls, index) {
-                follow(inventory, urls, &mut builder, &entry, None, &mut placements, &mut reached);
-            }
+        if let Some(entry) = Entry::of(inventory, urls, index).filter(|_| !reached.contains(&index)) {
+            follow(inventory, urls, &mut builder, &entry, None, &mut placements, &mut reached);
         }
     }
     unreached(inventory, &mut builder, &mut placements);
