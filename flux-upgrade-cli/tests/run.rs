@@ -1,4 +1,5 @@
 //! The command from outside: arguments in, text and exit code out.
+#![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::io::{self, Write};

@@ -1,4 +1,5 @@
 //! Reading and writing real folders.
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 #![cfg(feature = "native")]
 
 use std::fs;
