@@ -7,7 +7,8 @@ use clap::builder::PossibleValuesParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
-use flux_upgrade_core::rules::{Age, Overrides, Timestamp};
+use flux_upgrade_core::rules::Overrides;
+use flux_upgrade_core::time::{Age, Timestamp};
 
 use crate::env::Env;
 use crate::fault::Fault;

@@ -6,6 +6,7 @@ use flux_upgrade_core::patch::diff;
 use flux_upgrade_core::plan;
 use flux_upgrade_core::report::{self, Style, Tense};
 use flux_upgrade_core::resolve::Snapshot;
+use flux_upgrade_core::time::Timestamp;
 
 use crate::args::{Cli, Command, Common, Format, Plan, Scan, ScanFormat};
 use crate::env::Env;
@@ -139,7 +140,7 @@ impl<'a> Job<'a> {
     fn plan(&self, number: usize, streams: &mut Streams<'_>) -> Option<Planned> {
         let (common, env) = (&self.args.common, self.env);
         let planned = job::plan_path(&env.folder, &common.paths[number], self.snapshot.as_ref(), |tree| {
-            rules(self.args, env, tree)
+            rules(self.args, env, tree, self.snapshot.as_ref().and_then(Snapshot::taken))
         });
         let planned = match planned {
             Ok(planned) => planned,
@@ -211,7 +212,7 @@ fn explain(job: &Job<'_>, site: &str, streams: &mut Streams<'_>) -> Result<i32, 
     let style = out_style(&job.args.common, job.env);
     for (number, (root, site)) in pick(site, &sites)?.into_iter().enumerate() {
         let Planned { plan, resolution, rules, .. } = &roots[root];
-        let explanation = plan::explain(plan, site, resolution, rules);
+        let Some(explanation) = plan::explain(plan, site, resolution, rules) else { continue };
         if number > 0 {
             streams.out("\n");
         }
@@ -223,7 +224,7 @@ fn explain(job: &Job<'_>, site: &str, streams: &mut Streams<'_>) -> Result<i32, 
 fn show_config(args: &Plan, streams: &mut Streams<'_>, env: &Env) -> i32 {
     let mut code = FINE;
     for (number, path) in args.common.paths.iter().enumerate() {
-        let shown = job::read(&env.folder, path).and_then(|tree| rules(args, env, &tree));
+        let shown = job::read(&env.folder, path).and_then(|tree| rules(args, env, &tree, None));
         match shown {
             Ok(rules) => {
                 let name = root_name(&args.common, number);
@@ -239,13 +240,17 @@ fn show_config(args: &Plan, streams: &mut Streams<'_>, env: &Env) -> i32 {
     code
 }
 
-/// The rules in force for a tree: its file's, under the flags.
+/// The rules in force for a tree: its file's, under the flags; ages count from when the snapshot was taken.
 fn rules(
     args: &Plan,
     env: &Env,
     tree: &flux_upgrade_core::host::Tree,
+    taken: Option<Timestamp>,
 ) -> Result<flux_upgrade_core::rules::Rules, Fault> {
-    Ok(job::rules_for(&env.folder, tree, args.rules.config.as_deref())?.with(args.rules.overrides(env)?))
+    let rules = job::rules_for(&env.folder, tree, args.rules.config.as_deref())?;
+    let mut flags = args.rules.overrides(env)?;
+    flags.now = taken.or(flags.now);
+    rules.with(flags).map_err(|error| Fault::of(&error))
 }
 
 fn worse(a: i32, b: i32) -> i32 {

@@ -112,7 +112,7 @@ pub(crate) fn pick(text: &str, roots: &[&[Site]]) -> Result<Vec<(usize, usize)>,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flux_upgrade_core::locate::{Consumer, Part, SourceKey, Spot};
+    use flux_upgrade_core::locate::{Consumer, Part, SourceKey, Spot, Style};
     use flux_upgrade_core::{Location, RepoPath, Span};
 
     fn site(path: &str, line: usize, kind: &str, namespace: Option<&str>, name: &str) -> Site {
@@ -120,7 +120,7 @@ mod tests {
         let at = Location { path, span: Span::default(), line, column: 12 };
         Site {
             id: at.to_string(),
-            spot: Spot { at: at.clone(), raw: "1".into(), value: "1".into() },
+            spot: Spot { at: at.clone(), raw: "1".into(), value: "1".into(), style: Style::Plain },
             at,
             owner: Owner { kind: kind.into(), namespace: namespace.map(Into::into), name: name.into() },
             field: "spec.ref.tag".into(),
@@ -130,6 +130,11 @@ mod tests {
             source: Ok(SourceKey::Oci { repository: "registry.example.com/a".into() }),
             source_at: None,
             blocked: None,
+            ignore: None,
+            branch: None,
+            dialect: None,
+            findings: Vec::new(),
+            insertion: None,
             clusters: vec![],
             suspended: false,
         }

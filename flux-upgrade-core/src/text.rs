@@ -190,6 +190,16 @@ impl<'t> Lines<'t> {
         Span::new(start, start + body.trim_end_matches(['\n', '\r']).len())
     }
 
+    /// How the text ends its first line, `\n` where it has one line.
+    #[must_use]
+    pub fn line_end(&self) -> &'t str {
+        match self.starts.get(1) {
+            Some(next) if self.text[..*next].ends_with("\r\n") => "\r\n",
+            Some(next) if self.text[..*next].ends_with('\r') => "\r",
+            _ => "\n",
+        }
+    }
+
     /// A location in the file at `path` whose text this is.
     #[must_use]
     pub fn locate(&self, path: &RepoPath, span: Span) -> Location {

@@ -1,11 +1,165 @@
 //! Stage 2: an inventory to the sites in it.
 
+mod field;
+mod finding;
+mod git;
+mod helm;
+mod link;
+mod oci;
 mod site;
 
-pub use site::{Consumer, Owner, Part, Site, SourceKey, Spot};
+pub use field::Ignore;
+pub use site::{Consumer, Insertion, Owner, Part, Site, SourceKey, Spot, Style};
 
-/// Every site of an inventory. Stand-in.
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::plan::Reason;
+use crate::scan::{Inventory, Kind, Resource};
+use crate::text::{Lines, Location, RepoPath};
+use crate::version::Dialect;
+use crate::yaml::Node;
+use link::Links;
+
+/// Every place in the files that pins or constrains a version, by path and position, with the source that it refers to.
+///
+/// # Examples
+///
+/// ```
+/// use flux_upgrade_core::{RepoPath, SourceFile, locate, scan};
+/// let text = "apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nmetadata: {name: podinfo}\n\
+///     spec: {url: 'oci://ghcr.io/stefanprodan/manifests/podinfo', ref: {tag: 6.5.0}}\n";
+/// let files = [SourceFile { path: RepoPath::parse("podinfo.yaml").unwrap(), text: text.to_owned() }];
+/// let sites = locate(&scan(&files));
+/// assert_eq!((sites[0].field.as_str(), sites[0].spot.value.as_str()), ("spec.ref.tag", "6.5.0"));
+/// ```
 #[must_use]
-pub fn locate(_inventory: &crate::Inventory<'_>) -> Vec<Site> {
-    Vec::new()
+pub fn locate(inventory: &Inventory<'_>) -> Vec<Site> {
+    let mut sites = Vec::new();
+    let links = Links::new(inventory);
+    let mut lines: Option<(usize, Lines<'_>)> = None;
+    for resource in inventory.resources() {
+        let Some(node) = inventory.node(resource) else { continue };
+        let file = inventory.held(resource).file;
+        if lines.as_ref().is_none_or(|(of, _)| *of != file) {
+            lines = Some((file, Lines::new(&inventory.files[file].text)));
+        }
+        let Some((_, lines)) = &lines else { continue };
+        let at = Here { inventory, links: &links, resource, node, lines };
+        match resource.kind {
+            Kind::HelmRelease => helm::release(&at, &mut sites),
+            Kind::HelmOperatorRelease => helm::operator_release(&at, &mut sites),
+            Kind::HelmChart => helm::chart(&at, &mut sites),
+            Kind::OciRepository => oci::repository(&at, &mut sites),
+            Kind::GitRepository => git::repository(&at, &mut sites),
+            Kind::HelmRepository
+            | Kind::Bucket
+            | Kind::ExternalArtifact
+            | Kind::Kustomization
+            | Kind::FluxInstance => {}
+        }
+    }
+    sites.sort_by(|a, b| (&a.at, &a.owner, &a.field).cmp(&(&b.at, &b.owner, &b.field)));
+    hold_lone_aliases(&mut sites);
+    tell_apart(&mut sites);
+    for site in &mut sites {
+        let own = finding::findings(site);
+        site.findings.extend(own);
+    }
+    sites
+}
+
+/// An alias whose anchor is no site itself is held: the anchor may be anything.
+fn hold_lone_aliases(sites: &mut [Site]) {
+    let own: BTreeSet<(RepoPath, usize)> = sites
+        .iter()
+        .filter(|site| site.at.span == site.spot.at.span)
+        .map(|site| (site.at.path.clone(), site.at.span.start))
+        .collect();
+    for site in sites.iter_mut().filter(|site| site.at.span != site.spot.at.span) {
+        if !own.contains(&(site.at.path.clone(), site.spot.at.span.start)) {
+            site.blocked.get_or_insert(Reason::Aliased);
+        }
+    }
+}
+
+/// Sites that share a place, by a merge key, get numbered ids.
+fn tell_apart(sites: &mut [Site]) {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    for site in sites {
+        let count = seen.entry(site.id.clone()).or_insert(0);
+        *count += 1;
+        if *count > 1 {
+            site.id = format!("{}#{count}", site.id);
+        }
+    }
+}
+
+/// The object that is looked at.
+struct Here<'a, 'f> {
+    inventory: &'a Inventory<'f>,
+    links: &'a Links<'a>,
+    resource: &'a Resource,
+    node: Node<'a, 'f>,
+    lines: &'a Lines<'f>,
+}
+
+impl Here<'_, '_> {
+    fn owner(&self) -> Owner {
+        let mut namespaces = self.resource.placements.iter().map(|placement| &placement.namespace);
+        let first = namespaces.next().cloned().flatten();
+        let same = namespaces.all(|namespace| *namespace == first);
+        Owner {
+            kind: self.resource.kind.name().to_owned(),
+            namespace: first.filter(|_| same).or_else(|| self.resource.written_namespace.clone()),
+            name: self.resource.name.clone(),
+        }
+    }
+
+    fn clusters(&self) -> Vec<String> {
+        let mut clusters: Vec<String> =
+            self.resource.placements.iter().filter_map(|placement| placement.cluster.clone()).collect();
+        clusters.sort();
+        clusters.dedup();
+        clusters
+    }
+
+    /// `spec.url` of the object, or of the one that it patches, with the place of that one.
+    fn url(&self, spec: Node<'_, '_>) -> Result<(String, Option<Location>), Reason> {
+        if let Some(url) = spec.text_at(&["url"]) {
+            return Ok((url.to_owned(), None));
+        }
+        let reference =
+            link::Reference { kind: self.resource.kind.name(), name: &self.resource.name, namespace: None };
+        let read = |base: &Resource| Some(self.inventory.node(base)?.text_at(&["spec", "url"])?.to_owned());
+        let (url, base) = self.links.agreed(self.inventory, reference, &self.resource.placements, read)?;
+        Ok((url, Some(self.inventory.location(base))))
+    }
+
+    /// How the Flux that applies the object reads versions: the one of its cluster, else the oldest in the files.
+    fn dialect(&self) -> Option<Dialect> {
+        let all = &self.inventory.flux;
+        let of_cluster = |(folder, _): &&(String, String)| {
+            let clusters =
+                self.resource.placements.iter().filter_map(|placement| placement.cluster.as_deref());
+            clusters
+                .into_iter()
+                .any(|cluster| folder.strip_prefix(cluster).is_some_and(|r| r.starts_with('/')))
+        };
+        let read = |(_, version): &(String, String)| Dialect::for_flux(version).ok();
+        let own = all.iter().filter(of_cluster).filter_map(read).min_by_key(|dialect| dialect.library());
+        own.or_else(|| all.iter().filter_map(read).min_by_key(|dialect| dialect.library()))
+    }
+
+    /// A finding at a field of the object.
+    fn finding(
+        &self,
+        code: &'static str,
+        severity: Severity,
+        at: Node<'_, '_>,
+        message: String,
+    ) -> Diagnostic {
+        let file = self.inventory.file_of(self.resource);
+        Diagnostic::new(code, severity, self.lines.locate(&file.path, at.span()), message)
+    }
 }

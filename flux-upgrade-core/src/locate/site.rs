@@ -4,8 +4,12 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::Ignore;
+use crate::diagnostic::Diagnostic;
 use crate::plan::Reason;
 use crate::text::Location;
+use crate::version::Dialect;
+use crate::yaml::Quote;
 
 /// What a site's text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -82,6 +86,35 @@ impl SourceKey {
     }
 }
 
+impl SourceKey {
+    /// Where it is published: an address that rules can match.
+    #[must_use]
+    pub fn address(&self) -> String {
+        match self {
+            Self::Helm { url, .. } | Self::Git { url } => url.clone(),
+            Self::Oci { repository } => format!("oci://{repository}"),
+        }
+    }
+
+    /// The name of what moves, in full: the chart, or host and path.
+    #[must_use]
+    pub fn full_package(&self) -> String {
+        match self {
+            Self::Helm { chart, .. } => chart.clone(),
+            Self::Oci { repository } => repository.clone(),
+            Self::Git { url } => crate::reference::normalise_git(url),
+        }
+    }
+
+    /// The same for every spelling of one source, so that each is asked once.
+    pub(crate) fn canonical(&self) -> Self {
+        match self {
+            Self::Git { url } => Self::Git { url: crate::reference::normalise_git(url) },
+            other => other.clone(),
+        }
+    }
+}
+
 impl fmt::Display for SourceKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -119,6 +152,41 @@ pub struct Spot {
     pub raw: String,
     /// Its value.
     pub value: String,
+    /// How it is quoted.
+    pub style: Style,
+}
+
+/// How a scalar is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// Without quotes.
+    Plain,
+    /// `'…'`.
+    Single,
+    /// `"…"`.
+    Double,
+    /// `|` or `>`.
+    Block,
+}
+
+impl From<Quote> for Style {
+    fn from(quote: Quote) -> Self {
+        match quote {
+            Quote::Plain => Self::Plain,
+            Quote::Single => Self::Single,
+            Quote::Double => Self::Double,
+            Quote::Literal | Quote::Folded => Self::Block,
+        }
+    }
+}
+
+/// Where a key can be added after a value, and what stands around it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Insertion {
+    /// The place, an empty span.
+    pub at: Location,
+    /// What comes before the key: a line end and the indentation, or a comma.
+    pub before: String,
 }
 
 /// One place in a file that pins or constrains a version.
@@ -136,8 +204,10 @@ pub struct Site {
     pub part: Part,
     /// The scalar to edit: where the field stands, or the anchor that it repeats.
     pub spot: Spot,
-    /// A digest that moves with it.
+    /// A digest, or for git a commit, that moves with it.
     pub digest: Option<Spot>,
+    /// The branch that a git commit is taken from.
+    pub branch: Option<String>,
     /// Who reads it.
     pub consumer: Consumer,
     /// Where its candidates are published, or why that is not known.
@@ -146,10 +216,18 @@ pub struct Site {
     pub source_at: Option<Location>,
     /// Why it cannot be edited whatever the answer is.
     pub blocked: Option<Reason>,
+    /// A comment that says to leave it alone.
+    pub ignore: Option<Ignore>,
     /// Clusters that apply the object; empty where the files name no cluster.
     pub clusters: Vec<String>,
     /// Whether the object is suspended.
     pub suspended: bool,
+    /// The rules by which the Flux that reads it reads versions, where the files tell.
+    pub dialect: Option<Dialect>,
+    /// Findings about the text of the site itself.
+    pub findings: Vec<Diagnostic>,
+    /// Where a digest could be added beside the tag.
+    pub insertion: Option<Insertion>,
 }
 
 impl Site {

@@ -5,8 +5,12 @@
 
 pub mod apply;
 pub mod diff;
+mod verify;
 
 pub use apply::PatchError;
+pub use verify::{Unproven, verify};
+
+use std::collections::BTreeMap;
 
 use crate::plan::Plan;
 use crate::text::{RepoPath, SourceFile, Span};
@@ -35,26 +39,52 @@ pub struct FilePatch {
     pub after: String,
 }
 
-/// The edits of a plan, file by file.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct PatchSet {
-    /// Files with edits, by path.
-    pub files: Vec<FilePatch>,
-    /// Files whose edits could not be proven.
-    pub refused: Vec<Refused>,
-}
-
-/// A file whose edits could not be proven.
+/// A file whose edits are not applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
     /// The file.
     pub path: RepoPath,
-    /// Why.
+    /// Why: the text has changed, or the result could not be proven.
     pub why: String,
 }
 
-/// The edits of a plan. Stand-in.
+/// The text side of a plan: every file that changes, each proven.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PatchSet {
+    /// The files, by path.
+    pub files: Vec<FilePatch>,
+    /// Files that are left alone after all.
+    pub refused: Vec<Refused>,
+}
+
+/// Turns the changes of a plan into the edits of each file, applies them in memory and proves the result.
+///
+/// A file whose text is not what the plan saw, or whose result differs in anything but the planned values, is refused
+/// and the others go on. Linear in the size of the files that change.
 #[must_use]
-pub fn patch(_files: &[SourceFile], _plan: &Plan) -> PatchSet {
-    PatchSet::default()
+pub fn patch(files: &[SourceFile], plan: &Plan) -> PatchSet {
+    let mut by_file: BTreeMap<&RepoPath, Vec<Edit>> = BTreeMap::new();
+    for edit in plan.changes.iter().flat_map(|change| &change.edits) {
+        by_file.entry(&edit.path).or_default().push(edit.clone());
+    }
+    let texts: BTreeMap<&RepoPath, &str> =
+        files.iter().map(|file| (&file.path, file.text.as_str())).collect();
+    let mut set = PatchSet::default();
+    for (path, mut edits) in by_file {
+        edits.sort();
+        edits.dedup();
+        let before = texts.get(path).copied().unwrap_or("");
+        match proven(path, before, edits) {
+            Ok(file) => set.files.push(file),
+            Err(why) => set.refused.push(Refused { path: path.clone(), why }),
+        }
+    }
+    set
+}
+
+fn proven(path: &RepoPath, before: &str, edits: Vec<Edit>) -> Result<FilePatch, String> {
+    let after = apply::apply(before, &edits).map_err(|error| error.to_string())?;
+    let patch = FilePatch { path: path.clone(), edits, after };
+    verify(before, &patch).map_err(|error| error.to_string())?;
+    Ok(patch)
 }

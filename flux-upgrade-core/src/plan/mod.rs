@@ -1,13 +1,25 @@
 //! Stage 4: what is done with each site, and why nothing is done.
 
+mod choose;
+mod decide;
+mod edits;
+mod offer;
+mod range;
 mod reason;
+
+use std::collections::BTreeMap;
 
 pub use reason::{Beyond, Failure, Reason};
 
 use crate::diagnostic::Diagnostic;
-use crate::locate::Site;
+use crate::locate::{Part, Site};
 use crate::patch::Edit;
+use crate::resolve::{Ask, Resolution};
+use crate::rules::Rules;
+use crate::scan::Inventory;
+use crate::text::RepoPath;
 use crate::version::Level;
+use decide::{Decision, Move, decide};
 
 /// What is done with every site: each is a change or is held.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,48 +72,138 @@ impl Plan {
     }
 }
 
-/// Why a site moves or stays, candidate by candidate.
+/// Why a candidate was taken or refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// The candidate as published.
+    pub text: String,
+    /// When it was published, RFC 3339.
+    pub published: Option<String>,
+    /// Whether it is what the site moves to, or stays at.
+    pub taken: bool,
+    /// Why.
+    pub why: String,
+}
+
+/// Why a site is what it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
     /// Index into [`Plan::sites`].
     pub site: usize,
-    /// What was asked.
+    /// Where its candidates are published, or why that is not known.
     pub source: String,
-    /// Every candidate, newest first.
+    /// The candidates, newest first, then those that are of another kind.
     pub candidates: Vec<Verdict>,
 }
 
-/// What was thought of one candidate.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
-    /// The candidate.
-    pub text: String,
-    /// When it was published, RFC 3339.
-    pub published: Option<String>,
-    /// Whether it is the choice.
-    pub taken: bool,
-    /// Why, or why not.
-    pub why: String,
+/// Decides what is done with each site.
+///
+/// Deterministic: the order of files and answers does not matter, and the same input gives the same plan. Sites that
+/// share bytes, by an anchor, move together or are held as [`Reason::Disagree`].
+#[must_use]
+pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution, rules: &Rules) -> Plan {
+    let sites: Vec<Site> = sites.into_iter().filter(|site| rules.includes(&site.at.path)).collect();
+    let mut decisions: Vec<Decision> =
+        sites.iter().map(|site| decide(site, resolution, rules, &mut |_| {})).collect();
+    agree(&sites, &mut decisions);
+    let mut out =
+        Plan { changes: Vec::new(), held: Vec::new(), diagnostics: inventory.diagnostics.clone(), sites };
+    let mut quotes = BTreeMap::new();
+    for (index, decision) in decisions.into_iter().enumerate() {
+        let site = &out.sites[index];
+        out.diagnostics.extend(site.findings.iter().cloned());
+        match decision {
+            Decision::Held(reason) => out.held.push(Held { site: index, reason }),
+            Decision::Needs(asks) => {
+                let source = asks.first().map(Ask::source).unwrap_or_default();
+                let reason = Reason::Unanswered { source, failure: Failure::NotAsked };
+                out.held.push(Held { site: index, reason });
+            }
+            Decision::Move(step) => {
+                let preferred = *quotes
+                    .entry(site.spot.at.path.clone())
+                    .or_insert_with(|| edits::preferred_quote(text_of(inventory, &site.spot.at.path)));
+                match edits::edits(site, &step, preferred) {
+                    Some(edits) => out.changes.push(change(index, site, step, edits)),
+                    None => out.held.push(Held { site: index, reason: Reason::MultiLine }),
+                }
+            }
+        }
+    }
+    out.diagnostics.sort_by(|a, b| (&a.at, a.code, &a.message).cmp(&(&b.at, b.code, &b.message)));
+    out.diagnostics.dedup();
+    out
 }
 
-/// Decides every site. Stand-in.
-#[must_use]
-pub fn plan(
-    inventory: &crate::Inventory<'_>,
-    sites: Vec<Site>,
-    _resolution: &crate::resolve::Resolution,
-    _rules: &crate::rules::Rules,
-) -> Plan {
-    Plan { sites, changes: Vec::new(), held: Vec::new(), diagnostics: inventory.diagnostics.clone() }
+fn text_of<'f>(inventory: &Inventory<'f>, path: &RepoPath) -> &'f str {
+    inventory.files.iter().find(|file| file.path == *path).map_or("", |file| file.text.as_str())
 }
 
-/// Explains one site. Stand-in.
+fn change(index: usize, site: &Site, step: Move, edits: Vec<Edit>) -> Change {
+    let to = match &step.digest {
+        Some(digest) if site.part != Part::Digest => format!("{}@{digest}", step.to),
+        _ => step.to.clone(),
+    };
+    Change {
+        site: index,
+        from: site.written(),
+        to,
+        level: step.level,
+        published: step.published.map(|time| time.to_string()),
+        beyond: step.beyond,
+        notes: step.notes,
+        edits,
+    }
+}
+
+/// Why a site is what it is: every candidate with its verdict.
+///
+/// `None` where the plan has no such site.
 #[must_use]
-pub fn explain(
-    _plan: &Plan,
-    site: usize,
-    _resolution: &crate::resolve::Resolution,
-    _rules: &crate::rules::Rules,
-) -> Explanation {
-    Explanation { site, source: String::new(), candidates: Vec::new() }
+pub fn explain(plan: &Plan, site: usize, resolution: &Resolution, rules: &Rules) -> Option<Explanation> {
+    let at = plan.sites.get(site)?;
+    let mut candidates = Vec::new();
+    decide(at, resolution, rules, &mut |verdict| candidates.push(verdict));
+    let source = match &at.source {
+        Ok(source) => source.to_string(),
+        Err(reason) => reason.to_string(),
+    };
+    Some(Explanation { site, source, candidates })
+}
+
+/// What a site needs to be asked beyond the lists, as far as the answers up to now tell.
+pub(crate) fn needs(site: &Site, resolution: &Resolution, rules: &Rules) -> Vec<Ask> {
+    match decide(site, resolution, rules, &mut |_| {}) {
+        Decision::Needs(asks) => asks,
+        _ => Vec::new(),
+    }
+}
+
+/// Sites on the same bytes move to the same text or not at all.
+fn agree(sites: &[Site], decisions: &mut [Decision]) {
+    let mut shared: BTreeMap<(&RepoPath, usize), Vec<usize>> = BTreeMap::new();
+    for (index, site) in sites.iter().enumerate() {
+        shared.entry((&site.spot.at.path, site.spot.at.span.start)).or_default().push(index);
+    }
+    for group in shared.into_values().filter(|group| group.len() > 1) {
+        let wish = |index: usize| match &decisions[index] {
+            Decision::Move(step) => Some((step.to.clone(), step.digest.clone())),
+            _ => None,
+        };
+        let first = wish(group[0]);
+        if group.iter().all(|index| wish(*index) == first) {
+            continue;
+        }
+        let wishes: Vec<String> = group
+            .iter()
+            .map(|index| match &decisions[*index] {
+                Decision::Move(step) => format!("{} -> {}", sites[*index].id, step.to),
+                Decision::Held(reason) => format!("{} stays: {reason}", sites[*index].id),
+                Decision::Needs(_) => format!("{} is not answered", sites[*index].id),
+            })
+            .collect();
+        for index in group {
+            decisions[index] = Decision::Held(Reason::Disagree { wishes: wishes.clone() });
+        }
+    }
 }

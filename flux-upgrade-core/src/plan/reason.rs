@@ -86,7 +86,7 @@ pub enum Reason {
         newest: String,
         /// How far away it is.
         level: Level,
-        /// The rule that keeps it out: `allow`, `range`, `ignore` or `minimumAge`.
+        /// The rule that keeps it out: `allow`, `range`, `ignore`, `minimumAge`, `ranges` or `digests`.
         rule: &'static str,
     },
     /// The source has nothing that this field could name.
@@ -152,6 +152,11 @@ pub enum Reason {
     Encrypted,
     /// The file is generated.
     Generated,
+    /// The field has a `$imagepolicy` marker, and moves only to what its policy elects.
+    Marked {
+        /// The marker's value.
+        policy: String,
+    },
     /// A fact that a rule requires does not hold.
     Requires {
         /// The fact.
@@ -191,6 +196,7 @@ impl Reason {
             Self::Templated => "templated",
             Self::Encrypted => "encrypted",
             Self::Generated => "generated",
+            Self::Marked { .. } => "marked",
             Self::Requires { .. } => "requires",
             Self::NextStep { .. } => "nextStep",
             Self::Ignored { .. } => "ignored",
@@ -225,6 +231,7 @@ impl fmt::Display for Reason {
             Self::Templated => f.write_str("made by a template"),
             Self::Encrypted => f.write_str("encrypted with SOPS, whose checksum covers it"),
             Self::Generated => f.write_str("in a generated file"),
+            Self::Marked { policy } => write!(f, "moves only with the image policy `{policy}`"),
             Self::Requires { detail } => write!(f, "requires {detail}"),
             Self::NextStep { after } => write!(f, "comes after {after}"),
             Self::Ignored { by } => write!(f, "left alone: {by}"),

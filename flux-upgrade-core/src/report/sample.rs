@@ -1,7 +1,7 @@
 //! A small plan made by hand, for the tests of every form.
 
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::locate::{Consumer, Owner, Part, Site, SourceKey, Spot};
+use crate::locate::{Consumer, Owner, Part, Site, SourceKey, Spot, Style};
 use crate::patch::{Edit, FilePatch, PatchSet, apply};
 use crate::plan::{Beyond, Change, Failure, Held, Plan, Reason};
 use crate::text::{Lines, Location, RepoPath, SourceFile, Span};
@@ -26,7 +26,7 @@ fn spot(file: usize, raw: &str) -> Spot {
     let file = files().swap_remove(file);
     let start = file.text.find(raw).unwrap();
     let at = Lines::new(&file.text).locate(&file.path, Span::new(start, start + raw.len()));
-    Spot { at, raw: raw.into(), value: raw.trim_matches('"').into() }
+    Spot { at, raw: raw.into(), value: raw.trim_matches('"').into(), style: Style::Plain }
 }
 
 fn site(spot: Spot, kind: &str, namespace: Option<&str>, name: &str, field: &str, source: SourceKey) -> Site {
@@ -42,6 +42,11 @@ fn site(spot: Spot, kind: &str, namespace: Option<&str>, name: &str, field: &str
         source: Ok(source),
         source_at: None,
         blocked: None,
+        ignore: None,
+        branch: None,
+        dialect: None,
+        findings: vec![],
+        insertion: None,
         clusters: vec![],
         suspended: false,
     }

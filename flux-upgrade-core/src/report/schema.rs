@@ -113,6 +113,7 @@ fn reasons() -> Vec<Reason> {
         Reason::Templated,
         Reason::Encrypted,
         Reason::Generated,
+        Reason::Marked { policy: text() },
         Reason::Requires { detail: text() },
         Reason::NextStep { after: text() },
         Reason::Ignored { by: text() },
@@ -136,6 +137,7 @@ fn reasons() -> Vec<Reason> {
             | Reason::Templated
             | Reason::Encrypted
             | Reason::Generated
+            | Reason::Marked { .. }
             | Reason::Requires { .. }
             | Reason::NextStep { .. }
             | Reason::Ignored { .. } => {}

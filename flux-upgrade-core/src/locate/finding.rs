@@ -1,0 +1,42 @@
+//! Findings about the text of a site itself.
+
+use super::{Consumer, Site, Style};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::version::{Range, Version};
+use crate::yaml::reads_as_number;
+
+/// A version that readers take for a number, a range that is none.
+pub(super) fn findings(site: &Site) -> Vec<Diagnostic> {
+    let mut out = Vec::new();
+    if site.blocked.is_some() {
+        return out;
+    }
+    let at = &site.spot.at;
+    if site.spot.style == Style::Plain && reads_as_number(&site.spot.raw) {
+        let message =
+            format!("`{}` is a number to YAML readers, and `{}` wants a text", site.spot.raw, site.field);
+        out.push(
+            Diagnostic::new("manifest.number-as-version", Severity::Warning, at.clone(), message)
+                .with_help(format!("write \"{}\" with quotes", site.spot.raw)),
+        );
+    }
+    if let (true, Err(error)) = (wants_range(site), Range::parse(&site.spot.value)) {
+        let message = format!("`{}` of {} is not a range: {error}", site.field, site.owner);
+        let finding = Diagnostic::new("manifest.bad-range", Severity::Error, site.at.clone(), message);
+        out.push(match error.help() {
+            Some(help) => finding.with_help(help),
+            None => finding,
+        });
+    }
+    out
+}
+
+/// Whether Flux reads the text as a range, though it may not be one.
+fn wants_range(site: &Site) -> bool {
+    let text = site.spot.value.as_str();
+    match site.consumer {
+        _ if site.field.ends_with("semver") => true,
+        Consumer::HelmIndex | Consumer::HelmOci => !text.is_empty() && Version::parse(text).is_err(),
+        Consumer::Oci { .. } | Consumer::Git => false,
+    }
+}

@@ -1,0 +1,160 @@
+//! The proof: read the result again, and only the planned scalars differ.
+
+use super::{Edit, FilePatch};
+use crate::text::Span;
+use crate::yaml::{Comments, Document, Node, Quote, parse, split};
+
+/// Why a patched text is not what was planned.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unproven {
+    /// The edits move a document boundary.
+    #[error("the edits change where documents begin")]
+    Boundaries,
+    /// A document can no longer be read.
+    #[error("a document can no longer be read after the edits")]
+    Unreadable,
+    /// Something else than a planned value differs.
+    #[error("something else than a planned value differs at byte {at} of the patched text")]
+    Foreign {
+        /// The byte.
+        at: usize,
+    },
+    /// A planned value did not arrive.
+    #[error("the value planned for byte {at} did not arrive")]
+    Missing {
+        /// The byte of the original text.
+        at: usize,
+    },
+}
+
+/// Reads both texts and compares them node by node: values differ in the edited scalars only, and nothing else does.
+///
+/// Parts without an edit are compared by their bytes; only edited ones are parsed.
+///
+/// # Errors
+///
+/// [`Unproven`] with the first difference that was not planned.
+pub fn verify(before: &str, patch: &FilePatch) -> Result<(), Unproven> {
+    let after = patch.after.as_str();
+    let (old, new) = (split(before), split(after));
+    if old.len() != new.len() {
+        return Err(Unproven::Boundaries);
+    }
+    let mut arrived = 0;
+    for (old, new) in old.into_iter().zip(new) {
+        let edits: Vec<&Edit> = patch
+            .edits
+            .iter()
+            .filter(|edit| edit.span.start >= old.start && edit.span.end <= old.end)
+            .collect();
+        if edits.is_empty() {
+            if old.of(before) != new.of(after) {
+                return Err(Unproven::Foreign { at: new.start });
+            }
+            continue;
+        }
+        arrived += part(before, old, after, new, &edits)?;
+    }
+    match patch.edits.get(arrived) {
+        Some(edit) if arrived < patch.edits.len() => Err(Unproven::Missing { at: edit.span.start }),
+        _ => Ok(()),
+    }
+}
+
+/// Compares one part; gives the number of edits that were found as planned.
+fn part(before: &str, old: Span, after: &str, new: Span, edits: &[&Edit]) -> Result<usize, Unproven> {
+    let (old, old_error) = parse(before, old, Comments::Keep);
+    let (new, new_error) = parse(after, new, Comments::Keep);
+    if old_error.is_some() || new_error.is_some() || old.len() != new.len() {
+        return Err(Unproven::Unreadable);
+    }
+    let mut arrived = 0;
+    for (old, new) in old.iter().zip(&new) {
+        arrived += documents(old, new, edits)?;
+    }
+    Ok(arrived)
+}
+
+fn documents(old: &Document<'_>, new: &Document<'_>, edits: &[&Edit]) -> Result<usize, Unproven> {
+    let comments = |document: &Document<'_>| -> Vec<String> {
+        document.comments().iter().map(|comment| document.comment_text(*comment).to_owned()).collect()
+    };
+    if comments(old) != comments(new) {
+        return Err(Unproven::Foreign { at: new.span().start });
+    }
+    let mut arrived = 0;
+    let mut rest = new.nodes().peekable();
+    for before in old.nodes() {
+        let foreign = |at: usize| Unproven::Foreign { at };
+        let after = rest.next().ok_or(foreign(new.span().end))?;
+        if let Some(block) = before.block().filter(|block| edits.iter().any(|edit| inside(edit, *block))) {
+            arrived += nested(before, block, after, edits)?;
+            continue;
+        }
+        let planned = edits.iter().find(|edit| edit.span == before.span() && !edit.span.is_empty());
+        let same = match planned {
+            Some(edit) => {
+                arrived += 1;
+                after.span().of(new.text()) == edit.replace && shape(before) == shape(after)
+            }
+            None => shape(before) == shape(after) && content(before) == content(after),
+        };
+        if !same {
+            return Err(foreign(after.span().start));
+        }
+        // A key that is inserted after this node comes with its value.
+        let inserted =
+            edits.iter().filter(|edit| edit.span.is_empty() && follows(old.text(), before, edit.span.start));
+        for edit in inserted {
+            let key = rest.next().ok_or(foreign(new.span().end))?;
+            let value = rest.next().ok_or(foreign(key.span().end))?;
+            let whole = Span::new(key.span().start, value.span().end).of(new.text());
+            if !edit.replace.contains(whole) {
+                return Err(foreign(key.span().start));
+            }
+            arrived += 1;
+        }
+    }
+    match rest.next() {
+        Some(extra) => Err(Unproven::Foreign { at: extra.span().start }),
+        None => Ok(arrived),
+    }
+}
+
+fn inside(edit: &Edit, block: Span) -> bool {
+    block.start <= edit.span.start && edit.span.end <= block.end
+}
+
+/// Compares the YAML inside a block scalar.
+fn nested(
+    before: Node<'_, '_>,
+    block: Span,
+    after: Node<'_, '_>,
+    edits: &[&Edit],
+) -> Result<usize, Unproven> {
+    let new = after.block().ok_or(Unproven::Unreadable)?;
+    let edits: Vec<&Edit> = edits.iter().copied().filter(|edit| inside(edit, block)).collect();
+    part(before.document().text(), block, after.document().text(), new, &edits)
+}
+
+/// Whether `at` is the end of the node, or of its line.
+fn follows(text: &str, node: Node<'_, '_>, at: usize) -> bool {
+    let end = node.span().end;
+    !node.is_mapping()
+        && !node.is_sequence()
+        && end <= at
+        && text.get(end..at).is_some_and(|between| {
+            !between.contains(['\n', '\r', ',', ':']) || between.trim_start().starts_with('#')
+        })
+}
+
+/// What a scalar says; an alias says which anchor it repeats, and its value may change with that.
+fn content<'d>(node: Node<'d, '_>) -> (Option<Quote>, Option<&'d str>) {
+    let text = if node.is_alias() { Some(node.span().of(node.document().text())) } else { node.text() };
+    (node.quote(), text)
+}
+
+/// What a node is apart from its text.
+fn shape(node: Node<'_, '_>) -> (bool, bool, bool, bool, bool) {
+    (node.is_mapping(), node.is_sequence(), node.is_alias(), node.is_anchored(), node.is_tagged())
+}

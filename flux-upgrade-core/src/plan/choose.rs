@@ -1,0 +1,176 @@
+//! The newest candidate that the rules allow.
+
+use super::decide::{Context, Decision};
+use super::offer::{Offer, Written};
+use super::{Beyond, Reason, Verdict};
+use crate::locate::SourceKey;
+use crate::resolve::{Ask, Candidate};
+use crate::version::{Level, Version, newest};
+
+/// What was chosen, and what was newer and refused.
+pub(super) struct Choice {
+    /// Index of the offer, and how far it is.
+    pub(super) taken: Option<(usize, Level)>,
+    /// The newest that a rule keeps out: its text, how far it is, the rule.
+    pub(super) refused: Option<(String, Level, &'static str)>,
+    /// The newest of the current kind, whether newer or not.
+    pub(super) newest: Option<String>,
+}
+
+impl Choice {
+    pub(super) fn beyond(&self) -> Option<Beyond> {
+        self.refused.as_ref().map(|(newest, level, _)| Beyond { newest: newest.clone(), level: *level })
+    }
+
+    /// The reason to stay where nothing was taken.
+    pub(super) fn held(
+        &self,
+        context: &Context<'_>,
+        written: &Written,
+        present: bool,
+        offers: &[Offer<'_>],
+    ) -> Reason {
+        if let Some((newest, level, rule)) = &self.refused {
+            return Reason::BeyondRules { newest: newest.clone(), level: *level, rule };
+        }
+        if let Some(reason) = floating(written) {
+            return reason;
+        }
+        if present {
+            return Reason::UpToDate;
+        }
+        if offers.is_empty() {
+            let detail = match &context.site.source {
+                Ok(SourceKey::Helm { url, chart }) => format!("{url} has no chart {chart}"),
+                Ok(source) => format!("{source} publishes nothing that this field could hold"),
+                Err(reason) => reason.to_string(),
+            };
+            return Reason::NoCandidate { detail };
+        }
+        Reason::CurrentVanished { newest: self.newest.clone() }
+    }
+}
+
+/// What a text is that names no version: a moving tag, or one without order.
+fn floating(written: &Written) -> Option<Reason> {
+    if super::offer::is_version(&written.key) {
+        return None;
+    }
+    if written.key.bytes().any(|byte| byte.is_ascii_digit()) {
+        return Some(Reason::NoCandidate {
+            detail: format!("`{}` is no version, so nothing is newer", written.text),
+        });
+    }
+    Some(Reason::Floating { resolves_to: written.text.clone() })
+}
+
+/// Takes the newest offer of the written kind that is newer and that every rule admits.
+///
+/// The verdicts go to `sink`, newest first.
+pub(super) fn choose(
+    context: &Context<'_>,
+    written: &Written,
+    offers: &[Offer<'_>],
+    sink: &mut dyn FnMut(Verdict),
+) -> Result<Choice, Decision> {
+    let keys: Vec<&str> = offers.iter().map(|offer| offer.key.as_str()).collect();
+    let ranking = newest(&written.key, &keys, context.settings.prerelease);
+    let mut choice = Choice { taken: None, refused: None, newest: None };
+    choice.newest = ranking.older.first().map(|index| offers[*index].text.clone());
+    let verdict = |offer: &Offer<'_>, taken: bool, why: String| Verdict {
+        text: offer.text.clone(),
+        published: offer.candidate.created.map(|time| time.to_string()),
+        taken,
+        why,
+    };
+    for ranked in &ranking.newer {
+        let offer = &offers[ranked.index];
+        if choice.taken.is_some() {
+            sink(verdict(offer, false, "older than what is taken".to_owned()));
+            continue;
+        }
+        match refusal(context, offer, ranked.level) {
+            Ok(None) => {
+                sink(verdict(offer, true, format!("the newest that the rules allow, {}", ranked.level)));
+                choice.taken = Some((ranked.index, ranked.level));
+            }
+            Ok(Some((rule, why))) => {
+                sink(verdict(offer, false, why));
+                if rule != "asOf" {
+                    choice.refused.get_or_insert((offer.text.clone(), ranked.level, rule));
+                }
+            }
+            Err(decision) => return Err(decision),
+        }
+    }
+    for index in &ranking.older {
+        let why = if offers[*index].text == written.text { "what the file has" } else { "not newer" };
+        sink(verdict(
+            &offers[*index],
+            choice.taken.is_none() && offers[*index].text == written.text,
+            why.to_owned(),
+        ));
+    }
+    for (index, why) in &ranking.refused {
+        sink(verdict(&offers[*index], false, why.to_string()));
+    }
+    Ok(choice)
+}
+
+/// The rule that keeps an offer out, with words for people.
+pub(super) fn refusal(
+    context: &Context<'_>,
+    offer: &Offer<'_>,
+    level: Level,
+) -> Result<Option<(&'static str, String)>, Decision> {
+    let settings = &context.settings;
+    let version = Version::parse(&offer.key).ok();
+    let canonical = version.as_ref().map(Version::canonical);
+    if settings.ignore.iter().any(|text| *text == offer.text || Some(*text) == canonical.as_deref()) {
+        return Ok(Some(("ignore", "a rule ignores it".to_owned())));
+    }
+    for range in &settings.ranges_wanted {
+        if !version.as_ref().is_some_and(|version| range.matches(version)) {
+            return Ok(Some(("range", format!("outside the rules' range {range}"))));
+        }
+    }
+    if !settings.allow.admits(level) {
+        return Ok(Some(("allow", format!("a {level} update, and the rules allow {}", settings.allow))));
+    }
+    if let (Some(as_of), Some(created)) = (context.rules.as_of, offer.candidate.created) {
+        if created > as_of {
+            return Ok(Some(("asOf", format!("published later than {as_of}"))));
+        }
+    }
+    Ok(date(context, offer.candidate)?.map(|why| ("minimumAge", why)))
+}
+
+/// Why a candidate is too young, where a rule asks for an age.
+pub(super) fn date(context: &Context<'_>, candidate: &Candidate) -> Result<Option<String>, Decision> {
+    let age = context.settings.minimum_age.filter(|age| age.seconds() > 0);
+    if age.is_none() && context.rules.as_of.is_none() {
+        return Ok(None);
+    }
+    let no_date = || Decision::Held(Reason::NoDate { newest: candidate.text.clone() });
+    let created = match (candidate.created, &context.site.source) {
+        (Some(created), _) => created,
+        (None, Ok(SourceKey::Oci { repository })) => {
+            match context.resolution.created(repository, &candidate.text) {
+                Some(Ok(Some(created))) => *created,
+                Some(_) => return Err(no_date()),
+                None => {
+                    let ask = Ask::Created { repository: repository.clone(), tag: candidate.text.clone() };
+                    return Err(Decision::Needs(vec![ask]));
+                }
+            }
+        }
+        (None, _) => return Err(no_date()),
+    };
+    if context.rules.as_of.is_some_and(|as_of| created > as_of) {
+        return Ok(Some("published later than the date asked for".to_owned()));
+    }
+    let Some(age) = age else { return Ok(None) };
+    let Some(now) = context.rules.now else { return Err(no_date()) };
+    let young = created.plus(age) > now;
+    Ok(young.then(|| format!("published {created}, less than {age} ago")))
+}

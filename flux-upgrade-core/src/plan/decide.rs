@@ -1,0 +1,282 @@
+//! One site to what is done with it.
+
+use super::choose::{Choice, choose};
+use super::offer::{self, Offer};
+use super::range;
+use super::{Beyond, Failure, Reason, Verdict};
+use crate::locate::{Consumer, Part, Site, SourceKey};
+use crate::resolve::{Ask, Candidate, Resolution};
+use crate::rules::{Digests, Rules, Settings};
+use crate::time::Timestamp;
+use crate::version::Level;
+
+/// What is done with a site.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Decision {
+    Move(Move),
+    Held(Reason),
+    /// It cannot be said before these are answered.
+    Needs(Vec<Ask>),
+}
+
+/// Where a site moves.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Move {
+    pub(super) to: String,
+    /// The digest, or commit, that goes with it.
+    pub(super) digest: Option<String>,
+    pub(super) level: Level,
+    pub(super) published: Option<Timestamp>,
+    pub(super) beyond: Option<Beyond>,
+    pub(super) notes: Vec<String>,
+}
+
+/// What a decision is made from.
+pub(super) struct Context<'a> {
+    pub(super) site: &'a Site,
+    pub(super) settings: Settings<'a>,
+    pub(super) rules: &'a Rules,
+    pub(super) resolution: &'a Resolution,
+    pub(super) list: &'a [Candidate],
+}
+
+type Sink<'s> = &'s mut dyn FnMut(Verdict);
+
+pub(super) fn decide(site: &Site, resolution: &Resolution, rules: &Rules, sink: Sink<'_>) -> Decision {
+    if let Some(reason) = held_as_it_is(site, rules) {
+        return Decision::Held(reason);
+    }
+    let source = match &site.source {
+        Ok(source) => source,
+        Err(reason) => return Decision::Held(reason.clone()),
+    };
+    let list = match resolution.candidates(source) {
+        Ok(list) => list,
+        Err(failure) => return unanswered(source.to_string(), failure),
+    };
+    let context = Context { site, settings: rules.settings(site), rules, resolution, list };
+    match site.part {
+        Part::Range => range::decide(&context, sink),
+        Part::Digest => by_digest(&context, sink),
+        Part::Commit => by_commit(&context, sink),
+        Part::Version | Part::Tag | Part::Name => pinned(&context, sink),
+    }
+}
+
+fn unanswered(source: String, failure: &Failure) -> Decision {
+    Decision::Held(Reason::Unanswered { source, failure: failure.clone() })
+}
+
+/// Reasons that no answer changes.
+fn held_as_it_is(site: &Site, rules: &Rules) -> Option<Reason> {
+    if let Some(reason) = &site.blocked {
+        return Some(reason.clone());
+    }
+    let ignore = site.ignore.as_ref()?;
+    let by = match &ignore.until {
+        Some(until) => match (Timestamp::parse(until), rules.now) {
+            (Ok(until), Some(now)) if now >= until => return None,
+            _ => format!("a comment until {until}"),
+        },
+        None => "a comment".to_owned(),
+    };
+    Some(Reason::Ignored { by: format!("{by} at {}", ignore.at) })
+}
+
+/// A tag or version that moves to the newest of its kind.
+fn pinned(context: &Context<'_>, sink: Sink<'_>) -> Decision {
+    let offers = offer::offers(context);
+    let written = offer::current(context.site);
+    let choice = match choose(context, &written, &offers, sink) {
+        Ok(choice) => choice,
+        Err(decision) => return decision,
+    };
+    let present = offers.iter().find(|offer| offer.text == written.text);
+    let tag = choice.taken.map(|(index, _)| &offers[index]).or(present);
+    let digest = match digest(context, &choice, tag, &offers) {
+        Ok(digest) => digest,
+        Err(decision) => return decision,
+    };
+    let moved =
+        digest.as_ref().is_some_and(|new| context.site.digest.as_ref().is_none_or(|old| old.value != *new));
+    match choice.taken {
+        Some((index, level)) => {
+            let mut notes = Vec::new();
+            if present.is_none() {
+                notes.push(format!("{} is no longer published", written.text));
+            }
+            if offers[index].candidate.deprecated {
+                notes.push("the chart is marked as deprecated".to_owned());
+            }
+            Decision::Move(Move {
+                to: offers[index].text.clone(),
+                digest,
+                level,
+                published: offers[index].candidate.created,
+                beyond: choice.beyond(),
+                notes,
+            })
+        }
+        None if moved && present.is_some() => Decision::Move(Move {
+            to: written.text.clone(),
+            digest,
+            level: Level::Digest,
+            published: present.and_then(|offer| offer.candidate.created),
+            beyond: choice.beyond(),
+            notes: match context.site.digest {
+                Some(_) => vec!["the tag was pushed again".to_owned()],
+                None => Vec::new(),
+            },
+        }),
+        None => Decision::Held(choice.held(context, &written, present.is_some(), &offers)),
+    }
+}
+
+/// The digest to write with a tag: what the tag names, if the site has a digest or gets one.
+fn digest(
+    context: &Context<'_>,
+    choice: &Choice,
+    tag: Option<&Offer<'_>>,
+    offers: &[Offer<'_>],
+) -> Result<Option<String>, Decision> {
+    let site = context.site;
+    let wanted =
+        site.digest.is_some() || (context.settings.digests == Digests::Pin && site.insertion.is_some());
+    let Some(tag) = tag.filter(|_| wanted) else { return Ok(None) };
+    let known = match (&tag.candidate.digest, &site.source) {
+        (Some(digest), _) => Ok(digest.clone()),
+        (None, Ok(SourceKey::Oci { repository })) => {
+            let raw = &tag.candidate.text;
+            match context.resolution.digest(repository, raw) {
+                Some(Ok(digest)) => Ok(digest.clone()),
+                Some(Err(failure)) => Err((format!("oci://{repository}:{raw}"), failure.clone())),
+                None => {
+                    let ask = Ask::Digest { repository: repository.clone(), tag: raw.clone() };
+                    return Err(Decision::Needs(vec![ask]));
+                }
+            }
+        }
+        (None, _) => Err((tag.text.clone(), Failure::NotFound)),
+    };
+    let digest = match known {
+        Ok(digest) => digest,
+        Err(_) if choice.taken.is_none() && choice.refused.is_some() => return Ok(None),
+        Err((source, failure)) => return Err(unanswered(source, &failure)),
+    };
+    let moves = choice.taken.is_some() || site.digest.as_ref().is_some_and(|old| old.value != digest);
+    if site.digest.is_some() && moves && context.settings.digests == Digests::Keep {
+        let (newest, level) = match choice.taken {
+            Some((index, level)) => (offers[index].text.clone(), level),
+            None => (format!("{}@{digest}", tag.text), Level::Digest),
+        };
+        return Err(Decision::Held(Reason::BeyondRules { newest, level, rule: "digests" }));
+    }
+    if choice.taken.is_none() && !context.settings.allow.admits(Level::Digest) {
+        let same = site.digest.as_ref().is_some_and(|old| old.value == digest);
+        if !same {
+            let newest = format!("{}@{digest}", tag.text);
+            return Err(Decision::Held(Reason::BeyondRules { newest, level: Level::Digest, rule: "allow" }));
+        }
+    }
+    Ok(Some(digest))
+}
+
+/// A digest alone: the version tag that has it says what it is, and the newest tag of that kind where it goes.
+fn by_digest(context: &Context<'_>, sink: Sink<'_>) -> Decision {
+    let offers = offer::offers(context);
+    let value = &context.site.spot.value;
+    let named = offers.iter().filter(|offer| offer.candidate.digest.as_deref() == Some(value));
+    let Some(tag) = named.filter(|offer| offer::is_version(&offer.key)).max_by(|a, b| offer::order(a, b))
+    else {
+        let what = if context.site.consumer == Consumer::Git { "commit" } else { "digest" };
+        let detail = format!("no version tag has this {what}, and nothing else says what it should follow");
+        return Decision::Held(Reason::NoCandidate { detail });
+    };
+    let written = offer::Written { text: tag.text.clone(), key: tag.key.clone() };
+    let choice = match choose(context, &written, &offers, sink) {
+        Ok(choice) => choice,
+        Err(decision) => return decision,
+    };
+    let Some((index, level)) = choice.taken else {
+        return Decision::Held(choice.held(context, &written, true, &offers));
+    };
+    let target = match digest_of(context, &offers[index]) {
+        Ok(digest) => digest,
+        Err(decision) => return decision,
+    };
+    if context.settings.digests == Digests::Keep {
+        let newest = offers[index].text.clone();
+        return Decision::Held(Reason::BeyondRules { newest, level, rule: "digests" });
+    }
+    Decision::Move(Move {
+        to: target,
+        digest: None,
+        level,
+        published: offers[index].candidate.created,
+        beyond: choice.beyond(),
+        notes: vec![format!("{} -> {}", tag.text, offers[index].text)],
+    })
+}
+
+fn digest_of(context: &Context<'_>, offer: &Offer<'_>) -> Result<String, Decision> {
+    if let Some(digest) = &offer.candidate.digest {
+        return Ok(digest.clone());
+    }
+    let Ok(SourceKey::Oci { repository }) = &context.site.source else {
+        return Err(unanswered(offer.text.clone(), &Failure::NotFound));
+    };
+    let tag = offer.candidate.text.clone();
+    match context.resolution.digest(repository, &tag) {
+        Some(Ok(digest)) => Ok(digest.clone()),
+        Some(Err(failure)) => Err(unanswered(format!("oci://{repository}:{tag}"), failure)),
+        None => Err(Decision::Needs(vec![Ask::Digest { repository: repository.clone(), tag }])),
+    }
+}
+
+/// A commit of a branch follows the branch; one without a branch follows the tag that names it.
+fn by_commit(context: &Context<'_>, sink: Sink<'_>) -> Decision {
+    let Some(branch) = &context.site.branch else { return by_digest(context, sink) };
+    let name = format!("refs/heads/{branch}");
+    let Some(head) = context.list.iter().find(|candidate| candidate.text == name) else {
+        return Decision::Held(Reason::NoCandidate {
+            detail: format!("the repository has no branch `{branch}`"),
+        });
+    };
+    let Some(commit) = &head.digest else {
+        return unanswered(name, &Failure::NotFound);
+    };
+    let verdict = |taken, why: &str| Verdict {
+        text: format!("{name} at {commit}"),
+        published: head.created.map(|time| time.to_string()),
+        taken,
+        why: why.to_owned(),
+    };
+    if *commit == context.site.spot.value {
+        sink(verdict(true, "the branch is there"));
+        return Decision::Held(Reason::UpToDate);
+    }
+    if !context.settings.allow.admits(Level::Digest) {
+        sink(verdict(false, "the rules allow nothing"));
+        let reason = Reason::BeyondRules { newest: commit.clone(), level: Level::Digest, rule: "allow" };
+        return Decision::Held(reason);
+    }
+    match super::choose::date(context, head) {
+        Ok(None) => {}
+        Ok(Some(refusal)) => {
+            sink(verdict(false, &refusal));
+            let reason =
+                Reason::BeyondRules { newest: commit.clone(), level: Level::Digest, rule: "minimumAge" };
+            return Decision::Held(reason);
+        }
+        Err(decision) => return decision,
+    }
+    sink(verdict(true, "the head of the branch"));
+    Decision::Move(Move {
+        to: commit.clone(),
+        digest: None,
+        level: Level::Digest,
+        published: head.created,
+        beyond: None,
+        notes: vec![format!("follows the branch {branch}")],
+    })
+}

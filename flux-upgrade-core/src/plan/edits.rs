@@ -1,0 +1,51 @@
+//! A move to the bytes that it replaces.
+
+use super::decide::Move;
+use crate::locate::{Site, Spot, Style};
+use crate::patch::Edit;
+use crate::text::Span;
+use crate::yaml::{Quote, encode};
+
+/// The edits of a move: the value, and the digest beside it or where it is added. `None` where the text cannot be
+/// edited in place.
+pub(super) fn edits(site: &Site, step: &Move, preferred: Quote) -> Option<Vec<Edit>> {
+    let mut out = Vec::new();
+    if step.to != site.spot.value {
+        out.push(replace(&site.spot, &step.to, preferred)?);
+    }
+    match (&step.digest, &site.digest, &site.insertion) {
+        (Some(new), Some(old), _) if *new != old.value => out.push(replace(old, new, preferred)?),
+        (Some(new), None, Some(insertion)) => out.push(Edit {
+            path: insertion.at.path.clone(),
+            span: insertion.at.span,
+            expect: String::new(),
+            replace: format!("{}digest: {new}", insertion.before),
+        }),
+        _ => {}
+    }
+    out.sort_by_key(|edit| edit.span);
+    Some(out)
+}
+
+fn replace(spot: &Spot, new: &str, preferred: Quote) -> Option<Edit> {
+    let quote = match spot.style {
+        Style::Plain => Quote::Plain,
+        Style::Single => Quote::Single,
+        Style::Double => Quote::Double,
+        Style::Block => return None,
+    };
+    Some(Edit {
+        path: spot.at.path.clone(),
+        span: Span::new(spot.at.span.start, spot.at.span.end),
+        expect: spot.raw.clone(),
+        replace: encode(&spot.raw, quote, new, preferred)?,
+    })
+}
+
+/// The quotes that a file uses most, double where it uses none: what a plain text gets that needs some.
+pub(super) fn preferred_quote(text: &str) -> Quote {
+    let count = |quote: &str| {
+        [": ", "- "].iter().map(|before| text.matches(&format!("{before}{quote}")).count()).sum::<usize>()
+    };
+    if count("'") > count("\"") { Quote::Single } else { Quote::Double }
+}

@@ -1,0 +1,125 @@
+//! Candidates as a site would write them.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use super::decide::Context;
+use crate::locate::{Consumer, Part, Site};
+use crate::resolve::Candidate;
+use crate::version::{Flavour, Pattern, Version};
+
+/// A candidate, with the text that the site would hold.
+pub(super) struct Offer<'a> {
+    /// What the site would hold.
+    pub(super) text: String,
+    /// What its flavour and order are judged by.
+    pub(super) key: String,
+    pub(super) candidate: &'a Candidate,
+}
+
+/// What a site holds now.
+pub(super) struct Written {
+    pub(super) text: String,
+    pub(super) key: String,
+}
+
+const TAGS: &str = "refs/tags/";
+
+/// What a pinned site holds.
+pub(super) fn current(site: &Site) -> Written {
+    let text = site.spot.value.clone();
+    let key = match (&site.consumer, site.part) {
+        (_, Part::Name) => text.strip_prefix(TAGS).unwrap_or(&text).to_owned(),
+        (Consumer::Oci { chart: true, .. }, _) => text.replace('_', "+"),
+        _ => text.clone(),
+    };
+    Written { text, key }
+}
+
+/// What a source publishes, as far as the site could hold it.
+pub(super) fn offers<'a>(context: &Context<'a>) -> Vec<Offer<'a>> {
+    let site = context.site;
+    let by_range = site.field.ends_with("semver");
+    let filter = match &site.consumer {
+        Consumer::Oci { filter: Some(filter), .. } if by_range => Pattern::parse(filter).ok(),
+        _ => None,
+    };
+    let mut out: Vec<Offer<'a>> = context
+        .list
+        .iter()
+        .filter_map(|candidate| offer(site, candidate, by_range, filter.as_ref()))
+        .collect();
+    if site.consumer == Consumer::Git {
+        peel(&mut out);
+    }
+    out
+}
+
+fn offer<'a>(
+    site: &Site,
+    candidate: &'a Candidate,
+    by_range: bool,
+    filter: Option<&Pattern>,
+) -> Option<Offer<'a>> {
+    let raw = candidate.text.as_str();
+    let (text, key): (Cow<'_, str>, Cow<'_, str>) = match &site.consumer {
+        // Helm drops index entries whose version it cannot read.
+        Consumer::HelmIndex => {
+            Version::parse(raw).ok()?;
+            (raw.into(), raw.into())
+        }
+        // The tag of a chart is its version with `+` as `_`; a text of another form would be read as a range.
+        Consumer::HelmOci => {
+            let text = raw.replace('_', "+");
+            Version::parse_flux(&text).ok()?;
+            (text.clone().into(), text.into())
+        }
+        Consumer::Oci { chart, .. } => {
+            if filter.is_some_and(|filter| !filter.is_match(raw)) {
+                return None;
+            }
+            let key = if *chart { raw.replace('_', "+").into() } else { Cow::Borrowed(raw) };
+            if by_range {
+                Version::parse_flux(&key).ok()?;
+                (key.clone(), key)
+            } else {
+                (raw.into(), key)
+            }
+        }
+        Consumer::Git => {
+            let tag = raw.strip_prefix(TAGS)?;
+            let tag = tag.strip_suffix("^{}").unwrap_or(tag);
+            if by_range {
+                Version::parse_flux(tag).ok()?;
+            }
+            let text =
+                if site.part == Part::Name { format!("{TAGS}{tag}").into() } else { Cow::Borrowed(tag) };
+            (text, tag.into())
+        }
+    };
+    Some(Offer { text: text.into_owned(), key: key.into_owned(), candidate })
+}
+
+/// An annotated tag stands twice in a listing; the commit is the one that `^{}` names.
+fn peel(offers: &mut Vec<Offer<'_>>) {
+    offers.sort_by(|a, b| {
+        let peeled = |offer: &Offer<'_>| !offer.candidate.text.ends_with("^{}");
+        (&a.key, peeled(a)).cmp(&(&b.key, peeled(b)))
+    });
+    offers.dedup_by(|later, first| later.key == first.key);
+}
+
+/// Whether a tag names a version and not a moving state.
+pub(super) fn is_version(key: &str) -> bool {
+    Flavour::of(key).is_some()
+}
+
+/// Order of version tags of one repository; the longer of equal ones says more.
+pub(super) fn order(a: &Offer<'_>, b: &Offer<'_>) -> Ordering {
+    let version = |offer: &Offer<'_>| Version::parse(&offer.key).ok();
+    let by_version = match (version(a), version(b)) {
+        (Some(a), Some(b)) => a.cmp_precedence(&b),
+        (a, b) => a.is_some().cmp(&b.is_some()),
+    };
+    by_version.then_with(|| a.key.len().cmp(&b.key.len())).then_with(|| a.key.cmp(&b.key))
+}

@@ -1,0 +1,254 @@
+//! Stage 3: sites and answers to what is published.
+//!
+//! The core asks ([`Resolver::step`]), a host answers in any order ([`Resolver::answer`]), in rounds: lists first, then
+//! the digests and dates that decisions turn out to need. No socket, file or clock is touched here.
+
+mod query;
+pub mod select;
+mod snapshot;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use query::{Answer, Ask, Outcome, Query};
+pub use snapshot::{Snapshot, SnapshotError};
+
+use crate::locate::{Site, SourceKey};
+use crate::plan::{Failure, needs};
+use crate::rules::Rules;
+use crate::time::Timestamp;
+
+/// Something published that a site could move to: a chart version, a tag, a git ref.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Candidate {
+    /// The version, tag or ref name as published.
+    pub text: String,
+    /// Its digest, for git its commit, where the source tells.
+    pub digest: Option<String>,
+    /// When it was published, where the source tells.
+    pub created: Option<Timestamp>,
+    /// `appVersion` of a chart.
+    pub app_version: Option<String>,
+    /// `kubeVersion` of a chart.
+    pub kube_version: Option<String>,
+    /// Whether the chart is marked as deprecated.
+    pub deprecated: bool,
+}
+
+impl Candidate {
+    /// A candidate of which only the text is known.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), ..Self::default() }
+    }
+}
+
+/// What is published, by source; the answers of all rounds.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Resolution {
+    lists: BTreeMap<SourceKey, Result<Vec<Candidate>, Failure>>,
+    digests: BTreeMap<(String, String), Result<String, Failure>>,
+    created: BTreeMap<(String, String), Result<Option<Timestamp>, Failure>>,
+}
+
+impl Resolution {
+    /// What a source publishes, in the order of its answer.
+    ///
+    /// # Errors
+    ///
+    /// Why it gave no list; [`Failure::NotAsked`] for a source that no site refers to.
+    pub fn candidates(&self, source: &SourceKey) -> Result<&[Candidate], &Failure> {
+        match self.lists.get(&source.canonical()) {
+            Some(Ok(list)) => Ok(list),
+            Some(Err(failure)) => Err(failure),
+            None => Err(&Failure::NotAsked),
+        }
+    }
+
+    pub(crate) fn digest(&self, repository: &str, tag: &str) -> Option<&Result<String, Failure>> {
+        self.digests.get(&(repository.to_owned(), tag.to_owned()))
+    }
+
+    pub(crate) fn created(&self, repository: &str, tag: &str) -> Option<&Result<Option<Timestamp>, Failure>> {
+        self.created.get(&(repository.to_owned(), tag.to_owned()))
+    }
+}
+
+/// Open questions, or the result once none is left.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// Questions to answer, in any order.
+    Ask(Vec<Query>),
+    /// Everything that decisions need is known.
+    Done(Resolution),
+}
+
+/// An answer that fits no open question.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AnswerError {
+    /// No question has this number.
+    #[error("no question has the number {0}")]
+    UnknownQuery(usize),
+    /// The answer is of another kind than the question.
+    #[error("the answer to question {0} is of another kind than what was asked")]
+    OtherKind(usize),
+}
+
+/// The state of the questions about some sites.
+#[derive(Debug, Clone)]
+pub struct Resolver<'s> {
+    sites: &'s [Site],
+    rules: &'s Rules,
+    asked: BTreeMap<Ask, usize>,
+    open: BTreeMap<usize, Ask>,
+    next: usize,
+    resolution: Resolution,
+}
+
+impl<'s> Resolver<'s> {
+    /// Questions about these sites, as far as these rules make them matter.
+    #[must_use]
+    pub fn new(sites: &'s [Site], rules: &'s Rules) -> Self {
+        let mut resolver = Self {
+            sites,
+            rules,
+            asked: BTreeMap::new(),
+            open: BTreeMap::new(),
+            next: 0,
+            resolution: Resolution::default(),
+        };
+        for ask in lists(sites) {
+            resolver.ask(ask);
+        }
+        resolver
+    }
+
+    /// Open questions, or the result once none is left.
+    ///
+    /// The same until an answer is given; a new round begins when the last question of a round is answered.
+    pub fn step(&mut self) -> Step {
+        if self.open.is_empty() {
+            let wanted = self.sites.iter().flat_map(|site| needs(site, &self.resolution, self.rules));
+            for ask in wanted.collect::<BTreeSet<Ask>>() {
+                self.ask(ask);
+            }
+        }
+        if self.open.is_empty() {
+            return Step::Done(std::mem::take(&mut self.resolution));
+        }
+        Step::Ask(self.open.iter().map(|(id, ask)| Query { id: *id, ask: ask.clone() }).collect())
+    }
+
+    /// Takes an answer; a failure is one too.
+    ///
+    /// # Errors
+    ///
+    /// [`AnswerError`] where the number or the kind fits no open question; nothing changes then.
+    pub fn answer(&mut self, id: usize, outcome: Outcome) -> Result<(), AnswerError> {
+        let ask = self.open.get(&id).ok_or(AnswerError::UnknownQuery(id))?.clone();
+        let resolution = &mut self.resolution;
+        match (&ask, outcome) {
+            (Ask::Charts { url, names }, outcome) => {
+                let charts = match outcome {
+                    Ok(Answer::Charts(charts)) => Ok(charts),
+                    Ok(_) => return Err(AnswerError::OtherKind(id)),
+                    Err(failure) => Err(failure),
+                };
+                for name in names {
+                    let key = SourceKey::Helm { url: url.clone(), chart: name.clone() };
+                    let list = match &charts {
+                        Ok(charts) => charts.get(name).cloned().ok_or(Failure::NotAsked),
+                        Err(failure) => Err(failure.clone()),
+                    };
+                    resolution.lists.insert(key, list);
+                }
+            }
+            (Ask::Tags { repository }, outcome) => {
+                let list = match outcome {
+                    Ok(Answer::Tags(tags)) => Ok(tags),
+                    Ok(_) => return Err(AnswerError::OtherKind(id)),
+                    Err(failure) => Err(failure),
+                };
+                resolution.lists.insert(SourceKey::Oci { repository: repository.clone() }, list);
+            }
+            (Ask::Refs { url }, outcome) => {
+                let list = match outcome {
+                    Ok(Answer::Refs(refs)) => Ok(refs),
+                    Ok(_) => return Err(AnswerError::OtherKind(id)),
+                    Err(failure) => Err(failure),
+                };
+                resolution.lists.insert(SourceKey::Git { url: url.clone() }.canonical(), list);
+            }
+            (Ask::Digest { repository, tag }, outcome) => {
+                let digest = match outcome {
+                    Ok(Answer::Digest(digest)) => Ok(digest),
+                    Ok(_) => return Err(AnswerError::OtherKind(id)),
+                    Err(failure) => Err(failure),
+                };
+                resolution.digests.insert((repository.clone(), tag.clone()), digest);
+            }
+            (Ask::Created { repository, tag }, outcome) => {
+                let created = match outcome {
+                    Ok(Answer::Created(created)) => Ok(created),
+                    Ok(_) => return Err(AnswerError::OtherKind(id)),
+                    Err(failure) => Err(failure),
+                };
+                resolution.created.insert((repository.clone(), tag.clone()), created);
+            }
+        }
+        self.open.remove(&id);
+        Ok(())
+    }
+
+    /// Opens a question that was not asked before.
+    fn ask(&mut self, ask: Ask) {
+        if self.asked.contains_key(&ask) {
+            return;
+        }
+        self.asked.insert(ask.clone(), self.next);
+        self.open.insert(self.next, ask);
+        self.next += 1;
+    }
+}
+
+/// The lists that sites need: each source once, all charts of one index in one question.
+fn lists(sites: &[Site]) -> Vec<Ask> {
+    let mut charts: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    let mut git: BTreeMap<SourceKey, &str> = BTreeMap::new();
+    let mut oci: BTreeSet<&str> = BTreeSet::new();
+    for site in sites.iter().filter(|site| site.blocked.is_none()) {
+        match &site.source {
+            Ok(SourceKey::Helm { url, chart }) => {
+                charts.entry(url).or_default().insert(chart.clone());
+            }
+            Ok(SourceKey::Oci { repository }) => {
+                oci.insert(repository);
+            }
+            Ok(key @ SourceKey::Git { url }) => {
+                let first = git.entry(key.canonical()).or_insert(url);
+                *first = (*first).min(url);
+            }
+            Err(_) => {}
+        }
+    }
+    let charts = charts.into_iter().map(|(url, names)| Ask::Charts { url: url.to_owned(), names });
+    let oci = oci.into_iter().map(|repository| Ask::Tags { repository: repository.to_owned() });
+    let git = git.into_values().map(|url| Ask::Refs { url: url.to_owned() });
+    charts.chain(oci).chain(git).collect()
+}
+
+/// Answers every question from a snapshot; without one, every question fails as [`Failure::NotAsked`].
+#[must_use]
+pub fn offline(sites: &[Site], rules: &Rules, snapshot: Option<&Snapshot>) -> Resolution {
+    let mut resolver = Resolver::new(sites, rules);
+    loop {
+        match resolver.step() {
+            Step::Done(resolution) => return resolution,
+            Step::Ask(queries) => {
+                for Query { id, ask } in queries {
+                    let outcome = snapshot.map_or(Err(Failure::NotAsked), |snapshot| snapshot.answer(&ask));
+                    resolver.answer(id, outcome).expect("a snapshot answers each question in its own kind");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What the core asks and what a host answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Candidate;
+use crate::plan::Failure;
+use crate::time::Timestamp;
+
+/// A question about one source.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Ask {
+    /// Versions of some charts of a Helm repository served over HTTP; answered by [`Answer::Charts`].
+    Charts {
+        /// The repository's URL, without `index.yaml`.
+        url: String,
+        /// The charts.
+        names: BTreeSet<String>,
+    },
+    /// Tags of an OCI repository; answered by [`Answer::Tags`].
+    Tags {
+        /// `host/path`.
+        repository: String,
+    },
+    /// The digest that a tag names now; answered by [`Answer::Digest`].
+    Digest {
+        /// `host/path`.
+        repository: String,
+        /// The tag.
+        tag: String,
+    },
+    /// When a tag was published; answered by [`Answer::Created`].
+    Created {
+        /// `host/path`.
+        repository: String,
+        /// The tag.
+        tag: String,
+    },
+    /// Branches and tags of a git repository; answered by [`Answer::Refs`].
+    Refs {
+        /// Its URL, as the first file writes it.
+        url: String,
+    },
+}
+
+impl Ask {
+    /// The source that is asked, for messages.
+    #[must_use]
+    pub fn source(&self) -> String {
+        match self {
+            Self::Charts { url, .. } | Self::Refs { url } => url.clone(),
+            Self::Tags { repository } => format!("oci://{repository}"),
+            Self::Digest { repository, tag } | Self::Created { repository, tag } => {
+                format!("oci://{repository}:{tag}")
+            }
+        }
+    }
+}
+
+/// A question with the number to answer it by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Query {
+    /// Its number within one [`Resolver`](super::Resolver).
+    pub id: usize,
+    /// What is asked.
+    pub ask: Ask,
+}
+
+/// What a host found.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// Entries by chart, in the order of the index; a chart that the index lacks is an empty list.
+    Charts(BTreeMap<String, Vec<Candidate>>),
+    /// Tags, each with digest and date where the host knows them.
+    Tags(Vec<Candidate>),
+    /// `algorithm:hex`.
+    Digest(String),
+    /// The time of publication, none where the registry has none.
+    Created(Option<Timestamp>),
+    /// Full ref names, each with its commit in [`Candidate::digest`].
+    Refs(Vec<Candidate>),
+}
+
+/// An answer, or why there is none.
+pub type Outcome = Result<Answer, Failure>;

@@ -1,0 +1,217 @@
+//! A registry snapshot: the answers of a run in one JSON file (`flux-upgrade/registry-snapshot/v1`).
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::{Answer, Ask, Candidate, Outcome};
+use crate::plan::Failure;
+use crate::reference::{normalise_git, normalise_repository, normalise_url};
+use crate::time::Timestamp;
+
+const SCHEMA: &str = "flux-upgrade/registry-snapshot/v1";
+
+/// A snapshot that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SnapshotError {
+    /// Not JSON, or not of the snapshot's shape.
+    #[error("not a registry snapshot: {detail} at line {line}, column {column}")]
+    Shape {
+        /// What was found and wanted.
+        detail: String,
+        /// Line, from 1.
+        line: usize,
+        /// Column, from 1.
+        column: usize,
+    },
+    /// JSON of another schema.
+    #[error("not a registry snapshot: `schema` is `{found}`, wanted `flux-upgrade/registry-snapshot/v1`")]
+    Schema {
+        /// What was found.
+        found: String,
+    },
+    /// A time that is none.
+    #[error("{owner}: `{found}` is no RFC 3339 time")]
+    Time {
+        /// What it belongs to.
+        owner: String,
+        /// What was found.
+        found: String,
+    },
+}
+
+impl SnapshotError {
+    /// The error's stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Shape { .. } => "snapshot.shape",
+            Self::Schema { .. } => "snapshot.schema",
+            Self::Time { .. } => "snapshot.time",
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct File {
+    schema: String,
+    taken: Option<String>,
+    #[serde(default)]
+    helm: Vec<HelmEntry>,
+    #[serde(default)]
+    oci: Vec<OciEntry>,
+    #[serde(default)]
+    git: Vec<GitEntry>,
+}
+
+#[derive(Deserialize)]
+struct HelmEntry {
+    url: String,
+    #[serde(default)]
+    charts: BTreeMap<String, Vec<Entry>>,
+}
+
+#[derive(Deserialize)]
+struct OciEntry {
+    repository: String,
+    #[serde(default)]
+    tags: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct GitEntry {
+    url: String,
+    #[serde(default)]
+    refs: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry {
+    #[serde(alias = "version", alias = "tag")]
+    name: String,
+    #[serde(alias = "commit")]
+    digest: Option<String>,
+    created: Option<String>,
+    app_version: Option<String>,
+    kube_version: Option<String>,
+    #[serde(default)]
+    deprecated: bool,
+}
+
+/// What registries and repositories said at one time.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Snapshot {
+    taken: Option<Timestamp>,
+    helm: BTreeMap<String, BTreeMap<String, Vec<Candidate>>>,
+    oci: BTreeMap<String, Vec<Candidate>>,
+    git: BTreeMap<String, Vec<Candidate>>,
+}
+
+impl Snapshot {
+    /// Reads a snapshot; unknown fields are passed over, every list may be empty.
+    ///
+    /// # Errors
+    ///
+    /// [`SnapshotError`] for a text that is not JSON, lacks a required field, or has another schema.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use flux_upgrade_core::resolve::Snapshot;
+    /// let text = r#"{"schema": "flux-upgrade/registry-snapshot/v1", "oci": [
+    ///     {"repository": "ghcr.io/stefanprodan/charts/podinfo", "tags": [{"tag": "6.5.0"}]}]}"#;
+    /// assert!(Snapshot::parse(text).is_ok());
+    /// assert!(Snapshot::parse("{}").is_err());
+    /// ```
+    pub fn parse(json: &str) -> Result<Self, SnapshotError> {
+        let file: File = serde_json::from_str(json).map_err(|error| {
+            let text = error.to_string();
+            let detail = text.split(" at line ").next().unwrap_or(&text).to_owned();
+            SnapshotError::Shape { detail, line: error.line(), column: error.column() }
+        })?;
+        if file.schema != SCHEMA {
+            return Err(SnapshotError::Schema { found: file.schema });
+        }
+        let mut out = Self { taken: time("taken", file.taken)?, ..Self::default() };
+        for entry in file.helm {
+            let charts = out.helm.entry(normalise_url(&entry.url)).or_default();
+            for (name, versions) in entry.charts {
+                let versions = candidates(&name, versions)?;
+                charts.entry(name).or_default().extend(versions);
+            }
+        }
+        for entry in file.oci {
+            let tags = candidates(&entry.repository, entry.tags)?;
+            out.oci.entry(normalise_repository(&entry.repository)).or_default().extend(tags);
+        }
+        for entry in file.git {
+            let refs = candidates(&entry.url, entry.refs)?;
+            out.git.entry(normalise_git(&entry.url)).or_default().extend(refs);
+        }
+        Ok(out)
+    }
+
+    /// When it was taken, which is the time that ages count from unless the caller gives another.
+    #[must_use]
+    pub fn taken(&self) -> Option<Timestamp> {
+        self.taken
+    }
+
+    /// What the snapshot says; [`Failure::NotAsked`] for a source that it lacks.
+    ///
+    /// # Errors
+    ///
+    /// The failure, which is an answer too.
+    pub fn answer(&self, ask: &Ask) -> Outcome {
+        match ask {
+            Ask::Charts { url, names } => {
+                let charts = self.helm.get(&normalise_url(url)).ok_or(Failure::NotAsked)?;
+                let wanted =
+                    names.iter().map(|name| (name.clone(), charts.get(name).cloned().unwrap_or_default()));
+                Ok(Answer::Charts(wanted.collect()))
+            }
+            Ask::Tags { repository } => self.tags(repository).map(|tags| Answer::Tags(tags.to_vec())),
+            Ask::Digest { repository, tag } => {
+                let digest = self.tag(repository, tag)?.digest.clone();
+                digest.map(Answer::Digest).ok_or(Failure::NotAsked)
+            }
+            Ask::Created { repository, tag } => Ok(Answer::Created(self.tag(repository, tag)?.created)),
+            Ask::Refs { url } => {
+                self.git.get(&normalise_git(url)).cloned().map(Answer::Refs).ok_or(Failure::NotAsked)
+            }
+        }
+    }
+
+    fn tags(&self, repository: &str) -> Result<&[Candidate], Failure> {
+        self.oci.get(&normalise_repository(repository)).map(Vec::as_slice).ok_or(Failure::NotAsked)
+    }
+
+    fn tag(&self, repository: &str, tag: &str) -> Result<&Candidate, Failure> {
+        self.tags(repository)?.iter().find(|candidate| candidate.text == tag).ok_or(Failure::NotFound)
+    }
+}
+
+fn candidates(owner: &str, entries: Vec<Entry>) -> Result<Vec<Candidate>, SnapshotError> {
+    let read = |entry: Entry| {
+        Ok(Candidate {
+            created: time(owner, entry.created)?,
+            text: entry.name,
+            digest: entry.digest.filter(|digest| !digest.is_empty()),
+            app_version: entry.app_version,
+            kube_version: entry.kube_version,
+            deprecated: entry.deprecated,
+        })
+    };
+    entries.into_iter().map(read).collect()
+}
+
+fn time(owner: &str, text: Option<String>) -> Result<Option<Timestamp>, SnapshotError> {
+    match text.filter(|text| !text.is_empty()) {
+        Some(text) => match Timestamp::parse(&text) {
+            Ok(time) => Ok(Some(time)),
+            Err(_) => Err(SnapshotError::Time { owner: owner.to_owned(), found: text }),
+        },
+        None => Ok(None),
+    }
+}

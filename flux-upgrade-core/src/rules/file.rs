@@ -1,0 +1,225 @@
+//! `.flux-upgrade.yaml` to rules, with the place of every mistake.
+
+use super::{Allow, Digests, Glob, Layer, Matcher, Ranges, Rule, Rules, Slash, ValueError, nearest};
+use crate::text::{Lines, Location, RepoPath, Span};
+use crate::time::Age;
+use crate::version::Range;
+use crate::yaml::{Comments, Node, parse, split};
+
+/// A rules file that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{at}: {message}")]
+pub struct RulesError {
+    /// `rules.syntax`, `rules.unknown-key`, `rules.bad-value`, …
+    pub code: &'static str,
+    /// What was found and what was wanted.
+    pub message: String,
+    /// What to write instead.
+    pub help: Option<String>,
+    /// Where.
+    pub at: Location,
+}
+
+const TOP: &[&str] = &["version", "defaults", "rules"];
+const MATCH: &[&str] = &["kind", "name", "namespace", "path", "source", "package"];
+const SETTINGS: &[&str] =
+    &["allow", "prerelease", "ranges", "digests", "minimumAge", "range", "ignore", "group"];
+
+pub(super) fn read(path: &RepoPath, text: &str) -> Result<Rules, RulesError> {
+    let file = File { path, lines: Lines::new(text) };
+    let mut documents = Vec::new();
+    for part in split(text) {
+        let (found, error) = parse(text, part, Comments::Skip);
+        if let Some(error) = error {
+            return Err(file.error("rules.syntax", Span::new(error.at, error.at), error.message, None));
+        }
+        documents.extend(found);
+    }
+    let mut roots = documents.iter().filter_map(|document| document.root());
+    let Some(root) = roots.next() else { return Ok(Rules::default()) };
+    if let Some(second) = roots.next() {
+        return Err(file.value(second, "one document is wanted", None));
+    }
+    let mut rules = Rules::default();
+    for (key, value) in file.entries(root, TOP)? {
+        match key {
+            "version" if value.text() != Some("1") => {
+                let message = "the only version of this file's form is 1".to_owned();
+                return Err(file.error("rules.unsupported-version", value.span(), message, None));
+            }
+            "defaults" => rules.defaults = file.layer(file.entries(value, SETTINGS)?)?,
+            "rules" => {
+                for item in file.items(value)? {
+                    rules.rules.push(file.rule(item)?);
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(rules)
+}
+
+struct File<'a> {
+    path: &'a RepoPath,
+    lines: Lines<'a>,
+}
+
+type Entry<'d, 't, 'k> = (&'k str, Node<'d, 't>);
+
+impl File<'_> {
+    fn error(&self, code: &'static str, span: Span, message: String, help: Option<String>) -> RulesError {
+        RulesError { code, message, help, at: self.lines.locate(self.path, span) }
+    }
+
+    fn value(&self, node: Node<'_, '_>, message: impl Into<String>, help: Option<String>) -> RulesError {
+        self.error("rules.bad-value", node.span(), message.into(), help)
+    }
+
+    /// Entries of a mapping whose keys must be known.
+    fn entries<'d, 't, 'k>(
+        &self,
+        node: Node<'d, 't>,
+        known: &'k [&'k str],
+    ) -> Result<Vec<Entry<'d, 't, 'k>>, RulesError> {
+        let Some(mapping) = node.resolved().filter(|node| node.is_mapping()) else {
+            return Err(self.value(node, "a mapping is wanted here", None));
+        };
+        let mut out: Vec<Entry<'d, 't, 'k>> = Vec::new();
+        for (key, value) in mapping.entries() {
+            let text = key.text().unwrap_or_default();
+            let Some(name) = known.iter().find(|known| **known == text) else {
+                let help = match nearest(text, known.iter().copied()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("known keys: {}", known.join(", ")),
+                };
+                let message = format!("`{text}` is no key of this mapping");
+                return Err(self.error("rules.unknown-key", key.span(), message, Some(help)));
+            };
+            if out.iter().any(|(before, _)| before == name) {
+                return Err(self.error(
+                    "rules.bad-value",
+                    key.span(),
+                    format!("the key `{text}` stands twice"),
+                    None,
+                ));
+            }
+            out.push((name, value));
+        }
+        Ok(out)
+    }
+
+    fn items<'d, 't>(&self, node: Node<'d, 't>) -> Result<Vec<Node<'d, 't>>, RulesError> {
+        match node.resolved().filter(|node| node.is_sequence()) {
+            Some(list) => Ok(list.items().collect()),
+            None => Err(self.value(node, "a list is wanted here", None)),
+        }
+    }
+
+    fn text<'d>(&self, node: Node<'d, '_>) -> Result<&'d str, RulesError> {
+        node.text().ok_or_else(|| self.value(node, "a text is wanted here", None))
+    }
+
+    /// A text or a list of texts.
+    fn texts<'d>(&self, node: Node<'d, '_>) -> Result<Vec<(&'d str, Span)>, RulesError> {
+        if node.resolved().is_some_and(|node| node.is_sequence()) {
+            return self.items(node)?.into_iter().map(|item| Ok((self.text(item)?, item.span()))).collect();
+        }
+        Ok(vec![(self.text(node)?, node.span())])
+    }
+
+    fn rule(&self, node: Node<'_, '_>) -> Result<Rule, RulesError> {
+        let known: Vec<&str> = ["name", "match"].into_iter().chain(SETTINGS.iter().copied()).collect();
+        let mut entries = self.entries(node, &known)?;
+        let mut rule = Rule { name: None, matcher: Matcher::default(), set: Layer::default() };
+        for (key, value) in &entries {
+            match *key {
+                "name" => rule.name = Some(self.text(*value)?.to_owned()),
+                "match" => rule.matcher = self.matcher(*value)?,
+                _ => {}
+            }
+        }
+        entries.retain(|(key, _)| !matches!(*key, "name" | "match"));
+        rule.set = self.layer(entries)?;
+        Ok(rule)
+    }
+
+    fn matcher(&self, node: Node<'_, '_>) -> Result<Matcher, RulesError> {
+        let mut matcher = Matcher::default();
+        for (key, value) in self.entries(node, MATCH)? {
+            let slash = if key == "path" { Slash::Stops } else { Slash::Crosses };
+            let globs: Result<Vec<Glob>, RulesError> = self
+                .texts(value)?
+                .into_iter()
+                .map(|(text, span)| {
+                    Glob::parse(text, slash).map_err(|problem| {
+                        self.error("rules.bad-pattern", span, format!("`{text}` {problem}"), None)
+                    })
+                })
+                .collect();
+            let field = match key {
+                "kind" => &mut matcher.kind,
+                "name" => &mut matcher.name,
+                "namespace" => &mut matcher.namespace,
+                "path" => &mut matcher.path,
+                "source" => &mut matcher.source,
+                _ => &mut matcher.package,
+            };
+            *field = globs?;
+        }
+        Ok(matcher)
+    }
+
+    fn layer(&self, entries: Vec<Entry<'_, '_, '_>>) -> Result<Layer, RulesError> {
+        let mut layer = Layer::default();
+        for (key, value) in entries {
+            match key {
+                "allow" => layer.allow = Some(self.word(value, str::parse::<Allow>)?),
+                "ranges" => layer.ranges = Some(self.word(value, str::parse::<Ranges>)?),
+                "digests" => layer.digests = Some(self.word(value, str::parse::<Digests>)?),
+                "prerelease" => {
+                    layer.prerelease = Some(match self.text(value)? {
+                        "true" => true,
+                        "false" => false,
+                        other => {
+                            return Err(self.value(value, format!("`{other}` is none of true, false"), None));
+                        }
+                    });
+                }
+                "minimumAge" => {
+                    let text = self.text(value)?;
+                    layer.minimum_age = Some(Age::parse(text).map_err(|error| {
+                        self.value(
+                            value,
+                            error.to_string(),
+                            Some("write for example `3d` or `36h`".to_owned()),
+                        )
+                    })?);
+                }
+                "range" => {
+                    let text = self.text(value)?;
+                    layer.range = Some(Range::parse(text).map_err(|error| {
+                        let help = error.help().map(str::to_owned);
+                        self.error("rules.bad-range", value.span(), error.to_string(), help)
+                    })?);
+                }
+                "ignore" => {
+                    let texts = self.texts(value)?;
+                    layer.ignore = Some(texts.into_iter().map(|(text, _)| text.to_owned()).collect());
+                }
+                _ => layer.group = Some(self.text(value)?.to_owned()),
+            }
+        }
+        Ok(layer)
+    }
+
+    fn word<T>(
+        &self,
+        node: Node<'_, '_>,
+        read: impl Fn(&str) -> Result<T, ValueError>,
+    ) -> Result<T, RulesError> {
+        read(self.text(node)?).map_err(|error| {
+            let help = error.nearest().map(|near| format!("did you mean `{near}`?"));
+            self.value(node, error.to_string(), help)
+        })
+    }
+}

@@ -1,0 +1,344 @@
+//! What the user allows: built-in defaults, then `.flux-upgrade.yaml`, then flags.
+//!
+//! Rules match a site by what it is and where it stands; of several that match, the later one wins, setting by setting.
+
+mod file;
+mod glob;
+mod show;
+
+use std::fmt;
+use std::str::FromStr;
+
+pub use file::RulesError;
+pub(crate) use glob::{Glob, Slash};
+
+use crate::locate::Site;
+use crate::time::{Age, Timestamp};
+use crate::version::{Dialect, Level, Range};
+
+/// How far a site may move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Allow {
+    /// Not at all.
+    None,
+    /// Within the minor version.
+    Patch,
+    /// Within the major version.
+    Minor,
+    /// Anywhere.
+    Major,
+}
+
+/// What happens to ranges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ranges {
+    /// They stay.
+    Keep,
+    /// A range that leaves out the newest version is moved to admit it.
+    Move,
+    /// A range becomes the version that it selects.
+    Pin,
+}
+
+/// What happens to digests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Digests {
+    /// They stay, and so does the tag beside one.
+    Keep,
+    /// They follow their tag, also when only the tag's content has moved.
+    Update,
+    /// As `update`, and a tag without a digest gets one.
+    Pin,
+}
+
+/// A text that is none of the values of a setting.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{found}` is none of {}", .wanted.join(", "))]
+pub struct ValueError {
+    /// What was found.
+    pub found: String,
+    /// What was wanted.
+    pub wanted: &'static [&'static str],
+}
+
+impl ValueError {
+    /// The wanted value nearest to what was found.
+    #[must_use]
+    pub fn nearest(&self) -> Option<&'static str> {
+        nearest(&self.found, self.wanted.iter().copied())
+    }
+}
+
+/// The word that differs least, if any is near.
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let scored = known.into_iter().map(|known| (strsim::damerau_levenshtein(word, known), known));
+    scored.filter(|(distance, known)| *distance <= known.len().div_ceil(2)).min().map(|(_, known)| known)
+}
+
+macro_rules! words {
+    ($type:ty, $($word:literal => $value:expr),+) => {
+        impl $type {
+            /// The values in the spelling of flags and files.
+            pub const WORDS: &'static [&'static str] = &[$($word),+];
+
+            /// The value's word.
+            #[must_use]
+            pub fn word(self) -> &'static str {
+                $(if self == $value { return $word; })+
+                ""
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = ValueError;
+
+            fn from_str(text: &str) -> Result<Self, ValueError> {
+                match text {
+                    $($word => Ok($value),)+
+                    _ => Err(ValueError { found: text.to_owned(), wanted: Self::WORDS }),
+                }
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.word())
+            }
+        }
+    };
+}
+
+words!(Allow, "patch" => Allow::Patch, "minor" => Allow::Minor, "major" => Allow::Major, "none" => Allow::None);
+words!(Ranges, "keep" => Ranges::Keep, "move" => Ranges::Move, "pin" => Ranges::Pin);
+words!(Digests, "keep" => Digests::Keep, "update" => Digests::Update, "pin" => Digests::Pin);
+
+impl Allow {
+    /// Whether a move this far is allowed; a moved digest is one wherever anything is.
+    #[must_use]
+    pub fn admits(self, level: Level) -> bool {
+        match level {
+            Level::Digest | Level::Patch => self >= Self::Patch,
+            Level::Minor => self >= Self::Minor,
+            Level::Major => self >= Self::Major,
+        }
+    }
+}
+
+/// Settings that a layer gives; what it leaves open comes from the layer below.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Layer {
+    pub(crate) allow: Option<Allow>,
+    pub(crate) prerelease: Option<bool>,
+    pub(crate) ranges: Option<Ranges>,
+    pub(crate) digests: Option<Digests>,
+    pub(crate) minimum_age: Option<Age>,
+    pub(crate) range: Option<Range>,
+    pub(crate) ignore: Option<Vec<String>>,
+    pub(crate) group: Option<String>,
+}
+
+/// What a rule applies to; every list that is given must match, by any of its items.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Matcher {
+    pub(crate) kind: Vec<Glob>,
+    pub(crate) name: Vec<Glob>,
+    pub(crate) namespace: Vec<Glob>,
+    pub(crate) path: Vec<Glob>,
+    pub(crate) source: Vec<Glob>,
+    pub(crate) package: Vec<Glob>,
+}
+
+/// One rule of the file.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Rule {
+    pub(crate) name: Option<String>,
+    pub(crate) matcher: Matcher,
+    pub(crate) set: Layer,
+}
+
+/// What flags say, above every file.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Overrides {
+    /// `--allow`.
+    pub allow: Option<Allow>,
+    /// `--prerelease`.
+    pub prerelease: Option<bool>,
+    /// `--ranges`.
+    pub ranges: Option<Ranges>,
+    /// `--digests`.
+    pub digests: Option<Digests>,
+    /// `--min-age`.
+    pub minimum_age: Option<Age>,
+    /// `--as-of`: what was published later does not exist.
+    pub as_of: Option<Timestamp>,
+    /// What time it is; the core has no clock. Ages count from `as_of` where that is given.
+    pub now: Option<Timestamp>,
+    /// `--flux-version`: the Flux minor whose reading of versions counts, such as `2.9`.
+    pub flux_version: Option<String>,
+    /// `--only`: path globs; other sites are left alone.
+    pub only: Vec<String>,
+}
+
+/// What the user allows.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Rules {
+    pub(crate) defaults: Layer,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) flags: Layer,
+    pub(crate) as_of: Option<Timestamp>,
+    pub(crate) now: Option<Timestamp>,
+    pub(crate) dialect: Option<Dialect>,
+    pub(crate) only: Vec<Glob>,
+}
+
+/// What counts for one site.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Settings<'r> {
+    pub(crate) allow: Allow,
+    pub(crate) prerelease: bool,
+    pub(crate) ranges: Ranges,
+    pub(crate) digests: Digests,
+    pub(crate) minimum_age: Option<Age>,
+    pub(crate) ranges_wanted: Vec<&'r Range>,
+    pub(crate) ignore: Vec<&'r str>,
+}
+
+impl Rules {
+    /// Reads `.flux-upgrade.yaml`.
+    ///
+    /// # Errors
+    ///
+    /// [`RulesError`] with the place of the first text that is not YAML, not a known key, or not a value of its key.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use flux_upgrade_core::{RepoPath, rules::Rules};
+    /// let path = RepoPath::parse(".flux-upgrade.yaml").unwrap();
+    /// let error = Rules::parse(&path, "version: 1\ndefaults: {allow: mnior}\n").unwrap_err();
+    /// assert_eq!((error.at.line, error.help.as_deref()), (2, Some("did you mean `minor`?")));
+    /// ```
+    pub fn parse(path: &crate::RepoPath, text: &str) -> Result<Self, RulesError> {
+        file::read(path, text)
+    }
+
+    /// The rules with flags over them.
+    ///
+    /// # Errors
+    ///
+    /// [`ValueError`]'s kin as text when a glob or the Flux version cannot be read.
+    pub fn with(mut self, flags: Overrides) -> Result<Self, FlagError> {
+        self.flags = Layer {
+            allow: flags.allow,
+            prerelease: flags.prerelease,
+            ranges: flags.ranges,
+            digests: flags.digests,
+            minimum_age: flags.minimum_age,
+            ..Layer::default()
+        };
+        self.as_of = flags.as_of;
+        self.now = flags.as_of.or(flags.now);
+        if let Some(text) = &flags.flux_version {
+            self.dialect = Some(Dialect::for_flux(text).map_err(|_| FlagError {
+                flag: "flux-version",
+                found: text.clone(),
+                problem: "is no Flux version".to_owned(),
+                help: "give a minor such as `2.9`".to_owned(),
+            })?);
+        }
+        for text in &flags.only {
+            let glob = Glob::parse(text, Slash::Stops).map_err(|problem| FlagError {
+                flag: "only",
+                found: text.clone(),
+                problem,
+                help: "give a path glob such as `apps/**`".to_owned(),
+            })?;
+            self.only.push(glob);
+        }
+        Ok(self)
+    }
+
+    /// The settings in force, as the text of a `.flux-upgrade.yaml`.
+    #[must_use]
+    pub fn show(&self) -> String {
+        show::show(self)
+    }
+
+    /// The group that the rules put a site into.
+    #[must_use]
+    pub fn group<'r>(&'r self, site: &Site) -> Option<&'r str> {
+        self.layers(site).filter_map(|layer| layer.group.as_deref()).last()
+    }
+
+    /// Whether `--only` leaves files of this path in the plan.
+    pub(crate) fn includes(&self, path: &crate::RepoPath) -> bool {
+        self.only.is_empty() || self.only.iter().any(|glob| glob.matches(path.as_str()))
+    }
+
+    /// How ranges of a site are read: by the Flux of the flags, else by the one that the files tell of.
+    pub(crate) fn dialect(&self, site: &Site) -> Dialect {
+        self.dialect.or(site.dialect).unwrap_or_default()
+    }
+
+    /// Layers that apply to a site, lowest first.
+    fn layers<'r>(&'r self, site: &Site) -> impl Iterator<Item = &'r Layer> {
+        let matching = self.rules.iter().filter(move |rule| rule.matcher.matches(site)).map(|rule| &rule.set);
+        std::iter::once(&self.defaults).chain(matching).chain(std::iter::once(&self.flags))
+    }
+
+    pub(crate) fn settings<'r>(&'r self, site: &Site) -> Settings<'r> {
+        let mut out = Settings {
+            allow: Allow::Minor,
+            prerelease: false,
+            ranges: Ranges::Keep,
+            digests: Digests::Update,
+            minimum_age: None,
+            ranges_wanted: Vec::new(),
+            ignore: Vec::new(),
+        };
+        for layer in self.layers(site) {
+            out.allow = layer.allow.unwrap_or(out.allow);
+            out.prerelease = layer.prerelease.unwrap_or(out.prerelease);
+            out.ranges = layer.ranges.unwrap_or(out.ranges);
+            out.digests = layer.digests.unwrap_or(out.digests);
+            out.minimum_age = layer.minimum_age.or(out.minimum_age);
+            if let Some(range) = &layer.range {
+                out.ranges_wanted = vec![range];
+            }
+            if let Some(ignore) = &layer.ignore {
+                out.ignore = ignore.iter().map(String::as_str).collect();
+            }
+        }
+        out
+    }
+}
+
+/// A flag whose value cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("--{flag}: `{found}` {problem}")]
+pub struct FlagError {
+    /// The flag without dashes.
+    pub flag: &'static str,
+    /// What was found.
+    pub found: String,
+    /// What is wrong with it.
+    pub problem: String,
+    /// What to write instead.
+    pub help: String,
+}
+
+impl Matcher {
+    fn matches(&self, site: &Site) -> bool {
+        let any = |globs: &[Glob], text: Option<&str>| {
+            globs.is_empty() || text.is_some_and(|text| globs.iter().any(|glob| glob.matches(text)))
+        };
+        let source = site.source.as_ref().ok();
+        any(&self.kind, Some(&site.owner.kind))
+            && any(&self.name, Some(&site.owner.name))
+            && any(&self.namespace, site.owner.namespace.as_deref())
+            && any(&self.path, Some(site.at.path.as_str()))
+            && any(&self.source, source.map(|source| source.address()).as_deref())
+            && (any(&self.package, source.map(|source| source.package()))
+                || any(&self.package, source.map(|source| source.full_package()).as_deref()))
+    }
+}

@@ -1,0 +1,137 @@
+//! Stage 1: texts to an inventory of the objects in them.
+//!
+//! A file is screened by bytes first, cut at its `---` lines, and only parts that can hold an object of ours are
+//! parsed. What cannot be read becomes a [`Diagnostic`](crate::diagnostic::Diagnostic), and the rest goes on.
+
+mod find;
+mod kind;
+mod kustomize;
+mod place;
+
+use std::collections::BTreeMap;
+
+pub use kind::Kind;
+pub(crate) use kustomize::Kustomize;
+pub use place::Placement;
+
+use crate::diagnostic::Diagnostic;
+use crate::text::{Lines, Location, SourceFile, Span};
+use crate::yaml::{Document, Node};
+
+/// The objects of a set of files, and the findings about the files.
+#[derive(Debug)]
+pub struct Inventory<'f> {
+    pub(crate) files: &'f [SourceFile],
+    pub(crate) documents: Vec<Held<'f>>,
+    resources: Vec<Resource>,
+    pub(crate) kustomize: BTreeMap<String, Kustomize>,
+    /// Flux versions by the folder of the generated components.
+    pub(crate) flux: Vec<(String, String)>,
+    /// Findings about the files, by path and position.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// A document with the file that it stands in.
+#[derive(Debug)]
+pub(crate) struct Held<'f> {
+    pub(crate) file: usize,
+    pub(crate) document: Document<'f>,
+    pub(crate) encryption: Encryption,
+}
+
+/// What SOPS says about changes of plaintext values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encryption {
+    None,
+    /// The checksum covers plaintext as well: nothing may change.
+    Whole,
+    /// `mac_only_encrypted: true`: plaintext may change.
+    OnlyEncrypted,
+}
+
+/// An object of a kind that is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource {
+    /// Its kind.
+    pub kind: Kind,
+    /// `apiVersion`, as written.
+    pub api_version: String,
+    /// `metadata.name`, as written.
+    pub name: String,
+    /// `metadata.namespace`, as written.
+    pub written_namespace: Option<String>,
+    /// Where it goes; at least one.
+    pub placements: Vec<Placement>,
+    /// Whether `spec.suspend` is true.
+    pub suspended: bool,
+    /// Whether it is a patch of another object and no object itself.
+    pub is_patch: bool,
+    document: usize,
+    node: u32,
+}
+
+impl<'f> Inventory<'f> {
+    /// The objects, by path and position.
+    #[must_use]
+    pub fn resources(&self) -> &[Resource] {
+        &self.resources
+    }
+
+    /// Where an object begins.
+    #[must_use]
+    pub fn location(&self, resource: &Resource) -> Location {
+        let span = self.node(resource).map_or(Span::default(), Node::span);
+        self.locate(resource.document, span)
+    }
+
+    pub(crate) fn node(&self, resource: &Resource) -> Option<Node<'_, 'f>> {
+        self.documents.get(resource.document)?.document.node(resource.node)
+    }
+
+    pub(crate) fn held(&self, resource: &Resource) -> &Held<'f> {
+        &self.documents[resource.document]
+    }
+
+    pub(crate) fn file_of(&self, resource: &Resource) -> &'f SourceFile {
+        &self.files[self.held(resource).file]
+    }
+
+    /// A location in the file of a document; reads the file's line ends, so it is for findings and not for loops.
+    pub(crate) fn locate(&self, document: usize, span: Span) -> Location {
+        let file = &self.files[self.documents[document].file];
+        Lines::new(&file.text).locate(&file.path, span)
+    }
+}
+
+/// Reads every file, finds the objects that Flux would apply and where they go.
+///
+/// Files may come in any order; the inventory is ordered by path. Linear in the size of the texts.
+///
+/// # Examples
+///
+/// ```
+/// use flux_upgrade_core::{RepoPath, SourceFile, scan};
+/// let text = "apiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\nmetadata: {name: podinfo}\n";
+/// let files = [SourceFile { path: RepoPath::parse("podinfo.yaml").unwrap(), text: text.to_owned() }];
+/// let inventory = scan(&files);
+/// assert_eq!(inventory.resources()[0].name, "podinfo");
+/// ```
+#[must_use]
+pub fn scan(files: &[SourceFile]) -> Inventory<'_> {
+    let mut order: Vec<usize> = (0..files.len()).collect();
+    order.sort_by(|a, b| files[*a].path.cmp(&files[*b].path));
+    let mut inventory = Inventory {
+        files,
+        documents: Vec::new(),
+        resources: Vec::new(),
+        kustomize: BTreeMap::new(),
+        flux: Vec::new(),
+        diagnostics: Vec::new(),
+    };
+    for file in order {
+        find::read(&mut inventory, file);
+    }
+    place::place(&mut inventory);
+    inventory.diagnostics.sort_by(|a, b| (&a.at, a.code, &a.message).cmp(&(&b.at, b.code, &b.message)));
+    inventory
+}

@@ -1,0 +1,314 @@
+//! Where objects go: which clusters apply them, and the namespace that they really get.
+//!
+//! The namespace is the Flux Kustomization's `targetNamespace`, else the outermost kustomize `namespace:`, else
+//! `metadata.namespace` (kustomize-controller, kustomize namespace transformer). Clusters begin at entry points: a Flux
+//! Kustomization that applies itself (`gotk-sync.yaml`), or what a FluxInstance syncs.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
+
+use super::kustomize::is_kustomization_file;
+use super::{Inventory, Kind};
+use crate::text::join;
+use crate::yaml::Node;
+
+/// A place that an object goes to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Placement {
+    /// The entry point's path, which names the cluster; none where no entry point reaches the object.
+    pub cluster: Option<String>,
+    /// The namespace, none where the files do not tell.
+    pub namespace: Option<String>,
+}
+
+impl Placement {
+    /// Whether an object here can refer to one there: unknown matches anything.
+    pub(crate) fn sees(&self, namespace: Option<&str>, there: &Self) -> bool {
+        let cluster = match (&self.cluster, &there.cluster) {
+            (Some(a), Some(b)) => a == b,
+            _ => true,
+        };
+        let namespace = match (namespace, &there.namespace) {
+            (Some(a), Some(b)) => a == b,
+            _ => true,
+        };
+        cluster && namespace
+    }
+}
+
+/// Objects that a folder or file builds, each with the namespace set on the way, if any.
+type Build = Rc<BTreeSet<(usize, Option<String>)>>;
+
+/// Fills in the placements of every resource.
+pub(super) fn place(inventory: &mut Inventory<'_>) {
+    let urls = &git_urls(inventory);
+    let mut builder = Builder::new(inventory);
+    let mut placements: Vec<BTreeSet<Placement>> = vec![BTreeSet::new(); inventory.resources.len()];
+    let mut reached = BTreeSet::new();
+    for entry in entry_points(inventory, urls, &mut builder) {
+        follow(inventory, urls, &mut builder, &entry, Some(&entry.path), &mut placements, &mut reached);
+    }
+    for index in kustomizations(inventory) {
+        if !reached.contains(&index) {
+            if let Some(entry) = Entry::of(inventory, urls, index) {
+                follow(inventory, urls, &mut builder, &entry, None, &mut placements, &mut reached);
+            }
+        }
+    }
+    unreached(inventory, &mut builder, &mut placements);
+    let patches = builder.patches;
+    for (index, (resource, placed)) in inventory.resources.iter_mut().zip(placements).enumerate() {
+        resource.is_patch |= patches.contains(&index);
+        resource.placements = placed.into_iter().collect();
+        if resource.placements.is_empty() {
+            let namespace = known(resource.written_namespace.as_deref());
+            resource.placements.push(Placement { cluster: None, namespace });
+        }
+    }
+}
+
+/// A namespace that is a text and no variable or template.
+fn known(namespace: Option<&str>) -> Option<String> {
+    namespace.filter(|text| !text.contains("${") && !text.contains("{{")).map(str::to_owned)
+}
+
+fn kustomizations(inventory: &Inventory<'_>) -> Vec<usize> {
+    let all = inventory.resources.iter().enumerate();
+    all.filter(|(_, resource)| resource.kind == Kind::Kustomization).map(|(index, _)| index).collect()
+}
+
+/// A path that something applies, and the namespace that it forces.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    path: String,
+    namespace: Option<String>,
+    components: Vec<String>,
+}
+
+impl Entry {
+    /// What the Flux Kustomization with this index applies from this repository.
+    fn of(inventory: &Inventory<'_>, urls: &GitUrls, index: usize) -> Option<Self> {
+        let resource = &inventory.resources[index];
+        let spec = inventory.node(resource)?.get("spec")?;
+        if is_foreign(urls, spec) {
+            return None;
+        }
+        let path = join("", spec.text_at(&["path"]).unwrap_or(""))?;
+        let components = spec.get("components").and_then(Node::resolved);
+        Some(Self {
+            components: components
+                .into_iter()
+                .flat_map(Node::items)
+                .filter_map(|item| join(&path, item.text()?))
+                .collect(),
+            namespace: known(spec.text_at(&["targetNamespace"])),
+            path,
+        })
+    }
+}
+
+/// URLs of the GitRepositories by name.
+type GitUrls = BTreeMap<String, BTreeSet<String>>;
+
+fn git_urls(inventory: &Inventory<'_>) -> GitUrls {
+    let mut urls = GitUrls::new();
+    for resource in inventory.resources.iter().filter(|resource| resource.kind == Kind::GitRepository) {
+        if let Some(url) = inventory.node(resource).and_then(|node| node.text_at(&["spec", "url"])) {
+            urls.entry(resource.name.clone()).or_default().insert(url.to_owned());
+        }
+    }
+    urls
+}
+
+/// The name that `flux bootstrap` and the Flux Operator give to the source of the repository itself.
+const OWN_SOURCE: &str = "flux-system";
+
+/// Whether a Flux Kustomization applies files of another repository or artifact than this one.
+///
+/// A source of another name is this repository only where nothing says otherwise: its URL is not known to differ.
+fn is_foreign(urls: &GitUrls, spec: Node<'_, '_>) -> bool {
+    let Some(name) = spec.text_at(&["sourceRef", "name"]).filter(|name| *name != OWN_SOURCE) else {
+        return false;
+    };
+    if spec.text_at(&["sourceRef", "kind"]) != Some("GitRepository") {
+        return true;
+    }
+    match (urls.get(OWN_SOURCE), urls.get(name)) {
+        (Some(own), Some(other)) => own.is_disjoint(other),
+        _ => false,
+    }
+}
+
+/// Where clusters begin.
+fn entry_points(inventory: &Inventory<'_>, urls: &GitUrls, builder: &mut Builder<'_>) -> BTreeSet<Entry> {
+    let mut entries = BTreeSet::new();
+    let plain = |path: &str| {
+        let path = join("", path).filter(|path| !path.contains("${"))?;
+        Some(Entry { path, namespace: None, components: Vec::new() })
+    };
+    for resource in &inventory.resources {
+        let Some(spec) = inventory.node(resource).and_then(|node| node.get("spec")) else { continue };
+        let path = match resource.kind {
+            Kind::FluxInstance => spec.text_at(&["sync", "path"]),
+            Kind::HelmRelease => spec.text_at(&["values", "instance", "sync", "path"]),
+            _ => None,
+        };
+        entries.extend(path.and_then(plain));
+    }
+    for index in kustomizations(inventory) {
+        let Some(entry) = Entry::of(inventory, urls, index) else { continue };
+        if entry.namespace.is_none() && builder.build(&entry.path).iter().any(|(member, _)| *member == index)
+        {
+            entries.insert(entry);
+        }
+    }
+    entries
+}
+
+/// Applies an entry and every Flux Kustomization that it brings, each once.
+fn follow(
+    inventory: &Inventory<'_>,
+    urls: &GitUrls,
+    builder: &mut Builder<'_>,
+    entry: &Entry,
+    cluster: Option<&str>,
+    placements: &mut [BTreeSet<Placement>],
+    reached: &mut BTreeSet<usize>,
+) {
+    let mut queue = VecDeque::from([entry.clone()]);
+    let mut applied = BTreeSet::new();
+    while let Some(entry) = queue.pop_front() {
+        if !applied.insert(entry.clone()) {
+            continue;
+        }
+        for path in std::iter::once(&entry.path).chain(&entry.components) {
+            for (index, set) in builder.build(path).iter() {
+                let resource = &inventory.resources[*index];
+                let written = known(resource.written_namespace.as_deref());
+                let namespace = entry.namespace.clone().or_else(|| known(set.as_deref())).or(written);
+                placements[*index].insert(Placement { cluster: cluster.map(str::to_owned), namespace });
+                if resource.kind == Kind::Kustomization && !resource.is_patch {
+                    reached.insert(*index);
+                    queue.extend(Entry::of(inventory, urls, *index));
+                }
+            }
+        }
+    }
+}
+
+/// Objects that no Flux Kustomization reaches still get the namespace of the kustomizations that build them.
+fn unreached(inventory: &Inventory<'_>, builder: &mut Builder<'_>, placements: &mut [BTreeSet<Placement>]) {
+    let inner: BTreeSet<&str> =
+        inventory.kustomize.values().flat_map(|k| k.members.iter().map(String::as_str)).collect();
+    let before: Vec<bool> = placements.iter().map(|placed| !placed.is_empty()).collect();
+    for folder in inventory.kustomize.keys().filter(|folder| !inner.contains(folder.as_str())) {
+        for (index, set) in builder.build(folder).iter() {
+            if !before[*index] {
+                let written = known(inventory.resources[*index].written_namespace.as_deref());
+                let namespace = known(set.as_deref()).or(written);
+                placements[*index].insert(Placement { cluster: None, namespace });
+            }
+        }
+    }
+}
+
+/// How many kustomizations may stand in one another; real ones stay below ten.
+const DEEPEST: usize = 64;
+
+/// Builds folders as kustomize would, each once.
+struct Builder<'i> {
+    kustomize: &'i BTreeMap<String, super::Kustomize>,
+    /// Objects by the path of their file.
+    objects: BTreeMap<String, Vec<usize>>,
+    /// Patches inside kustomization files, by folder.
+    inline: BTreeMap<String, Vec<usize>>,
+    built: BTreeMap<String, Build>,
+    open: BTreeSet<String>,
+    patches: BTreeSet<usize>,
+}
+
+impl<'i> Builder<'i> {
+    fn new(inventory: &'i Inventory<'_>) -> Self {
+        let (mut objects, mut inline) =
+            (BTreeMap::<String, Vec<usize>>::new(), BTreeMap::<String, Vec<usize>>::new());
+        for (index, resource) in inventory.resources.iter().enumerate() {
+            let path = &inventory.file_of(resource).path;
+            if is_kustomization_file(path.name()) && resource.is_patch {
+                inline.entry(path.folder().to_owned()).or_default().push(index);
+            } else {
+                objects.entry(path.as_str().to_owned()).or_default().push(index);
+            }
+        }
+        let mut patches = BTreeSet::new();
+        for kustomize in inventory.kustomize.values() {
+            for path in &kustomize.patches {
+                patches.extend(objects.get(path).into_iter().flatten());
+            }
+        }
+        Self {
+            kustomize: &inventory.kustomize,
+            objects,
+            inline,
+            built: BTreeMap::new(),
+            open: BTreeSet::new(),
+            patches,
+        }
+    }
+
+    /// What the folder or file at `path` builds; a cycle, or one nested too deep, builds nothing.
+    fn build(&mut self, path: &str) -> Build {
+        if let Some(done) = self.built.get(path) {
+            return Rc::clone(done);
+        }
+        if self.open.len() >= DEEPEST || !self.open.insert(path.to_owned()) {
+            return Rc::default();
+        }
+        let mut out = BTreeSet::new();
+        if let Some(kustomize) = self.kustomize.get(path) {
+            for member in kustomize.members.iter().chain(&kustomize.patches) {
+                for (index, inner) in self.build(member).iter() {
+                    out.insert((*index, kustomize.namespace.clone().or_else(|| inner.clone())));
+                }
+            }
+            for index in self.inline.get(path).into_iter().flatten() {
+                out.insert((*index, kustomize.namespace.clone()));
+            }
+        } else if let Some(objects) = self.objects.get(path) {
+            out.extend(objects.iter().map(|index| (*index, None)));
+        } else {
+            for member in self.generated(path) {
+                out.extend(self.build(&member).iter().cloned());
+            }
+        }
+        self.open.remove(path);
+        let out = Rc::new(out);
+        self.built.insert(path.to_owned(), Rc::clone(&out));
+        out
+    }
+
+    /// What Flux builds from a folder without a kustomization file: every manifest below it, and folders that have one.
+    ///
+    /// Source: fluxcd/pkg kustomize, `kustomize_generator.go`.
+    fn generated(&self, folder: &str) -> BTreeSet<String> {
+        let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        let below = |map_key: &String| map_key.starts_with(&prefix);
+        let mut members: BTreeSet<String> = BTreeSet::new();
+        let folders: Vec<&String> =
+            self.kustomize.range(prefix.clone()..).map(|(key, _)| key).take_while(|key| below(key)).collect();
+        for key in folders {
+            let inside =
+                key.match_indices('/').map(|(at, _)| &key[..at]).any(|outer| members.contains(outer));
+            if !inside {
+                members.insert(key.clone());
+            }
+        }
+        for (path, _) in self.objects.range(prefix.clone()..).take_while(|(path, _)| below(path)) {
+            let mut outer =
+                path.match_indices('/').map(|(at, _)| &path[..at]).filter(|o| o.len() > folder.len());
+            if !outer.any(|outer| self.kustomize.contains_key(outer)) {
+                members.insert(path.clone());
+            }
+        }
+        members
+    }
+}
