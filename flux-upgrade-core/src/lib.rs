@@ -1,6 +1,7 @@
 //! Reads, resolves, plans and patches Git repositories that Flux reconciles.
 #![forbid(unsafe_code)]
 
+pub mod bridge;
 pub mod diagnostic;
 #[cfg(feature = "native")]
 pub mod host;

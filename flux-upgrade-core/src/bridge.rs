@@ -1,0 +1,189 @@
+//! One JSON text in, one JSON text out: what the Python and JavaScript packages call.
+//!
+//! ```json
+//! {"files": {"apps/podinfo.yaml": "…"}, "snapshot": {"schema": "flux-upgrade/registry-snapshot/v1"},
+//!  "options": {"allow": "minor", "prerelease": false, "ranges": "keep", "digests": "update", "minAge": "3d",
+//!              "asOf": "2026-08-01", "now": "2026-08-22T10:00:00Z", "fluxVersion": "2.9", "only": ["apps/**"],
+//!              "config": "version: 1"}}
+//! ```
+//!
+//! The answer is `{"plan": …, "diff": "…", "markdown": "…", "patched": {"path": "…"}}`, or
+//! `{"error": {"code", "message", "help"?, "path"?, "line"?, "column"?}}`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::patch::diff;
+use crate::report;
+use crate::resolve::{Snapshot, SnapshotError, offline};
+use crate::rules::{FlagError, Overrides, Rules, RulesError};
+use crate::text::{RepoPath, SourceFile};
+use crate::{locate, patch, scan};
+
+/// The name under which rules are looked for among the files.
+const RULES_FILE: &str = ".flux-upgrade.yaml";
+
+#[derive(Deserialize)]
+struct Request<'r> {
+    files: BTreeMap<String, String>,
+    #[serde(borrow)]
+    snapshot: Option<&'r RawValue>,
+    #[serde(default)]
+    options: Options,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+struct Options {
+    allow: Option<String>,
+    prerelease: Option<bool>,
+    ranges: Option<String>,
+    digests: Option<String>,
+    min_age: Option<String>,
+    as_of: Option<String>,
+    now: Option<String>,
+    flux_version: Option<String>,
+    only: Vec<String>,
+    config: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    plan: &'a RawValue,
+    diff: String,
+    markdown: String,
+    patched: BTreeMap<&'a str, &'a str>,
+}
+
+#[derive(Serialize, Default)]
+struct Fault {
+    code: String,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<usize>,
+}
+
+impl Fault {
+    fn new(code: &str, message: impl ToString) -> Self {
+        Self { code: code.to_owned(), message: message.to_string(), ..Self::default() }
+    }
+}
+
+impl From<RulesError> for Fault {
+    fn from(error: RulesError) -> Self {
+        Self {
+            code: error.code.to_owned(),
+            message: error.message,
+            help: error.help,
+            path: Some(error.at.path.to_string()),
+            line: Some(error.at.line),
+            column: Some(error.at.column),
+        }
+    }
+}
+
+impl From<SnapshotError> for Fault {
+    fn from(error: SnapshotError) -> Self {
+        Self::new(error.code(), error)
+    }
+}
+
+impl From<FlagError> for Fault {
+    fn from(error: FlagError) -> Self {
+        Self { help: Some(error.help.clone()), ..Self::new("options.value", error) }
+    }
+}
+
+/// Plans texts against a registry snapshot; see the module for the shapes.
+///
+/// Every failure is an answer with `error`; nothing panics. Without a snapshot every source is unanswered.
+///
+/// # Examples
+///
+/// ```
+/// let answer = flux_upgrade_core::bridge::plan(r#"{"files": {"a.yaml": "kind: x"}}"#);
+/// assert!(answer.starts_with(r#"{"plan":"#));
+/// assert!(flux_upgrade_core::bridge::plan("nonsense").contains(r#""code":"request.syntax""#));
+/// ```
+#[must_use]
+pub fn plan(request: &str) -> String {
+    run(request).unwrap_or_else(|fault| {
+        serde_json::json!({ "error": serde_json::to_value(fault).unwrap_or_default() }).to_string()
+    })
+}
+
+fn run(request: &str) -> Result<String, Fault> {
+    let request: Request<'_> =
+        serde_json::from_str(request).map_err(|error| Fault::new("request.syntax", error))?;
+    let files = files(request.files)?;
+    let options = request.options;
+    let snapshot = request.snapshot.filter(|raw| raw.get() != "null");
+    let snapshot = snapshot.map(|raw| Snapshot::parse(raw.get())).transpose()?;
+    let taken = snapshot.as_ref().and_then(Snapshot::taken);
+    let rules = rules(&files, options.config.as_deref())?.with(overrides(options, taken)?)?;
+    let inventory = scan(&files);
+    let sites = locate(&inventory);
+    let resolution = offline(&sites, &rules, snapshot.as_ref());
+    let plan = crate::plan::plan(&inventory, sites, &resolution, &rules);
+    let set = patch(&files, &plan);
+    let json = report::json(&files, &plan, &set, None);
+    let raw: &RawValue = serde_json::from_str(&json).map_err(|error| Fault::new("internal", error))?;
+    let answer = Answer {
+        plan: raw,
+        diff: diff::unified(&files, &set).map_err(|error| Fault::new(error.code(), error))?,
+        markdown: report::markdown(&plan),
+        patched: set.files.iter().map(|file| (file.path.as_str(), file.after.as_str())).collect(),
+    };
+    serde_json::to_string(&answer).map_err(|error| Fault::new("internal", error))
+}
+
+fn files(texts: BTreeMap<String, String>) -> Result<Vec<SourceFile>, Fault> {
+    let read = |(name, text): (String, String)| {
+        let wrong = || Fault {
+            help: Some("paths are relative to the repository, with `/`, and stay inside it".to_owned()),
+            ..Fault::new("request.path", format!("`{name}` is no path inside the repository"))
+        };
+        Ok(SourceFile { path: RepoPath::parse(&name).ok_or_else(wrong)?, text })
+    };
+    texts.into_iter().map(read).collect()
+}
+
+/// The rules of the options, else of the rules file among the files, else the defaults.
+fn rules(files: &[SourceFile], config: Option<&str>) -> Result<Rules, Fault> {
+    let named = RepoPath::parse(RULES_FILE).ok_or_else(|| Fault::new("internal", "no path"))?;
+    let text = config.or_else(|| Some(files.iter().find(|file| file.path == named)?.text.as_str()));
+    Ok(text.map_or(Ok(Rules::default()), |text| Rules::parse(&named, text))?)
+}
+
+fn overrides(options: Options, taken: Option<crate::time::Timestamp>) -> Result<Overrides, Fault> {
+    Ok(Overrides {
+        allow: read("allow", options.allow)?,
+        prerelease: options.prerelease,
+        ranges: read("ranges", options.ranges)?,
+        digests: read("digests", options.digests)?,
+        minimum_age: read("minAge", options.min_age)?,
+        as_of: read("asOf", options.as_of)?,
+        now: read("now", options.now)?.or(taken),
+        flux_version: options.flux_version,
+        only: options.only,
+    })
+}
+
+/// The value of an option, if it is there.
+fn read<T: std::str::FromStr<Err: std::fmt::Display>>(
+    name: &str,
+    text: Option<String>,
+) -> Result<Option<T>, Fault> {
+    let parse = |text: String| {
+        text.parse().map_err(|error: T::Err| Fault::new("options.value", format!("`{name}`: {error}")))
+    };
+    text.map(parse).transpose()
+}

@@ -1,0 +1,142 @@
+// What goes in and what comes out. A missing value is an absent key, never `null`; lines and columns count from 1,
+// columns in code points. What a plan says beyond these types is passed on as it is.
+
+/** Texts by their path inside the repository: relative, with `/` between its parts. */
+export type Files = Readonly<Record<string, string>>;
+
+/** How far a change moves. */
+export type Level = "digest" | "patch" | "minor" | "major";
+
+/** What is allowed and asked for; an option left out is what `.flux-upgrade.yaml` says, else the command's default. */
+export interface PlanOptions {
+  /** What registries offer, a parsed registry snapshot; a source that it lacks is held as unanswered. */
+  snapshot?: object;
+  /** The largest step. */
+  allow?: "patch" | "minor" | "major" | "none";
+  /** Whether pre-releases are candidates. */
+  prerelease?: boolean;
+  /** Whether a range stays, moves forward or is pinned to one version. */
+  ranges?: "keep" | "move" | "pin";
+  /** Whether a digest stays, moves with its tag, or is added where there is none. */
+  digests?: "keep" | "update" | "pin";
+  /** How long a version must have been published, such as `3d`. */
+  minAge?: string;
+  /** The date or RFC 3339 time that counts as now; nothing published later is a candidate. */
+  asOf?: string;
+  /** The version of Flux in the clusters, such as `2.9`. */
+  fluxVersion?: string;
+  /** Globs of the paths that may change. */
+  only?: readonly string[];
+  /** Text of a `.flux-upgrade.yaml` to use in place of the one among the files. */
+  config?: string;
+}
+
+/** The object that holds a site; its kind is in Flux's spelling. */
+export interface Owner {
+  readonly kind: string;
+  readonly namespace?: string;
+  readonly name: string;
+}
+
+/** A place in a file that pins or constrains a version. */
+export interface Site {
+  readonly id: string;
+  readonly path: string;
+  readonly line: number;
+  readonly column: number;
+  readonly owner: Owner;
+  /** Dotted from the object's root. */
+  readonly field: string;
+  readonly [more: string]: unknown;
+}
+
+/** A site that moves, with its value before and after. */
+export interface Change extends Site {
+  readonly from: string;
+  readonly to: string;
+  readonly level?: Level;
+}
+
+/** A site that stays as it is, with its value and the reason. */
+export interface Held extends Site {
+  readonly written: string;
+  readonly reason: Reason;
+}
+
+/** Why a site stays as it is. */
+export type Reason =
+  | { readonly kind: "upToDate" }
+  | { readonly kind: "beyondRules"; readonly newest: string; readonly level: Level; readonly rule: string }
+  | { readonly kind: "noCandidate"; readonly detail: string }
+  | { readonly kind: "sourceNotFound"; readonly source: string }
+  | { readonly kind: "sourceUnsupported"; readonly detail: string }
+  | { readonly kind: "unanswered"; readonly source: string; readonly failure: Failure }
+  | { readonly kind: "currentVanished"; readonly newest?: string | null }
+  | { readonly kind: "noDate"; readonly newest: string }
+  | { readonly kind: "ambiguous"; readonly sources: readonly string[] }
+  | { readonly kind: "disagree"; readonly wishes: readonly string[] }
+  | { readonly kind: "floating"; readonly resolvesTo: string }
+  | { readonly kind: "substituted"; readonly variable: string }
+  | { readonly kind: "aliased" }
+  | { readonly kind: "multiLine" }
+  | { readonly kind: "templated" }
+  | { readonly kind: "encrypted" }
+  | { readonly kind: "generated" }
+  | { readonly kind: "requires"; readonly detail: string }
+  | { readonly kind: "nextStep"; readonly after: string }
+  | { readonly kind: "ignored"; readonly by: string };
+
+/** Why a source has no usable answer. */
+export interface Failure {
+  readonly kind: string;
+  readonly [more: string]: unknown;
+}
+
+/** A place in a file. */
+export interface Location {
+  readonly path: string;
+  readonly line?: number;
+  readonly column?: number;
+}
+
+/** A finding about a file, which stops nothing. */
+export interface Diagnostic {
+  /** Stable and never reworded. */
+  readonly code: string;
+  readonly severity: "error" | "warning" | "note";
+  readonly message: string;
+  readonly help?: string;
+  readonly path?: string;
+  readonly line?: number;
+  readonly column?: number;
+  readonly [more: string]: unknown;
+}
+
+/** A changed file. */
+export interface FilePatch {
+  /** Its whole new text. */
+  readonly text: string;
+}
+
+/** What is done with each site of some files: each is in `changes` or in `held`. */
+export interface Plan {
+  readonly schema: string;
+  readonly changes: readonly Change[];
+  readonly held: readonly Held[];
+  readonly diagnostics: readonly Diagnostic[];
+  readonly summary: Readonly<Record<string, unknown>>;
+  /** The changed files by path, and no others. */
+  readonly patches: Readonly<Record<string, FilePatch>>;
+  /** The changes as a unified diff; empty when there are none. */
+  readonly diff: string;
+  /** The plan as the text of a pull request. */
+  readonly markdown: string;
+  readonly [more: string]: unknown;
+}
+
+/**
+ * Plans upgrades of the files. Nothing is written and nothing is fetched.
+ *
+ * Rejects with a `FluxUpgradeError` when the request cannot be planned.
+ */
+export type PlanUpgrade = (files: Files, options?: PlanOptions) => Promise<Plan>;

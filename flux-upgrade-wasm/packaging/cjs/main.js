@@ -1,0 +1,3 @@
+const { planUpgrade } = require("flux-upgrade");
+
+planUpgrade({ "a.yaml": "kind: ConfigMap\n" }, { allow: "minor" }).then((plan) => console.log(plan.schema));
