@@ -6,7 +6,7 @@ use super::{Consumer, Here, Part, Site, SourceKey};
 use crate::plan::Reason;
 use crate::scan::{Kind, Resource};
 use crate::text::Location;
-use crate::version::Range;
+use crate::version::Version;
 use crate::yaml::Node;
 
 /// `spec.chart.spec.version` of a HelmRelease, which may be a patch that leaves the rest to its base.
@@ -58,9 +58,9 @@ fn push(
     sites.extend(here.site(version, Draft { field, part, consumer, source, source_at }));
 }
 
-/// Whether a chart version is a range: it is none of the texts that Flux takes for one version.
+/// Whether Flux reads a chart version as a range: it is none of the texts that it takes for one version.
 fn is_range(text: &str) -> bool {
-    text.is_empty() || (crate::version::Version::parse_flux(text).is_err() && Range::parse(text).is_ok())
+    Version::parse_flux(text).is_err()
 }
 
 /// An owned reference, since a patch takes it from another object.

@@ -5,7 +5,7 @@ use super::offer::{Offer, Written};
 use super::{Beyond, Reason, Verdict};
 use crate::locate::SourceKey;
 use crate::resolve::{Ask, Candidate};
-use crate::version::{Level, Version, newest};
+use crate::version::{Level, Prereleases, Version, newest};
 
 /// What was chosen, and what was newer and refused.
 pub(super) struct Choice {
@@ -74,16 +74,17 @@ pub(super) fn choose(
     sink: &mut dyn FnMut(Verdict),
 ) -> Result<Choice, Decision> {
     let keys: Vec<&str> = offers.iter().map(|offer| offer.key.as_str()).collect();
-    let ranking = newest(&written.key, &keys, context.settings.prerelease);
+    let prereleases = if context.settings.prerelease { Prereleases::All } else { Prereleases::OwnKind };
+    let ranking = newest(&written.key, &keys, prereleases).unwrap_or_default();
     let mut choice = Choice { taken: None, refused: None, newest: None };
-    choice.newest = ranking.older.first().map(|index| offers[*index].text.clone());
+    choice.newest = ranking.accepted.first().map(|ranked| offers[ranked.index].text.clone());
     let verdict = |offer: &Offer<'_>, taken: bool, why: String| Verdict {
         text: offer.text.clone(),
         published: offer.candidate.created.map(|time| time.to_string()),
         taken,
         why,
     };
-    for ranked in &ranking.newer {
+    for ranked in ranking.newer() {
         let offer = &offers[ranked.index];
         if choice.taken.is_some() {
             sink(verdict(offer, false, "older than what is taken".to_owned()));
@@ -103,16 +104,15 @@ pub(super) fn choose(
             Err(decision) => return Err(decision),
         }
     }
-    for index in &ranking.older {
-        let why = if offers[*index].text == written.text { "what the file has" } else { "not newer" };
-        sink(verdict(
-            &offers[*index],
-            choice.taken.is_none() && offers[*index].text == written.text,
-            why.to_owned(),
-        ));
+    for offer in
+        ranking.accepted.iter().filter(|ranked| !ranked.order.is_gt()).map(|ranked| &offers[ranked.index])
+    {
+        let is_current = offer.text == written.text;
+        let why = if is_current { "what the file has" } else { "not newer" };
+        sink(verdict(offer, is_current && choice.taken.is_none(), why.to_owned()));
     }
-    for (index, why) in &ranking.refused {
-        sink(verdict(&offers[*index], false, why.to_string()));
+    for (text, why) in &ranking.refused {
+        sink(Verdict { text: (*text).to_owned(), published: None, taken: false, why: why.to_string() });
     }
     Ok(choice)
 }

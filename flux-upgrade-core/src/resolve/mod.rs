@@ -252,3 +252,9 @@ pub fn offline(sites: &[Site], rules: &Rules, snapshot: Option<&Snapshot>) -> Re
         }
     }
 }
+
+impl AsRef<str> for Candidate {
+    fn as_ref(&self) -> &str {
+        &self.text
+    }
+}

@@ -8,9 +8,7 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Library {
-    /// Terms need no separator, a comma may trail, the pre-release of `*-0` is lost, `^0.0.z` admits other minors.
-    V3_1,
-    /// Terms need a separator; a blank after a hyphen range is lost, so that only a comma may follow it.
+    /// A blank after a hyphen range is lost, so that only a comma may follow it.
     V3_2_0,
     /// Any term may follow a hyphen range.
     V3_2_1,
@@ -58,7 +56,7 @@ impl DialectError {
 impl Dialect {
     /// The rules of a Flux minor, given as `2.6`, `v2.6`, `2.6.1` or `v2.6.1`.
     ///
-    /// A minor newer than the newest known has the rules of the newest known. Source: the `go.mod` files of
+    /// A minor newer than the newest known has the rules of the newest known, one older than 0.41 those of 0.41. Source: the `go.mod` files of
     /// fluxcd/source-controller and fluxcd/image-reflector-controller.
     ///
     /// # Errors
@@ -76,7 +74,6 @@ impl Dialect {
     /// The rules of Flux `major.minor`.
     pub fn for_minor(major: u64, minor: u64) -> Dialect {
         let library = match (major, minor) {
-            (0, ..=40) => Library::V3_1,
             (0, _) => Library::V3_2_0,
             (2, 5) => Library::V3_3_1,
             (..=1, _) | (2, ..=6) => Library::V3_2_1,
@@ -88,7 +85,6 @@ impl Dialect {
     /// The rules of a release of the version library, whatever Flux uses it.
     pub fn for_library(library: Library) -> Dialect {
         let flux = match library {
-            Library::V3_1 => (0, 40),
             Library::V3_2_0 => (0, 41),
             Library::V3_2_1 => (2, 6),
             Library::V3_3_1 => (2, 5),
@@ -108,10 +104,6 @@ impl Dialect {
 
     pub(super) fn opens_group(self) -> bool {
         self.library >= Library::V3_4
-    }
-
-    pub(super) fn needs_separator(self) -> bool {
-        self.library >= Library::V3_2_0
     }
 
     pub(super) fn hyphen_ends_in_blank(self) -> bool {
@@ -143,7 +135,6 @@ mod tests {
     #[test]
     fn each_minor_has_its_library() {
         let table = [
-            ("0.40", Library::V3_1),
             ("0.41", Library::V3_2_0),
             ("2.0", Library::V3_2_1),
             ("v2.4.0", Library::V3_2_1),

@@ -14,16 +14,18 @@
 mod dialect;
 mod flavour;
 mod gofloat;
+mod hyphen;
 mod parse;
 mod pattern;
 mod policy;
 mod range;
 mod rewrite;
+mod shape;
 mod template;
 mod term;
 
 pub use dialect::{Dialect, DialectError, Library};
-pub use flavour::{Flavour, Ranked, Ranking, Refusal, newest};
+pub use flavour::{Flavour, Prereleases, Ranked, Ranking, Refusal, newest};
 pub use parse::{VersionError, VersionProblem};
 pub use pattern::{Pattern, PatternError};
 pub use policy::{

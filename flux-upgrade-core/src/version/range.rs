@@ -1,5 +1,6 @@
 //! Ranges: parsing, matching, and why a version is outside.
 
+use super::hyphen::{Rewritten, identifiers_length, is_blank};
 use super::term::{Mismatch, MismatchKind, Operator, Precision, SPELLINGS, Term};
 use super::{Dialect, Version};
 use std::fmt;
@@ -70,15 +71,14 @@ impl Range {
     ///
     /// As [`Range::parse`].
     pub fn parse_in(text: &str, dialect: Dialect) -> Result<Range, RangeError> {
-        let groups = Parser { text, at: 0, dialect }
-            .range()
+        let groups = read(text, dialect)
             .map_err(|(problem, start, end)| RangeError::new(text, problem, start, end))?;
         Ok(Range { text: text.to_owned(), groups, dialect })
     }
 
     /// Whether the text is a range for the newest Flux; cheaper than [`Range::parse`] when it is not.
     pub fn is_valid(text: &str) -> bool {
-        Parser { text, at: 0, dialect: Dialect::default() }.range().is_ok()
+        read(text, Dialect::default()).is_ok()
     }
 
     /// The text the range was read from.
@@ -188,7 +188,7 @@ impl Range {
         if alone && version.is_prerelease() && !term.base.is_prerelease() {
             return Err(MismatchKind::Prerelease);
         }
-        term.check(version, self.dialect)
+        term.check(version)
     }
 }
 
@@ -220,10 +220,25 @@ impl fmt::Display for Range {
 
 type Problem = (RangeProblem, usize, usize);
 
+/// Reads a text without hyphen ranges; places are those of that text.
 struct Parser<'a> {
     text: &'a str,
     at: usize,
     dialect: Dialect,
+}
+
+fn read(text: &str, dialect: Dialect) -> Result<Vec<Group>, Problem> {
+    let rewritten = Rewritten::new(text, dialect);
+    let parsed = Parser { text: &rewritten.text, at: 0, dialect }.range();
+    let mut groups = parsed.map_err(|(problem, start, end)| {
+        let start_there = rewritten.origin(start);
+        let end_there = if end > start { rewritten.origin_of_end(end) } else { start_there };
+        (problem, start_there, end_there.max(start_there))
+    })?;
+    for term in groups.iter_mut().flat_map(|group| &mut group.terms) {
+        term.span = (rewritten.origin(term.span.0), rewritten.origin_of_end(term.span.1));
+    }
+    Ok(groups)
 }
 
 impl<'a> Parser<'a> {
@@ -241,68 +256,36 @@ impl<'a> Parser<'a> {
     /// Reads terms up to the end or a `||`.
     fn group(&mut self) -> Result<Group, Problem> {
         let mut terms = Vec::new();
-        let mut separator = Separator::Start;
+        self.skip_blanks();
+        if self.at_group_end() {
+            return Err((RangeProblem::EmptyGroup, self.at, self.at));
+        }
         loop {
+            terms.push(self.term()?);
             let blank = self.skip_blanks();
             if self.at_group_end() {
-                return match separator {
-                    Separator::Start => Err((RangeProblem::EmptyGroup, self.at, self.at)),
-                    Separator::Comma if self.dialect.needs_separator() => {
-                        Err((RangeProblem::TrailingComma, self.at, self.at))
-                    }
-                    _ => Ok(Group { terms }),
-                };
+                return Ok(Group { terms });
             }
-            if blank && separator == Separator::None {
-                separator = Separator::Blank;
-            }
-            if self.peek() == Some(b',')
-                && matches!(separator, Separator::None | Separator::Blank | Separator::Hyphen)
-            {
+            if self.peek() == Some(b',') {
                 self.at += 1;
-                separator = Separator::Comma;
-                continue;
-            }
-            if separator == Separator::None && self.dialect.needs_separator() {
+                self.skip_blanks();
+                if self.at_group_end() {
+                    return Err((RangeProblem::TrailingComma, self.at, self.at));
+                }
+            } else if !blank {
                 return Err((RangeProblem::Unexpected, self.at, self.char_end(self.at)));
             }
-            // The library rewrites `A - B` as text and drops the blank before A, which a term before it needs.
-            let may_be_hyphen = separator != Separator::Blank || !self.dialect.needs_separator();
-            separator = self.term(&mut terms, may_be_hyphen)?;
         }
     }
 
-    fn term(&mut self, terms: &mut Vec<Term>, may_be_hyphen: bool) -> Result<Separator, Problem> {
+    fn term(&mut self) -> Result<Term, Problem> {
         let start = self.at;
-        let (spelling, operator) = self.operator();
-        self.skip_blanks();
-        let term = self.partial(start, spelling, operator)?;
-        let after = self.at;
-        if spelling.is_empty() && may_be_hyphen && self.skip_blanks() && self.peek() == Some(b'-') {
-            self.at += 1;
-            if self.skip_blanks() {
-                let upper_start = self.at;
-                let lower = Term { spelling: ">=", operator: Operator::GreaterEqual, ..term };
-                let upper = self.partial(upper_start, "<=", Operator::LessEqual)?;
-                terms.extend([lower, upper]);
-                if self.dialect.hyphen_ends_in_blank() {
-                    return Ok(Separator::Hyphen);
-                }
-                self.skip_blanks();
-                return Ok(Separator::None);
-            }
-        }
-        self.at = after;
-        terms.push(term);
-        Ok(Separator::None)
-    }
-
-    fn operator(&mut self) -> (&'static str, Operator) {
-        let rest = &self.text[self.at..];
+        let rest = &self.text[start..];
         let found = SPELLINGS.into_iter().find(|(spelling, _)| rest.starts_with(spelling));
         let (spelling, operator) = found.unwrap_or(("", Operator::Equal));
         self.at += spelling.len();
-        (spelling, operator)
+        self.skip_blanks();
+        self.partial(start, spelling, operator)
     }
 
     /// Reads `v1.2.3-pre+build`, where numbers may be wildcards or missing and what follows a wildcard is ignored.
@@ -311,11 +294,10 @@ impl<'a> Parser<'a> {
         if self.peek() == Some(b'v') {
             self.at += 1;
         }
-        let first = self.part();
-        if first.is_empty() {
+        let mut parts = [self.part(), "", ""];
+        if parts[0].is_empty() {
             return Err((RangeProblem::NotAVersion, self.at, self.char_end(self.at)));
         }
-        let mut parts = [first, "", ""];
         for part in &mut parts[1..] {
             let dot = self.at;
             if self.peek() != Some(b'.') {
@@ -328,34 +310,24 @@ impl<'a> Parser<'a> {
                 break;
             }
         }
-        let numbers_end = self.at;
-        let pre = self.identifiers(b'-');
-        self.identifiers(b'+');
+        let pre_start = self.at;
+        let rest = &self.text.as_bytes()[self.at..];
+        let pre_length = identifiers_length(rest, b'-');
+        let pre = &self.text[pre_start..pre_start + pre_length];
+        self.at += pre_length + identifiers_length(&rest[pre_length..], b'+');
         let is_open = |part: &str| part.is_empty() || matches!(part, "x" | "X" | "*");
         let written = parts.iter().take_while(|part| !is_open(part)).count();
         let precision = [Precision::Any, Precision::Major, Precision::Minor, Precision::Full][written];
-        let mut base = String::new();
-        for (i, part) in parts.iter().enumerate() {
-            base.push_str(if i == 0 { "" } else { "." });
-            base.push_str(if i < written { part } else { "0" });
-        }
-        if precision != Precision::Any || self.dialect.needs_separator() {
-            base.push_str(pre);
-        }
-        let base = Version::parse_in(&base, self.dialect)
-            .map_err(|_| (RangeProblem::BadNumber, bound_start, numbers_end + pre.len()))?;
-        Ok(Term {
-            operator,
-            spelling,
-            bound: self.text[bound_start..self.at].to_owned(),
-            base,
-            precision,
-            span: (start, self.at),
-        })
+        let numbers: Vec<&str> =
+            parts.iter().enumerate().map(|(i, part)| if i < written { part } else { "0" }).collect();
+        let base = Version::parse_in(&format!("{}{pre}", numbers.join(".")), self.dialect)
+            .map_err(|_| (RangeProblem::BadNumber, bound_start, pre_start + pre_length))?;
+        let bound = self.text[bound_start..self.at].to_owned();
+        Ok(Term { operator, spelling, bound, base, precision, span: (start, self.at) })
     }
 
+    /// Reads digits or wildcards; the library allows a single bar here and fails on it later.
     fn part(&mut self) -> &'a str {
-        // The library's character class lists `|` as well; `||` ends the group before it is looked at.
         let start = self.at;
         while let Some(b'0'..=b'9' | b'x' | b'X' | b'*' | b'|') = self.peek() {
             if self.at_group_end() {
@@ -364,27 +336,6 @@ impl<'a> Parser<'a> {
             self.at += 1;
         }
         &self.text[start..self.at]
-    }
-
-    /// Reads `-a.b` or `+a.b` with its mark; nothing if no identifier follows the mark.
-    fn identifiers(&mut self, mark: u8) -> &'a str {
-        let start = self.at;
-        let mut end = start;
-        let mut expected = mark;
-        while self.peek() == Some(expected) {
-            self.at += 1;
-            let from = self.at;
-            while self.peek().is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-                self.at += 1;
-            }
-            if self.at == from {
-                break;
-            }
-            end = self.at;
-            expected = b'.';
-        }
-        self.at = end;
-        &self.text[start..end]
     }
 
     fn peek(&self) -> Option<u8> {
@@ -397,7 +348,7 @@ impl<'a> Parser<'a> {
 
     fn skip_blanks(&mut self) -> bool {
         let start = self.at;
-        while let Some(b' ' | b'\t' | b'\n' | b'\r' | b'\x0c') = self.peek() {
+        while self.peek().is_some_and(is_blank) {
             self.at += 1;
         }
         self.at > start
@@ -406,17 +357,6 @@ impl<'a> Parser<'a> {
     fn char_end(&self, at: usize) -> usize {
         at + self.text[at..].chars().next().map_or(0, char::len_utf8)
     }
-}
-
-/// What stands between the last term and the next.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Separator {
-    Start,
-    None,
-    Blank,
-    Comma,
-    /// A hyphen range, after which the library puts a blank of its own.
-    Hyphen,
 }
 
 /// A range that could not be read.

@@ -12,8 +12,8 @@ use super::{Range, Version};
 /// | `1.2.3`, `=v1.2.3` | 2.1.0 | `2.1.0`, `=v2.1.0` | an exact version follows |
 /// | `1.x`, `1`, `^1` | 2.3.4 | `2.x`, `2`, `^2` | the written numbers follow |
 /// | `1.2.x`, `~1.4` | 2.0.3 | `2.0.x`, `~2.0` | as above |
-/// | `^1.2`, `^1.2.3` | 2.3.4 | `^2.0`, `^2.0.0` | the next line from its beginning, which keeps the meaning of `^` |
-/// | `~1.2.3` | 1.4.2 | `~1.4.0` | as above |
+/// | `^1.2`, `^1.2.3` | 2.3.4 | `^2.3`, `^2.3.4` | as above, so that what was chosen is the lowest |
+/// | `~1.2.3` | 1.4.2 | `~1.4.2` | as above |
 /// | `>=1.2.0 <2.0.0` | 2.3.4 | `>=1.2.0 <3.0.0` | only the upper bound moves, by the step it was made of |
 /// | `1.2 - 1.4`, `<=1.4` | 1.6.2 | `1.2 - 1.6`, `<=1.6` | an inclusive bound becomes the target |
 ///
@@ -37,7 +37,7 @@ pub fn move_range(range: &str, target: &Version) -> Option<String> {
     let group: &Group = parsed.groups.last()?;
     let mut text = range.to_owned();
     for term in group.terms.iter().rev() {
-        if term.check(target, super::Dialect::default()).is_err() {
+        if term.check(target).is_err() {
             if target.cmp_precedence(&term.base).is_lt() {
                 return None;
             }
@@ -74,20 +74,9 @@ fn moved_bound(term: &Term, target: &Version) -> Option<String> {
         Operator::Equal => Some(respell(term, numbers)),
         Operator::LessEqual if term.precision == Precision::Full => Some(full(term, target)),
         Operator::LessEqual => Some(respell(term, numbers)),
-        Operator::Tilde | Operator::Caret => Some(respell(term, line_start(term, target))),
+        Operator::Tilde | Operator::Caret => Some(respell(term, numbers)),
         Operator::Less => next_upper_bound(term, target),
         Operator::NotEqual | Operator::Greater | Operator::GreaterEqual => None,
-    }
-}
-
-/// The first version of the line that the operator follows and the target is in.
-fn line_start(term: &Term, target: &Version) -> [u64; 3] {
-    let (major, minor, patch) = (target.major(), target.minor(), target.patch());
-    match (term.operator, term.precision) {
-        (Operator::Caret, _) if major > 0 => [major, 0, 0],
-        (Operator::Caret, _) if minor > 0 => [0, minor, 0],
-        (Operator::Caret, _) => [0, 0, patch],
-        _ => [major, minor, 0],
     }
 }
 
@@ -220,10 +209,10 @@ mod tests {
             ("1", "2.3.4", Some("2")),
             ("1.2.*", "1.4.1", Some("1.4.*")),
             ("~1.4", "2.0.3", Some("~2.0")),
-            ("~> 1.2.3", "1.4.2", Some("~> 1.4.0")),
-            ("^1.2", "2.3.4", Some("^2.0")),
-            ("^1.2.3", "2.3.4", Some("^2.0.0")),
-            ("^0.2.3", "0.4.1", Some("^0.4.0")),
+            ("~> 1.2.3", "1.4.2", Some("~> 1.4.2")),
+            ("^1.2", "2.3.4", Some("^2.3")),
+            ("^1.2.3", "2.3.4", Some("^2.3.4")),
+            ("^0.2.3", "0.4.1", Some("^0.4.1")),
             ("^0.0.3", "0.0.5", Some("^0.0.5")),
             (">=1.2.0 <2.0.0", "2.3.4", Some(">=1.2.0 <3.0.0")),
             (">= 1.2, < 1.5", "1.6.1", Some(">= 1.2, < 1.7")),

@@ -1,6 +1,6 @@
 //! One term of a range: an operator and a bound that may be partial.
 
-use super::{Dialect, Library, Version, compare_pre};
+use super::{Version, compare_pre};
 use std::cmp::Ordering;
 use std::fmt;
 
@@ -156,7 +156,7 @@ impl Term {
     /// Whether the term alone admits `version`; whether it may be a pre-release is the group's affair.
     ///
     /// Source: Masterminds/semver `constraints.go`, the `constraint…` functions.
-    pub(super) fn check(&self, version: &Version, dialect: Dialect) -> Result<(), MismatchKind> {
+    pub(super) fn check(&self, version: &Version) -> Result<(), MismatchKind> {
         match self.operator {
             Operator::Equal if self.precision == Precision::Full => {
                 ensure(self.order(version).is_eq(), MismatchKind::Different)
@@ -167,7 +167,7 @@ impl Term {
             Operator::GreaterEqual => ensure(self.order(version).is_ge(), MismatchKind::Below),
             Operator::Less => ensure(self.order(version).is_lt(), MismatchKind::NotBelow),
             Operator::LessEqual => self.check_less_equal(version),
-            Operator::Caret => self.check_caret(version, dialect),
+            Operator::Caret => self.check_caret(version),
         }
     }
 
@@ -220,7 +220,7 @@ impl Term {
         )
     }
 
-    fn check_caret(&self, version: &Version, dialect: Dialect) -> Result<(), MismatchKind> {
+    fn check_caret(&self, version: &Version) -> Result<(), MismatchKind> {
         ensure(self.order(version).is_ge(), MismatchKind::Below)?;
         ensure(version.major == self.base.major, MismatchKind::OtherMajor)?;
         if self.base.major > 0 || self.precision == Precision::Major {
@@ -229,9 +229,7 @@ impl Term {
         if self.base.minor > 0 || self.precision == Precision::Minor {
             return ensure(version.minor == self.base.minor, MismatchKind::OtherMinor);
         }
-        if dialect.library() > Library::V3_1 {
-            ensure(version.minor == 0, MismatchKind::OtherMinor)?;
-        }
+        ensure(version.minor == 0, MismatchKind::OtherMinor)?;
         ensure(version.patch == self.base.patch, MismatchKind::OtherPatch)
     }
 }

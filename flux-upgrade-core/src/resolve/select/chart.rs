@@ -1,6 +1,6 @@
 //! Charts: HTTP indexes and OCI registries, as Flux and as Helm read them.
 
-use super::git::highest;
+use super::git::{Equals, highest};
 use super::{Candidate, SelectError, Selection};
 use crate::time::Timestamp;
 use crate::version::{Dialect, Range, Version};
@@ -85,7 +85,8 @@ pub fn http_chart<'a>(
         return Ok(Selection { candidate, ties: Vec::new() });
     }
     let range = range_of(requested, dialect)?;
-    let mut selection = highest(&range, entries, |entry| Version::parse_flux_in(&entry.text, dialect).ok())?;
+    let version_of = |entry: &Candidate| Version::parse_flux_in(&entry.text, dialect).ok();
+    let mut selection = highest(&range, entries, Equals::LatestCreated, version_of)?;
     if let Some(last) = selection.ties.pop() {
         selection.ties.push(std::mem::replace(&mut selection.candidate, last));
     }
@@ -161,7 +162,7 @@ pub fn oci_chart(requested: &str, tags: &[Candidate], dialect: Dialect) -> Resul
         return Ok(tag.text.clone());
     }
     let range = range_of(requested, dialect)?;
-    highest(&range, tags, strict).map(|selection| chart_tag(&selection.candidate.text))
+    highest(&range, tags, Equals::Tied, strict).map(|selection| chart_tag(&selection.candidate.text))
 }
 
 /// The OCI tag of a chart version: `+` is written as `_`.

@@ -92,13 +92,21 @@ pub fn git_tag<'a>(
     tags: &'a [Candidate],
     dialect: Dialect,
 ) -> Result<Selection<'a>, SelectError> {
-    highest(range, tags, |tag| Version::parse_flux_in(&tag.text, dialect).ok())
+    highest(range, tags, Equals::LatestCreated, |tag| Version::parse_flux_in(&tag.text, dialect).ok())
 }
 
-/// The highest candidate in a range by precedence, then by creation time; the first of equals, with the others as ties.
+/// How equal versions are told apart.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Equals {
+    LatestCreated,
+    Tied,
+}
+
+/// The highest candidate in a range; the first of equals, with the others as ties.
 pub(super) fn highest<'a>(
     range: &Range,
     candidates: &'a [Candidate],
+    equals: Equals,
     version_of: impl Fn(&Candidate) -> Option<Version>,
 ) -> Result<Selection<'a>, SelectError> {
     let mut best: Option<(Version, &Candidate)> = None;
@@ -106,7 +114,11 @@ pub(super) fn highest<'a>(
     for candidate in candidates {
         let Some(version) = version_of(candidate).filter(|version| range.matches(version)) else { continue };
         let order = best.as_ref().map(|(best, chosen)| {
-            version.cmp_precedence(best).then_with(|| candidate.created.cmp(&chosen.created))
+            let by_time = match equals {
+                Equals::LatestCreated => candidate.created.cmp(&chosen.created),
+                Equals::Tied => std::cmp::Ordering::Equal,
+            };
+            version.cmp_precedence(best).then(by_time)
         });
         match order {
             Some(std::cmp::Ordering::Less) => {}

@@ -1,6 +1,6 @@
 //! OCIRepository: `spec.ref`, and listings of artifacts.
 
-use super::git::highest;
+use super::git::{Equals, highest};
 use super::{Candidate, SelectError, Selection};
 use crate::version::{Dialect, Pattern, Range, Version};
 
@@ -74,27 +74,13 @@ pub fn oci_tag<'a>(
     tags: &'a [Candidate],
     dialect: Dialect,
 ) -> Result<Selection<'a>, SelectError> {
-    let mut selection = highest(range, tags, |tag| {
+    highest(range, tags, Equals::Tied, |tag| {
         if filter.is_some_and(|filter| !filter.is_match(&tag.text)) {
             return None;
         }
         let text = if helm_layer { tag.text.replace('_', "+") } else { tag.text.clone() };
         Version::parse_flux_in(&text, dialect).ok()
-    })?;
-    // Registries give no dates here, so that older equals are ties as well.
-    let chosen = selection.candidate;
-    let version_of = |tag: &Candidate| Version::parse_flux_in(&tag.text.replace('_', "+"), dialect).ok();
-    let best = version_of(chosen);
-    selection.ties = tags
-        .iter()
-        .filter(|tag| !std::ptr::eq(*tag, chosen) && (helm_layer || !tag.text.contains('_')))
-        .filter(|tag| filter.is_none_or(|filter| filter.is_match(&tag.text)))
-        .filter(|tag| match (version_of(tag), &best) {
-            (Some(version), Some(best)) => version.cmp_precedence(best).is_eq(),
-            _ => false,
-        })
-        .collect();
-    Ok(selection)
+    })
 }
 
 /// The reference that an OCIRepository fetches: address and tag, or address and digest.
