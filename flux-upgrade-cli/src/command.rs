@@ -2,10 +2,12 @@
 
 use clap::CommandFactory as _;
 use flux_upgrade_core::diagnostic::Diagnostic;
+use flux_upgrade_core::host::Tree;
 use flux_upgrade_core::patch::diff;
 use flux_upgrade_core::plan;
 use flux_upgrade_core::report::{self, Style, Tense};
 use flux_upgrade_core::resolve::Snapshot;
+use flux_upgrade_core::rules::{Overrides, Rules};
 use flux_upgrade_core::time::Timestamp;
 
 use crate::args::{Cli, Command, Common, Format, Plan, Scan, ScanFormat};
@@ -123,7 +125,7 @@ struct Job<'a> {
 impl<'a> Job<'a> {
     /// Reads the snapshot and checks what can be checked before the first file is read.
     fn new(args: &'a Plan, env: &'a Env) -> Result<Self, Fault> {
-        args.rules.overrides(env)?;
+        under_flags(Rules::default(), args.rules.overrides(env)?)?;
         if args.common.paths.len() > 1
             && matches!(args.format, Format::Diff | Format::Reverse | Format::Edits)
         {
@@ -241,16 +243,18 @@ fn show_config(args: &Plan, streams: &mut Streams<'_>, env: &Env) -> i32 {
 }
 
 /// The rules in force for a tree: its file's, under the flags; ages count from when the snapshot was taken.
-fn rules(
-    args: &Plan,
-    env: &Env,
-    tree: &flux_upgrade_core::host::Tree,
-    taken: Option<Timestamp>,
-) -> Result<flux_upgrade_core::rules::Rules, Fault> {
+fn rules(args: &Plan, env: &Env, tree: &Tree, taken: Option<Timestamp>) -> Result<Rules, Fault> {
     let rules = job::rules_for(&env.folder, tree, args.rules.config.as_deref())?;
     let mut flags = args.rules.overrides(env)?;
     flags.now = taken.or(flags.now);
-    rules.with(flags).map_err(|error| Fault::of(&error))
+    under_flags(rules, flags)
+}
+
+fn under_flags(rules: Rules, flags: Overrides) -> Result<Rules, Fault> {
+    rules.with(flags).map_err(|error| {
+        let expected = format!("{}; {}", error.problem, error.help);
+        Fault::bad_value(&format!("--{}", error.flag), &error.found, &expected)
+    })
 }
 
 fn worse(a: i32, b: i32) -> i32 {

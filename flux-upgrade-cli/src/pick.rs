@@ -68,13 +68,10 @@ impl<'t> Wanted<'t> {
     }
 }
 
-/// Whether both are one file, one of them perhaps with folders before it that the other starts below.
+/// Whether `asked` names the file at `path`, perhaps with folders before it that lead to the root.
 fn is_same_file(asked: &str, path: &str) -> bool {
     let asked = asked.trim_start_matches("./");
-    let ends = |long: &str, short: &str| {
-        long.strip_suffix(short).is_some_and(|head| head.is_empty() || head.ends_with('/'))
-    };
-    ends(asked, path)
+    asked.strip_suffix(path).is_some_and(|before| before.is_empty() || before.ends_with('/'))
 }
 
 fn number_at_end(text: &str) -> Option<(&str, usize)> {

@@ -1,4 +1,5 @@
 //! The command from outside: arguments in, text and exit code out.
+#![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::io::{self, Write};
@@ -84,12 +85,18 @@ fn a_bad_value_has_a_caret_under_it_and_the_nearest_spelling() {
 }
 
 #[test]
-fn a_bad_age_or_date_is_refused_before_anything_is_read() {
-    for (flag, value) in [("--min-age", ""), ("--as-of", "!")] {
-        let ran = run_in(&env(Path::new("/nowhere")), &["plan", "missing", flag, value]);
+fn a_bad_text_is_refused_before_anything_is_read() {
+    for (flag, value) in [
+        ("--min-age", ""),
+        ("--min-age", "3x"),
+        ("--as-of", "!"),
+        ("--only", "["),
+        ("--flux-version", "potato"),
+    ] {
+        let ran = run_in(&env(Path::new("/nowhere")), &["plan", "nowhere", flag, value]);
         assert_eq!(ran.code, 1);
         assert!(ran.err.starts_with(&format!("error: invalid value for {flag}\n")), "{}", ran.err);
-        assert!(ran.err.contains('^') && !ran.err.contains("missing"), "{}", ran.err);
+        assert!(ran.err.contains('^') && !ran.err.contains("nowhere"), "{}", ran.err);
     }
 }
 

@@ -1,4 +1,5 @@
 //! The diff is judged by git itself: `git apply` must give the patched texts, byte for byte.
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 use std::fs;
 use std::path::Path;

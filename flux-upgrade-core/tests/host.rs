@@ -1,4 +1,5 @@
 //! Reading and writing real folders.
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 #![cfg(feature = "native")]
 
 use std::fs;
@@ -218,6 +219,16 @@ fn files_are_replaced_and_nothing_is_left_beside() {
 }
 
 #[test]
+fn a_name_as_long_as_the_system_allows_can_be_written() {
+    let root = tempfile::tempdir().unwrap();
+    let name = format!("{}.yaml", "n".repeat(250));
+    put(root.path(), &[(&name, b"1")]);
+    let path = RepoPath::parse(&name).unwrap();
+    write(root.path(), &[Replacement { path: &path, before: "1", after: "2" }]).unwrap();
+    assert_eq!((fs::read(root.path().join(&name)).unwrap(), names(root.path())), (b"2".to_vec(), vec![name]));
+}
+
+#[test]
 fn one_changed_file_stops_the_whole_set() {
     let root = tempfile::tempdir().unwrap();
     put(root.path(), &[("a.yaml", b"a: 1\n"), ("b.yaml", "b: 1\n\u{e9}: 3\n".as_bytes())]);
@@ -237,15 +248,20 @@ fn one_changed_file_stops_the_whole_set() {
 
 #[cfg(unix)]
 #[test]
-fn permissions_stay() {
-    use std::os::unix::fs::PermissionsExt;
+fn permissions_and_owner_stay() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
     let root = tempfile::tempdir().unwrap();
     put(root.path(), &[("a.yaml", b"1")]);
     let file = root.path().join("a.yaml");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o750)).unwrap();
+    // Only a privileged user can give a file away; everybody else sees that nothing goes wrong.
+    let _ = std::os::unix::fs::chown(&file, Some(4_321), Some(4_321));
+    let before = fs::metadata(&file).unwrap();
     let path = RepoPath::parse("a.yaml").unwrap();
     write(root.path(), &[Replacement { path: &path, before: "1", after: "2" }]).unwrap();
-    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o750);
+    let after = fs::metadata(&file).unwrap();
+    assert_eq!(after.permissions().mode() & 0o777, 0o750);
+    assert_eq!((after.uid(), after.gid()), (before.uid(), before.gid()));
 }
 
 #[cfg(unix)]

@@ -88,7 +88,14 @@ impl ReadError {
 pub fn read(path: &Path, limits: &Limits) -> Result<Tree, ReadError> {
     let failed = |source| ReadError::Io { path: path.to_path_buf(), source };
     let full = path.canonicalize().map_err(failed)?;
-    if !full.is_dir() {
+    let kind = full.metadata().map_err(failed)?;
+    if !kind.is_dir() && !kind.is_file() {
+        return Err(failed(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "neither a folder nor a regular file",
+        )));
+    }
+    if kind.is_file() {
         let root = full.parent().unwrap_or(Path::new("/")).to_path_buf();
         let name = full.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let (files, diagnostics) = read_all(&root, vec![Ok(name)], limits);

@@ -73,7 +73,7 @@ fn after(written: &[RepoPath]) -> String {
 /// Gives every file of the set its new text, each by one rename: a reader sees the old file or the new one.
 ///
 /// First every file is compared with the text that the plan saw, then all new texts are written beside the old ones and
-/// flushed to the disk, and only then renamed into place. Permissions are kept, symbolic links are refused. Files left
+/// flushed to the disk, and only then renamed into place. Permissions and owner are kept, symbolic links are refused. Files left
 /// beside are removed when something fails.
 ///
 /// # Errors
@@ -86,8 +86,8 @@ pub fn write(root: &Path, set: &[Replacement<'_>]) -> Result<(), WriteError> {
         places.push(checked(root, file)?);
     }
     let mut staged: Vec<Staged> = Vec::with_capacity(set.len());
-    for (file, place) in set.iter().zip(places) {
-        let result = Staged::new(place, file.after.as_bytes());
+    for (number, (file, place)) in set.iter().zip(places).enumerate() {
+        let result = Staged::new(place, number, file.after.as_bytes());
         staged.push(result.map_err(|source| failed(file, &[], source))?);
     }
     for number in 0..staged.len() {
@@ -132,11 +132,13 @@ struct Staged {
 }
 
 impl Staged {
-    fn new(place: PathBuf, text: &[u8]) -> io::Result<Self> {
-        let (mut file, beside) = create_beside(&place)?;
+    fn new(place: PathBuf, number: usize, text: &[u8]) -> io::Result<Self> {
+        let (mut file, beside) = create_beside(&place, number)?;
         let staged = Self { place, beside: Some(beside) };
         file.write_all(text)?;
-        file.set_permissions(fs::metadata(&staged.place)?.permissions())?;
+        let old = fs::metadata(&staged.place)?;
+        keep_owner(&file, &old);
+        file.set_permissions(old.permissions())?;
         file.sync_all()?;
         Ok(staged)
     }
@@ -158,14 +160,24 @@ impl Drop for Staged {
     }
 }
 
-/// A new, empty file in the folder of `place`.
-fn create_beside(place: &Path) -> io::Result<(File, PathBuf)> {
-    /// Names tried: leftovers of this many crashed runs with the same process number are stepped over.
+/// Gives the new file the owner of the old one, as far as this user may: `root` must not take a user's files over.
+#[cfg(unix)]
+fn keep_owner(file: &File, old: &fs::Metadata) {
+    use std::os::unix::fs::{MetadataExt as _, fchown};
+    let _ = fchown(file, Some(old.uid()), Some(old.gid()));
+}
+
+#[cfg(not(unix))]
+fn keep_owner(_: &File, _: &fs::Metadata) {}
+
+/// A new, empty file in the folder of `place`, the one with this number in its set.
+fn create_beside(place: &Path, number: usize) -> io::Result<(File, PathBuf)> {
+    /// Names tried: leftovers of crashed runs with the same process number are stepped over.
     const TRIES: u32 = 100;
-    let name = place.file_name().unwrap_or_default().to_string_lossy();
     let mut taken = io::Error::from(io::ErrorKind::AlreadyExists);
-    for number in 0..TRIES {
-        let beside = place.with_file_name(format!(".{name}.{}-{number}.flux-upgrade", std::process::id()));
+    for attempt in 0..TRIES {
+        let name = format!(".flux-upgrade-{}-{number}-{attempt}", std::process::id());
+        let beside = place.with_file_name(name);
         match OpenOptions::new().write(true).create_new(true).open(&beside) {
             Ok(file) => return Ok((file, beside)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => taken = error,

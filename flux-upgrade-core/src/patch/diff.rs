@@ -230,7 +230,7 @@ fn put(diff: &mut String, sign: char, lines: &[&str]) {
 /// A side and a path, in quotes where git wants them.
 fn quoted(side: &str, path: &RepoPath) -> String {
     let path = path.as_str();
-    if path.bytes().all(|byte| (b' '..0x7f).contains(&byte) && !matches!(byte, b'"' | b'\\')) {
+    if !path.bytes().any(|byte| !(b' '..0x7f).contains(&byte) || byte == b'"' || byte == b'\\') {
         return format!("{side}{path}");
     }
     let mut text = format!("\"{side}");

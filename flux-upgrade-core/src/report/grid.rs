@@ -31,10 +31,19 @@ impl Paint {
     }
 }
 
+/// Blanks between two columns.
+const GAP: usize = 2;
+
 /// A cell: its text and its paint.
 pub(super) struct Cell {
     text: String,
     paint: Paint,
+}
+
+impl Cell {
+    fn width(&self) -> usize {
+        self.text.chars().count()
+    }
 }
 
 /// A cell of plain text.
@@ -75,40 +84,50 @@ impl Grid {
         self.lines.push(Line::Row(cells));
     }
 
+    /// Columns of the widest row in code points.
+    pub(super) fn width(&self) -> usize {
+        let columns = self.columns();
+        let gaps = columns.iter().filter(|width| **width > 0).count().saturating_sub(1) * GAP;
+        columns.iter().sum::<usize>() + gaps
+    }
+
     /// The text: columns two blanks apart, columns that no row fills left out, no blank at the end of a line.
-    ///
-    /// Widths count code points.
     pub(super) fn print(&self, color: bool) -> String {
-        let mut widths: Vec<usize> = Vec::new();
-        let mut filled: Vec<bool> = Vec::new();
-        for line in &self.lines {
-            let (Line::Header(cells) | Line::Row(cells)) = line else { continue };
-            widths.resize(widths.len().max(cells.len()), 0);
-            filled.resize(widths.len(), false);
-            for (column, cell) in cells.iter().enumerate() {
-                widths[column] = widths[column].max(cell.text.chars().count());
-                filled[column] |= matches!(line, Line::Row(_)) && !cell.text.is_empty();
-            }
-        }
+        let columns = self.columns();
         let mut text = String::new();
         for line in &self.lines {
             match line {
                 Line::Alone(cell) => text.push_str(&cell.paint.on(&cell.text, color)),
                 Line::Header(cells) | Line::Row(cells) => {
-                    let mut gap = 0;
-                    for (column, cell) in cells.iter().enumerate().filter(|(column, _)| filled[*column]) {
+                    let mut blanks = 0;
+                    for (cell, width) in cells.iter().zip(&columns).filter(|(_, width)| **width > 0) {
                         if !cell.text.is_empty() {
-                            text.extend(std::iter::repeat_n(' ', gap));
+                            text.extend(std::iter::repeat_n(' ', blanks));
                             text.push_str(&cell.paint.on(&cell.text, color));
-                            gap = 0;
+                            blanks = 0;
                         }
-                        gap += widths[column] - cell.text.chars().count() + 2;
+                        blanks += width - cell.width() + GAP;
                     }
                 }
             }
             text.push('\n');
         }
         text
+    }
+
+    /// Width of each column; 0 where no row fills it.
+    fn columns(&self) -> Vec<usize> {
+        let (mut widths, mut filled): (Vec<usize>, Vec<bool>) = (Vec::new(), Vec::new());
+        for line in &self.lines {
+            let (Line::Header(cells) | Line::Row(cells)) = line else { continue };
+            widths.resize(widths.len().max(cells.len()), 0);
+            filled.resize(widths.len(), false);
+            for (column, cell) in cells.iter().enumerate() {
+                widths[column] = widths[column].max(cell.width());
+                filled[column] |= matches!(line, Line::Row(_)) && !cell.text.is_empty();
+            }
+        }
+        widths.into_iter().zip(filled).map(|(width, filled)| if filled { width } else { 0 }).collect()
     }
 }
 

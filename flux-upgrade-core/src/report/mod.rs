@@ -4,6 +4,7 @@
 //! surface. Nothing here decides anything, and nothing here writes to a terminal or a file.
 
 mod edits;
+mod excerpt;
 mod explain;
 mod findings;
 mod grid;
@@ -14,6 +15,7 @@ mod table;
 mod words;
 
 pub use edits::edits;
+pub use excerpt::excerpt;
 pub use explain::explain;
 pub use findings::findings;
 pub use json::{PLAN_SCHEMA, SITES_SCHEMA, json, sites_json};

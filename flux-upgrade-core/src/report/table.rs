@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::grid::{Cell, Grid, Paint, painted, plain};
+use super::grid::{Grid, Paint, painted, plain};
 use super::summary::Summary;
 use super::words::{self, clean, count, day, short};
 use crate::locate::{Part, Site};
 use crate::plan::{Change, Plan, Reason};
 use crate::version::Level;
+
+/// Columns that a table may have before folders and notes get lines of their own.
+const WIDTH: usize = 120;
 
 /// Sources named at most under a table.
 const SOURCES_SHOWN: usize = 10;
@@ -33,39 +36,19 @@ pub enum Tense {
 
 /// A plan as an aligned table, with a summary line at its end.
 ///
-/// First the changes, then what the rules hold, then the sources without an answer; each by path and position. Digests
-/// and commits are cut to twelve digits, control characters are spelled out.
+/// First the changes, then what the rules hold, then the sources without an answer; each by path and position. Where
+/// the table would be wider than 120 columns, folders get lines of their own, and then notes. Digests and commits are
+/// cut to seven digits, control characters are spelled out.
 #[must_use]
 pub fn table(plan: &Plan, style: Style, tense: Tense) -> String {
-    let mut grid = Grid::default();
-    let held: Vec<_> =
-        plan.held.iter().filter(|held| matches!(held.reason, Reason::BeyondRules { .. })).collect();
-    if !plan.changes.is_empty() || !held.is_empty() {
-        grid.header(&["FILE", "OBJECT", "PACKAGE", "FROM", "", "TO", "LEVEL", "PUBLISHED", "NOTES"]);
-    }
-    for change in &plan.changes {
-        let site = plan.site_of(change);
-        let published = change.published.as_deref().map(day).unwrap_or_default();
-        let mut row = place(site);
-        row.extend(step(&change.from, &change.to, change.level));
-        row.extend([plain(published), painted(notes(site, change), Paint::Dim)]);
-        grid.row(row);
-    }
-    if !held.is_empty() {
-        if !plan.changes.is_empty() {
-            grid.alone(plain(""));
-        }
-        grid.alone(painted("Held by the rules", Paint::Bold));
-        for held in held {
-            let Reason::BeyondRules { newest, level, rule } = &held.reason else { continue };
-            let site = &plan.sites[held.site];
-            let mut row = place(site);
-            row.extend(step(&site.written(), newest, *level));
-            row.extend([plain(""), painted(format!("rule `{rule}`"), Paint::Dim)]);
-            grid.row(row);
-        }
-    }
-    let mut text = grid.print(style.color);
+    let layouts = [
+        Layout { folders: false, notes_below: false },
+        Layout { folders: true, notes_below: false },
+        Layout { folders: true, notes_below: true },
+    ];
+    let grids = layouts.into_iter().map(|layout| grid(plan, layout));
+    let fitting = grids.reduce(|wider, narrower| if wider.width() <= WIDTH { wider } else { narrower });
+    let mut text = fitting.unwrap_or_default().print(style.color);
     if !text.is_empty() {
         text.push('\n');
     }
@@ -86,6 +69,94 @@ pub fn table(plan: &Plan, style: Style, tense: Tense) -> String {
         text.push('\n');
     }
     text
+}
+
+/// What has lines of its own, to make the others shorter.
+#[derive(Clone, Copy)]
+struct Layout {
+    folders: bool,
+    notes_below: bool,
+}
+
+/// The changes and what the rules hold.
+fn grid(plan: &Plan, layout: Layout) -> Grid {
+    let mut rows = Rows { grid: Grid::default(), layout, folder: None };
+    let held: Vec<_> = plan.held.iter().filter(|held| is_held_by_rules(&held.reason)).collect();
+    if !plan.changes.is_empty() || !held.is_empty() {
+        rows.grid.header(&["FILE", "OBJECT", "PACKAGE", "FROM", "  TO", "LEVEL", "PUBLISHED", "NOTES"]);
+    }
+    for change in &plan.changes {
+        let site = plan.site_of(change);
+        let published = change.published.as_deref().map(day).unwrap_or_default();
+        let (from, to) = words::step(&change.from, &change.to);
+        rows.add(site, [from, to], change.level, &published, notes(site, change));
+    }
+    if !held.is_empty() {
+        if !plan.changes.is_empty() {
+            rows.grid.alone(plain(""));
+        }
+        rows.grid.alone(painted("Held by the rules", Paint::Bold));
+        rows.folder = None;
+    }
+    for held in held {
+        let Reason::BeyondRules { newest, level, rule } = &held.reason else { continue };
+        let site = &plan.sites[held.site];
+        let (from, to) = words::step(&site.written(), newest);
+        rows.add(site, [from, to], *level, rule, String::new());
+    }
+    rows.grid
+}
+
+fn is_held_by_rules(reason: &Reason) -> bool {
+    matches!(reason, Reason::BeyondRules { .. })
+}
+
+struct Rows<'p> {
+    grid: Grid,
+    layout: Layout,
+    folder: Option<&'p str>,
+}
+
+impl<'p> Rows<'p> {
+    /// One row; `fact` is the day of publication, or the rule that holds it.
+    fn add(&mut self, site: &'p Site, [from, to]: [String; 2], level: Level, fact: &str, notes: String) {
+        let path = &site.at.path;
+        let mut file = format!("{}:{}", clean(path.as_str()), site.at.line);
+        if self.layout.folders {
+            if self.folder != Some(path.folder()) {
+                self.folder = Some(path.folder());
+                let folder = if path.folder().is_empty() { "." } else { path.folder() };
+                self.grid.alone(painted(format!("{}/", clean(folder)), Paint::Dim));
+            }
+            file = format!("  {}:{}", clean(path.name()), site.at.line);
+        }
+        // The package is shown where the object's name does not say it.
+        let package = match &site.source {
+            Ok(source) if source.package() != site.owner.name => source.package(),
+            _ => "",
+        };
+        let paint = match level {
+            Level::Major => Paint::Red,
+            Level::Minor => Paint::Yellow,
+            Level::Patch => Paint::Green,
+            Level::Digest => Paint::Cyan,
+        };
+        let below = self.layout.notes_below && !notes.is_empty();
+        let beside = if below { "" } else { notes.as_str() };
+        self.grid.row(vec![
+            plain(file),
+            plain(clean(&site.owner.to_string())),
+            plain(clean(package)),
+            plain(from),
+            plain(format!("→ {to}")),
+            painted(level.to_string(), paint),
+            plain(fact),
+            painted(beside, Paint::Dim),
+        ]);
+        if below {
+            self.grid.alone(painted(format!("    {notes}"), Paint::Dim));
+        }
+    }
 }
 
 /// The sites of a scan as an aligned table, with their number at its end.
@@ -117,36 +188,11 @@ pub fn sites_table(sites: &[Site], style: Style) -> String {
     text
 }
 
-/// File and line, object, and the package where the object's name does not say it.
-fn place(site: &Site) -> Vec<Cell> {
-    let package = match &site.source {
-        Ok(source) if source.package() != site.owner.name => source.package(),
-        _ => "",
-    };
-    vec![
-        plain(format!("{}:{}", clean(site.at.path.as_str()), site.at.line)),
-        plain(clean(&site.owner.to_string())),
-        plain(clean(package)),
-    ]
-}
-
-/// From, arrow, to, level.
-fn step(from: &str, to: &str, level: Level) -> [Cell; 4] {
-    let (from, to) = words::step(from, to);
-    let paint = match level {
-        Level::Major => Paint::Red,
-        Level::Minor => Paint::Yellow,
-        Level::Patch => Paint::Green,
-        Level::Digest => Paint::Cyan,
-    };
-    [plain(from), plain("→"), plain(to), painted(level.to_string(), paint)]
-}
-
 /// What a reviewer should know of a change, in one line.
 fn notes(site: &Site, change: &Change) -> String {
     let mut notes = Vec::new();
     if let Some(beyond) = &change.beyond {
-        notes.push(format!("{} is {}", short(&beyond.newest), beyond.level));
+        notes.push(format!("newer: {} ({})", short(&beyond.newest), beyond.level));
     }
     if site.part == Part::Range {
         notes.push("range".to_owned());
@@ -192,13 +238,15 @@ mod tests {
 
     #[test]
     fn a_plan_reads_like_this() {
+        let mut plan = sample::plan();
+        plan.changes[1].notes.clear();
         let expected = [
-            "FILE                  OBJECT                    PACKAGE  FROM       TO      LEVEL  PUBLISHED   NOTES",
-            "apps/podinfo.yaml:2   HelmRelease apps/podinfo           6.5.0   →  6.7.1   minor  2024-05-01  7.0.0 is major",
-            "infra/sources.yaml:1  OCIRepository web         backend  1.2.0   →  1.2.1   patch              suspended; the current tag is no longer published",
+            "FILE                  OBJECT                    PACKAGE  FROM      TO      LEVEL  PUBLISHED   NOTES",
+            "apps/podinfo.yaml:2   HelmRelease apps/podinfo           6.5.0   → 6.7.1   minor  2024-05-01  newer: 7.0.0 (major)",
+            "infra/sources.yaml:1  OCIRepository web         backend  1.2.0   → 1.2.1   patch              suspended",
             "",
             "Held by the rules",
-            "infra/nginx.yaml:1    HelmRelease infra/nginx            15.1.0  →  18.2.0  major              rule `allow`",
+            "infra/nginx.yaml:1    HelmRelease infra/nginx            15.1.0  → 18.2.0  major  allow",
             "",
             "Unanswered",
             "https://down.example.com away  the snapshot has no answer for it  2 sites",
@@ -207,8 +255,29 @@ mod tests {
             "held: 2 unanswered, 1 beyond rules, 1 up to date",
             "",
         ];
-        let text = table(&sample::plan(), Style::default(), Tense::Planned);
+        let text = table(&plan, Style::default(), Tense::Planned);
         assert_eq!(text.split('\n').collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_wide_plan_gives_folders_and_notes_lines_of_their_own() {
+        let expected = [
+            "FILE              OBJECT                    PACKAGE  FROM      TO      LEVEL  PUBLISHED",
+            "apps/",
+            "  podinfo.yaml:2  HelmRelease apps/podinfo           6.5.0   → 6.7.1   minor  2024-05-01",
+            "    newer: 7.0.0 (major)",
+            "infra/",
+            "  sources.yaml:1  OCIRepository web         backend  1.2.0   → 1.2.1   patch",
+            "    suspended; the current tag is no longer published",
+            "",
+            "Held by the rules",
+            "infra/",
+            "  nginx.yaml:1    HelmRelease infra/nginx            15.1.0  → 18.2.0  major  allow",
+            "",
+        ];
+        let text = table(&sample::plan(), Style::default(), Tense::Planned);
+        assert_eq!(text.split('\n').take(expected.len()).collect::<Vec<_>>(), expected);
+        assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
     }
 
     #[test]
@@ -239,9 +308,9 @@ mod tests {
     fn sites_read_like_this() {
         let plan = sample::plan();
         let expected = [
-            "FILE                  OBJECT                    FIELD                    VALUE                       SOURCE",
-            "apps/podinfo.yaml:2   HelmRelease apps/podinfo  spec.chart.spec.version  6.5.0                       https://charts.example.com podinfo",
-            "infra/sources.yaml:1  OCIRepository web         spec.ref.tag             1.2.0@sha256:aaaaaaaaaaaa…  oci://registry.example.com/charts/backend",
+            "FILE                  OBJECT                    FIELD                    VALUE           SOURCE",
+            "apps/podinfo.yaml:2   HelmRelease apps/podinfo  spec.chart.spec.version  6.5.0           https://charts.example.com podinfo",
+            "infra/sources.yaml:1  OCIRepository web         spec.ref.tag             1.2.0@aaaaaaa…  oci://registry.example.com/charts/backend",
             "",
             "2 sites",
             "",

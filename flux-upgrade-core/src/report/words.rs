@@ -25,26 +25,29 @@ fn steers(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
 }
 
-/// A version for a narrow column: digests and commits are cut to twelve digits.
+/// A version for a narrow column: of digests and commits the first seven digits, as git shows them.
 pub(super) fn short(text: &str) -> String {
-    const DIGITS: usize = 12;
+    const DIGITS: usize = 7;
     let text = clean(text);
-    let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if let Some((head, hex)) = text.rsplit_once(':')
-        && hex.len() >= 40
-        && is_hex(hex)
-    {
-        return format!("{head}:{}…", &hex[..DIGITS]);
-    }
-    if matches!(text.len(), 40 | 64) && is_hex(&text) {
-        return format!("{}…", &text[..DIGITS]);
+    let (tag, revision) = match text.split_once('@') {
+        Some((tag, digest)) => (&text[..=tag.len()], digest),
+        None => ("", &*text),
+    };
+    let hex = revision.rsplit_once(':').map_or(revision, |(_, hex)| hex);
+    if hex.len() >= 40 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return format!("{tag}{}…", &hex[..DIGITS]);
     }
     text.into_owned()
 }
 
 /// Both sides of a move for narrow columns: a digest that moves along with its tag is left out, a tag that stays is
-/// said once.
+/// said once, and so is the folder of a git ref.
 pub(super) fn step(from: &str, to: &str) -> (String, String) {
+    for folder in ["refs/tags/", "refs/heads/"] {
+        if let (Some(from), Some(to)) = (from.strip_prefix(folder), to.strip_prefix(folder)) {
+            return (short(from), short(to));
+        }
+    }
     match (from.split_once('@'), to.split_once('@')) {
         (Some((old, _)), Some((new, _))) if old != new => (short(old), short(new)),
         (Some((old, _)), Some((new, digest))) if old == new => (short(from), short(digest)),
@@ -69,9 +72,9 @@ mod tests {
         let hex = "0123456789abcdef".repeat(4);
         for (text, expected) in [
             ("6.5.0".to_owned(), "6.5.0"),
-            (format!("sha256:{hex}"), "sha256:0123456789ab…"),
-            (format!("6.5.0@sha256:{hex}"), "6.5.0@sha256:0123456789ab…"),
-            (hex[..40].to_owned(), "0123456789ab…"),
+            (format!("sha256:{hex}"), "0123456…"),
+            (format!("6.5.0@sha256:{hex}"), "6.5.0@0123456…"),
+            (hex[..40].to_owned(), "0123456…"),
             ("refs/tags/v1".to_owned(), "refs/tags/v1"),
         ] {
             assert_eq!(short(&text), expected);
@@ -83,10 +86,11 @@ mod tests {
         let [a, b] = ["a", "b"].map(|digit| format!("sha256:{}", digit.repeat(64)));
         for (from, to, expected) in [
             ("1.0".to_owned(), "1.1".to_owned(), ["1.0", "1.1"]),
+            ("refs/tags/v1".to_owned(), "refs/tags/v2".to_owned(), ["v1", "v2"]),
             (format!("1.0@{a}"), format!("1.1@{b}"), ["1.0", "1.1"]),
-            (format!("1.0@{a}"), format!("1.0@{b}"), ["1.0@sha256:aaaaaaaaaaaa…", "sha256:bbbbbbbbbbbb…"]),
-            (a.clone(), b.clone(), ["sha256:aaaaaaaaaaaa…", "sha256:bbbbbbbbbbbb…"]),
-            ("1.0".to_owned(), format!("1.0@{b}"), ["1.0", "1.0@sha256:bbbbbbbbbbbb…"]),
+            (format!("1.0@{a}"), format!("1.0@{b}"), ["1.0@aaaaaaa…", "bbbbbbb…"]),
+            (a.clone(), b.clone(), ["aaaaaaa…", "bbbbbbb…"]),
+            ("1.0".to_owned(), format!("1.0@{b}"), ["1.0", "1.0@bbbbbbb…"]),
         ] {
             let (from, to) = step(&from, &to);
             assert_eq!([from.as_str(), to.as_str()], expected);
