@@ -85,7 +85,7 @@ pub(crate) struct Plan {
 /// What every command on folders takes.
 #[derive(Debug, Args)]
 pub(crate) struct Common {
-    /// Folders of the repository, or single files; each is read by itself
+    /// Folders that Flux's own paths start from (the top of a repository), or single files; each is read by itself
     ///
     /// Inside a git work tree only tracked files are read, elsewhere .gitignore is honoured.
     #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]

@@ -4,7 +4,7 @@ use clap::CommandFactory as _;
 use flux_upgrade_core::diagnostic::Diagnostic;
 use flux_upgrade_core::host::Tree;
 use flux_upgrade_core::patch::diff;
-use flux_upgrade_core::plan;
+use flux_upgrade_core::plan::{self, Reason};
 use flux_upgrade_core::report::{self, Style, Tense};
 use flux_upgrade_core::resolve::Snapshot;
 use flux_upgrade_core::rules::{Overrides, Rules};
@@ -159,6 +159,16 @@ impl<'a> Job<'a> {
             let path = common.paths[number].display();
             streams.err(&format!(
                 "note: git tracks no YAML file in `{path}`; files that are not added are not read\n"
+            ));
+        }
+        let lost = planned.plan.held.iter().any(|held| matches!(held.reason, Reason::SourceNotFound { .. }));
+        let inside = planned.tree.work_tree.as_ref().is_some_and(|work_tree| *work_tree != planned.tree.root);
+        if !common.quiet && lost && inside {
+            streams.err(&format!(
+                "note: `{}` is inside a git work tree, and Flux's paths start at its top; if a source stands \
+                 elsewhere in it, pass the top as PATH and limit the plan with --only '{}/**'\n",
+                common.paths[number].display(),
+                common.paths[number].display(),
             ));
         }
         if !common.quiet && number == 0 && self.snapshot.is_none() && !planned.plan.sites.is_empty() {

@@ -68,7 +68,7 @@ pub(crate) fn read(folder: &Path, path: &Path) -> Result<Tree, Fault> {
     })
 }
 
-/// The rules for a tree: of `config`, seen from `folder`, or of the rules file of its folder or work tree, or the defaults.
+/// The rules for a tree: of `config`, seen from `folder`, or of the rules file of its folder, or the defaults.
 pub(crate) fn rules_for(folder: &Path, tree: &Tree, config: Option<&Path>) -> Result<Rules, Fault> {
     let Some(file) = config.map(Path::to_path_buf).or_else(|| rules_file(tree)) else {
         return Ok(Rules::default());
@@ -89,11 +89,10 @@ pub(crate) fn rules_for(folder: &Path, tree: &Tree, config: Option<&Path>) -> Re
     })
 }
 
-/// The rules file of the folder, else that of the git work tree; a symbolic link is not followed.
+/// The rules file of the folder; a symbolic link is not followed.
 fn rules_file(tree: &Tree) -> Option<PathBuf> {
-    let folders = [Some(&tree.root), tree.work_tree.as_ref()];
-    let files = folders.into_iter().flatten().map(|folder| folder.join(RULES_FILE));
-    files.into_iter().find(|file| fs::symlink_metadata(file).is_ok_and(|found| found.is_file()))
+    let file = tree.root.join(RULES_FILE);
+    fs::symlink_metadata(&file).is_ok_and(|found| found.is_file()).then_some(file)
 }
 
 /// The snapshot in a file, seen from `folder`.

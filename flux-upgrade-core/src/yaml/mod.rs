@@ -14,7 +14,7 @@ mod split;
 use std::borrow::Cow;
 
 pub(crate) use comment::Comment;
-pub(crate) use events::{Comments, SyntaxError, parse};
+pub(crate) use events::{Comments, parse};
 pub(crate) use scalar::{Quote, encode, is_null, reads_as_number};
 pub(crate) use split::split;
 

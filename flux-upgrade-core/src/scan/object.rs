@@ -1,0 +1,87 @@
+//! One document to the objects in it, and what is said of the document as a whole.
+
+use std::collections::BTreeSet;
+
+use super::kind::{Known, lookup};
+use super::{Encryption, Resource};
+use crate::text::Span;
+use crate::yaml::{Document, Node};
+
+/// Objects found in one document.
+#[derive(Default)]
+pub(super) struct Objects {
+    pub(super) resources: Vec<Resource>,
+    /// Unknown API versions: where, what, and what is known.
+    pub(super) unknown: Vec<(usize, String, String)>,
+}
+
+impl Objects {
+    /// The object at `node`, or the items of a list; `document` is the number of its document.
+    pub(super) fn of(node: Node<'_, '_>, document: usize) -> Self {
+        let mut found = Self::default();
+        let is_list = node.text_at(&["kind"]).is_some_and(|kind| kind.ends_with("List"));
+        match node.get("items").and_then(Node::resolved) {
+            Some(items) if is_list => {
+                for item in items.items().filter(|item| item.is_mapping()) {
+                    found.add(item, document);
+                }
+            }
+            _ => found.add(node, document),
+        }
+        found
+    }
+
+    fn add(&mut self, node: Node<'_, '_>, document: usize) {
+        let (Some(api_version), Some(kind)) = (node.text_at(&["apiVersion"]), node.text_at(&["kind"])) else {
+            return;
+        };
+        let kind = match lookup(api_version, kind) {
+            Known::Yes(kind) => kind,
+            Known::OtherVersion(kind, known) => {
+                let at = node.get("apiVersion").map_or(0, |node| node.span().start);
+                let message = format!("`{api_version}` is no version of {} that is known", kind.name());
+                self.unknown.push((at, message, format!("known versions: {}", known.join(", "))));
+                return;
+            }
+            Known::No => return,
+        };
+        let Some(name) = node.text_at(&["metadata", "name"]) else { return };
+        self.resources.push(Resource {
+            kind,
+            api_version: api_version.to_owned(),
+            name: name.to_owned(),
+            written_namespace: node.text_at(&["metadata", "namespace"]).map(str::to_owned),
+            placements: Vec::new(),
+            suspended: node.text_at(&["spec", "suspend"]) == Some("true"),
+            is_patch: false,
+            document,
+            node: node.number(),
+        });
+    }
+}
+
+/// Source: SOPS, "MAC only encrypted"; the checksum of a file otherwise covers its plaintext values.
+pub(super) fn encryption(root: Node<'_, '_>) -> Encryption {
+    match root.get("sops").and_then(Node::resolved) {
+        Some(sops) if sops.get("mac").is_some() => match sops.text_at(&["mac_only_encrypted"]) {
+            Some("true") => Encryption::OnlyEncrypted,
+            _ => Encryption::Whole,
+        },
+        _ => Encryption::None,
+    }
+}
+
+/// Keys that stand twice in one mapping, the later one each time.
+pub(super) fn duplicate_keys(document: &Document<'_>) -> Vec<Span> {
+    let mut out = Vec::new();
+    for mapping in document.nodes().filter(|node| node.is_mapping()) {
+        let mut seen = BTreeSet::new();
+        for (key, _) in mapping.entries().filter(|(key, _)| !key.is_alias()) {
+            let Some(text) = key.text() else { continue };
+            if text != "<<" && !seen.insert(text) {
+                out.push(key.span());
+            }
+        }
+    }
+    out
+}
