@@ -231,6 +231,23 @@ pub struct Site {
 }
 
 impl Site {
+    /// The digest, or commit, that is written with the tag: beside it, or in the same text as `tag@digest`.
+    #[must_use]
+    pub fn pinned_digest(&self) -> Option<&str> {
+        match &self.digest {
+            Some(digest) => Some(&digest.value),
+            None => self.tag_and_digest().map(|(_, digest)| digest),
+        }
+    }
+
+    /// Tag and digest of a text `tag@digest`, which an OCIRepository takes as a tag.
+    pub(crate) fn tag_and_digest(&self) -> Option<(&str, &str)> {
+        match (self.part, &self.consumer) {
+            (Part::Tag, Consumer::Oci { .. }) => self.spot.value.split_once('@'),
+            _ => None,
+        }
+    }
+
     /// The value as the file has it, unquoted; `tag@digest` where a digest moves with it.
     #[must_use]
     pub fn written(&self) -> String {

@@ -93,8 +93,14 @@ fn pinned(context: &Context<'_>, sink: Sink<'_>) -> Decision {
     let present = offers.iter().find(|offer| offer.text == written.text);
     let tag = choice.taken.map(|(index, _)| &offers[index]).or(present);
     let digest = digest(context, &choice, tag, &offers)?;
-    let moved =
-        digest.as_ref().is_some_and(|new| context.site.digest.as_ref().is_none_or(|old| old.value != *new));
+    let moved = digest.as_ref().is_some_and(|new| context.site.pinned_digest() != Some(new));
+    // A digest inside the text of the tag is written there again.
+    let inside = context.site.tag_and_digest().is_some();
+    let text = |tag: &str| match &digest {
+        Some(digest) if inside => format!("{tag}@{digest}"),
+        _ => tag.to_owned(),
+    };
+    let beside = digest.clone().filter(|_| !inside);
     match choice.taken {
         Some((index, level)) => {
             let mut notes = Vec::new();
@@ -105,8 +111,8 @@ fn pinned(context: &Context<'_>, sink: Sink<'_>) -> Decision {
                 notes.push("the chart is marked as deprecated".to_owned());
             }
             Ok(Move {
-                to: offers[index].text.clone(),
-                digest,
+                to: text(&offers[index].text),
+                digest: beside,
                 level,
                 published: offers[index].candidate.created,
                 beyond: choice.beyond(),
@@ -114,12 +120,12 @@ fn pinned(context: &Context<'_>, sink: Sink<'_>) -> Decision {
             })
         }
         None if moved && present.is_some() => Ok(Move {
-            to: written.text.clone(),
-            digest,
+            to: text(&written.text),
+            digest: beside,
             level: Level::Digest,
             published: present.and_then(|offer| offer.candidate.created),
             beyond: choice.beyond(),
-            notes: match context.site.digest {
+            notes: match context.site.pinned_digest() {
                 Some(_) => vec!["the tag was pushed again".to_owned()],
                 None => Vec::new(),
             },
@@ -136,8 +142,8 @@ fn digest(
     offers: &[Offer<'_>],
 ) -> Result<Option<String>, Stop> {
     let site = context.site;
-    let wanted =
-        site.digest.is_some() || (context.settings.digests == Digests::Pin && site.insertion.is_some());
+    let wanted = site.pinned_digest().is_some()
+        || (context.settings.digests == Digests::Pin && site.insertion.is_some());
     let Some(tag) = tag.filter(|_| wanted) else { return Ok(None) };
     let known = match (&tag.candidate.digest, &site.source) {
         (Some(digest), _) => Ok(digest.clone()),
@@ -159,8 +165,8 @@ fn digest(
         Err(_) if choice.taken.is_none() && choice.refused.is_some() => return Ok(None),
         Err((source, failure)) => return Err(unanswered(source, &failure).into()),
     };
-    let moves = choice.taken.is_some() || site.digest.as_ref().is_some_and(|old| old.value != digest);
-    if site.digest.is_some() && moves && context.settings.digests == Digests::Keep {
+    let moves = choice.taken.is_some() || site.pinned_digest().is_some_and(|old| old != digest);
+    if site.pinned_digest().is_some() && moves && context.settings.digests == Digests::Keep {
         let (newest, level) = match choice.taken {
             Some((index, level)) => (offers[index].text.clone(), level),
             None => (format!("{}@{digest}", tag.text), Level::Digest),
@@ -168,7 +174,7 @@ fn digest(
         return Err(Reason::BeyondRules { newest, level, rule: "digests" }.into());
     }
     if choice.taken.is_none() && !context.settings.allow.admits(Level::Digest) {
-        let same = site.digest.as_ref().is_some_and(|old| old.value == digest);
+        let same = site.pinned_digest() == Some(&digest);
         if !same {
             let newest = format!("{}@{digest}", tag.text);
             return Err(Reason::BeyondRules { newest, level: Level::Digest, rule: "allow" }.into());

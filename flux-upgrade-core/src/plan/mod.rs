@@ -49,6 +49,8 @@ pub struct Change {
     pub published: Option<String>,
     /// What is newer still and outside the rules.
     pub beyond: Option<Beyond>,
+    /// The group that the rules put it into.
+    pub group: Option<String>,
     /// What a reviewer should know: the current tag has vanished, …
     pub notes: Vec<String>,
     /// The bytes to replace, by position.
@@ -124,7 +126,7 @@ pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution
                     .entry(site.spot.at.path.clone())
                     .or_insert_with(|| edits::preferred_quote(text_of(inventory, &site.spot.at.path)));
                 match edits::edits(site, &step, preferred) {
-                    Some(edits) => out.changes.push(change(index, site, step, edits)),
+                    Some(edits) => out.changes.push(change(index, site, step, rules.group(site), edits)),
                     None => out.held.push(Held { site: index, reason: Reason::MultiLine }),
                 }
             }
@@ -139,7 +141,7 @@ fn text_of<'f>(inventory: &Inventory<'f>, path: &RepoPath) -> &'f str {
     inventory.files.iter().find(|file| file.path == *path).map_or("", |file| file.text.as_str())
 }
 
-fn change(index: usize, site: &Site, step: Move, edits: Vec<Edit>) -> Change {
+fn change(index: usize, site: &Site, step: Move, group: Option<&str>, edits: Vec<Edit>) -> Change {
     let to = match &step.digest {
         Some(digest) if site.part != Part::Digest => format!("{}@{digest}", step.to),
         _ => step.to.clone(),
@@ -151,6 +153,7 @@ fn change(index: usize, site: &Site, step: Move, edits: Vec<Edit>) -> Change {
         level: step.level,
         published: step.published.map(|time| time.to_string()),
         beyond: step.beyond,
+        group: group.map(str::to_owned),
         notes: step.notes,
         edits,
     }

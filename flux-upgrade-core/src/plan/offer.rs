@@ -28,7 +28,7 @@ pub(super) const TAGS: &str = "refs/tags/";
 
 /// What a pinned site holds.
 pub(super) fn current(site: &Site) -> Written {
-    let text = site.spot.value.clone();
+    let text = site.tag_and_digest().map_or(site.spot.value.as_str(), |(tag, _)| tag).to_owned();
     let key = match (&site.consumer, site.part) {
         (_, Part::Name) => text.strip_prefix(TAGS).unwrap_or(&text).to_owned(),
         (Consumer::Oci { chart: true, .. }, _) => text.replace('_', "+"),

@@ -211,6 +211,10 @@ impl fmt::Display for Reason {
             Self::BeyondRules { newest, level, rule } => match *rule {
                 "allow" => write!(f, "{newest} is a {level} update, and the rules do not allow that"),
                 "minimumAge" => write!(f, "{newest} is younger than the rules' minimum age"),
+                "range" => write!(f, "{newest} lies outside the range that a rule allows"),
+                "ignore" => write!(f, "a rule ignores {newest}"),
+                "ranges" => write!(f, "the range leaves out {newest}, and the rules keep ranges as they are"),
+                "digests" => write!(f, "{newest} has another digest, and the rules keep digests as they are"),
                 other => write!(f, "{newest} is kept out by the rule `{other}`"),
             },
             Self::NoCandidate { detail } => write!(f, "no candidate: {detail}"),

@@ -69,6 +69,8 @@ struct ChangeJson<'a> {
     published: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     beyond: Option<&'a Beyond>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<&'a str>,
     notes: &'a [String],
     clusters: &'a [String],
     suspended: bool,
@@ -159,6 +161,7 @@ pub fn json(files: &[SourceFile], plan: &Plan, set: &PatchSet, root: Option<&str
             source: site.source.as_ref().ok(),
             published: change.published.as_deref(),
             beyond: change.beyond.as_ref(),
+            group: change.group.as_deref(),
             notes: &change.notes,
             clusters: &site.clusters,
             suspended: site.suspended,
@@ -304,6 +307,7 @@ mod tests {
             "source": {"kind": "helm", "url": "https://charts.example.com", "chart": "podinfo"},
             "published": "2024-05-01T10:00:00Z",
             "beyond": {"newest": "7.0.0", "level": "major"},
+            "group": "apps",
             "notes": [],
             "clusters": [],
             "suspended": false,

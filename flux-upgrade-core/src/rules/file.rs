@@ -41,7 +41,13 @@ pub(super) fn read(path: &RepoPath, text: &str) -> Result<Rules, RulesError> {
         return Err(file.value(second, "one document is wanted", None));
     }
     let mut rules = Rules::default();
-    for (key, value) in file.entries(root, TOP)? {
+    let entries = file.entries(root, TOP)?;
+    if !entries.iter().any(|(key, _)| *key == "version") {
+        let (message, help) =
+            ("the file has no `version`".to_owned(), "write `version: 1` at its top".to_owned());
+        return Err(file.error("rules.unsupported-version", root.span(), message, Some(help)));
+    }
+    for (key, value) in entries {
         match key {
             "version" if value.text() != Some("1") => {
                 let message = "the only version of this file's form is 1".to_owned();
