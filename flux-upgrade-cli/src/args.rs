@@ -35,7 +35,7 @@ pub(crate) enum Command {
     /// Write the changes of a plan into the files
     ///
     /// Each file is replaced in one step. When a file has changed since it was read, nothing is written.
-    Apply(Plan),
+    Apply(Apply),
     /// Print a completion script for a shell
     ///
     /// For example: flux-upgrade completions bash > ~/.local/share/bash-completion/completions/flux-upgrade
@@ -80,6 +80,19 @@ pub(crate) struct Plan {
 
     #[command(flatten)]
     pub(crate) rules: RulesFlags,
+}
+
+/// `apply`: what `plan` takes, and what to do with an earlier apply that did not finish.
+#[derive(Debug, Args)]
+pub(crate) struct Apply {
+    #[command(flatten)]
+    pub(crate) plan: Plan,
+
+    /// Take an earlier apply that did not finish back, and do nothing else
+    ///
+    /// Without it such an apply is finished first.
+    #[arg(long)]
+    pub(crate) undo: bool,
 }
 
 /// What every command on folders takes.

@@ -2,6 +2,7 @@
 
 use clap::CommandFactory as _;
 use flux_upgrade_core::diagnostic::Diagnostic;
+use flux_upgrade_core::host;
 use flux_upgrade_core::host::Tree;
 use flux_upgrade_core::patch::diff;
 use flux_upgrade_core::plan::{self, Reason};
@@ -10,10 +11,10 @@ use flux_upgrade_core::resolve::Snapshot;
 use flux_upgrade_core::rules::{Overrides, Rules};
 use flux_upgrade_core::time::Timestamp;
 
-use crate::args::{Cli, Command, Common, Format, Plan, Scan, ScanFormat};
+use crate::args::{Apply, Cli, Command, Common, Format, Plan, Scan, ScanFormat};
 use crate::env::Env;
 use crate::fault::Fault;
-use crate::job::{self, Planned, Scanned};
+use crate::job::{self, Planned, Scanned, Settle};
 use crate::pick::pick;
 use crate::streams::Streams;
 use crate::{CHANGES, FAILED, FINE};
@@ -87,13 +88,29 @@ fn run_plan(args: &Plan, streams: &mut Streams<'_>, env: &Env) -> Result<i32, Fa
     Ok(code)
 }
 
-fn run_apply(args: &Plan, streams: &mut Streams<'_>, env: &Env) -> Result<i32, Fault> {
+fn run_apply(apply: &Apply, streams: &mut Streams<'_>, env: &Env) -> Result<i32, Fault> {
+    let args = &apply.plan;
+    if apply.undo {
+        for path in &args.common.paths {
+            let text = job::settle(&env.folder, path, Settle::Undo)?;
+            streams.out(&text.unwrap_or_else(|| format!("`{}`: every apply has finished\n", path.display())));
+        }
+        return Ok(FINE);
+    }
     let job = Job::new(args, env)?;
     if args.rules.show_config || args.explain.is_some() {
         return run_plan(args, streams, env);
     }
     let mut code = FINE;
     for number in 0..args.common.paths.len() {
+        match job::settle(&env.folder, &args.common.paths[number], Settle::Finish) {
+            Ok(text) => streams.err(&text.unwrap_or_default()),
+            Err(fault) => {
+                streams.err(&fault.to_string());
+                code = FAILED;
+                continue;
+            }
+        }
         let Some(mut planned) = job.plan(number, streams) else {
             code = FAILED;
             continue;
@@ -160,6 +177,11 @@ impl<'a> Job<'a> {
             streams.err(&format!(
                 "note: git tracks no YAML file in `{path}`; files that are not added are not read\n"
             ));
+        }
+        if !common.quiet && host::unfinished(&planned.tree.root).is_ok_and(|left| left.is_some()) {
+            streams.err(
+                "note: an earlier apply did not finish; `flux-upgrade apply` finishes it first, `apply --undo` takes it back\n",
+            );
         }
         let lost = planned.plan.held.iter().any(|held| matches!(held.reason, Reason::SourceNotFound { .. }));
         let inside = planned.tree.work_tree.as_ref().is_some_and(|work_tree| *work_tree != planned.tree.root);

@@ -95,6 +95,32 @@ fn rules_file(tree: &Tree) -> Option<PathBuf> {
     fs::symlink_metadata(&file).is_ok_and(|found| found.is_file()).then_some(file)
 }
 
+/// What to do with an apply that did not finish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Settle {
+    Finish,
+    Undo,
+}
+
+/// Settles an apply of `path`, seen from `folder`, that did not finish, and says what was done; `None` where all have.
+pub(crate) fn settle(folder: &Path, path: &Path, how: Settle) -> Result<Option<String>, Fault> {
+    let place = folder.join(path);
+    let root = if place.is_file() { place.parent().unwrap_or(folder) } else { &place };
+    let fault = |error: host::JournalError| Fault::of(&error);
+    let Some(left) = host::unfinished(root).map_err(fault)? else { return Ok(None) };
+    let count = |wanted: host::State| left.files().filter(|(_, state)| *state == wanted).count();
+    let (new, old) = (count(host::State::New), count(host::State::Old));
+    let found = format!("an earlier apply did not finish: {new} of {} files were written", new + old);
+    match how {
+        Settle::Finish => left.finish(root).map_err(fault)?,
+        Settle::Undo => left.undo(root).map_err(fault)?,
+    }
+    Ok(Some(match how {
+        Settle::Finish => format!("note: {found}; the other {old} are written now\n"),
+        Settle::Undo => format!("{found}; they have their old texts again\n"),
+    }))
+}
+
 /// The snapshot in a file, seen from `folder`.
 pub(crate) fn snapshot(folder: &Path, file: &Path) -> Result<Snapshot, Fault> {
     let named =

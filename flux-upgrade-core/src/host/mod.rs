@@ -3,10 +3,12 @@
 //! The only module that does IO. Symbolic links are never followed, neither for reading nor for writing.
 
 mod files;
+mod journal;
 mod list;
 mod write;
 
 pub use files::{Limits, ReadError, Tree, read};
+pub use journal::{JOURNAL, JournalError, State, Unfinished, unfinished};
 pub use write::{Replacement, WriteError, write};
 
 use std::fs;

@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::inside;
+use super::journal::{self, JOURNAL};
 use crate::text::{Lines, RepoPath};
 
 /// A file that gets a new text.
@@ -74,13 +75,33 @@ fn after(written: &[RepoPath]) -> String {
 ///
 /// First every file is compared with the text that the plan saw, then all new texts are written beside the old ones and
 /// flushed to the disk, and only then renamed into place. Permissions and owner are kept, symbolic links are refused. Files left
-/// beside are removed when something fails.
+/// beside are removed when something fails. Between the first rename and the last a journal stands at the root, so that after
+/// a crash the next run can finish the set or take it back, see [`unfinished`](super::unfinished).
 ///
 /// # Errors
 ///
 /// [`WriteError::Changed`] and [`WriteError::NotAFile`] before anything is written, [`WriteError::Io`] where the system
 /// refuses: no permission, no space. Should it refuse between two renames, the error names the files that are new.
 pub fn write(root: &Path, set: &[Replacement<'_>]) -> Result<(), WriteError> {
+    if set.len() < 2 {
+        return replace(root, set, || Ok(()));
+    }
+    let begin = || {
+        let place = root.join(JOURNAL);
+        let mut file = OpenOptions::new().write(true).create_new(true).open(&place)?;
+        let written = file.write_all(journal::text(set).as_bytes()).and_then(|()| file.sync_all());
+        written.inspect_err(|_| drop(fs::remove_file(&place)))
+    };
+    replace(root, set, begin)?;
+    journal::remove(root).map_err(|error| failed(&set[0], set, io::Error::other(error)))
+}
+
+/// Replaces the files; `begin` runs when every new text is on the disk and none is in place.
+pub(super) fn replace(
+    root: &Path,
+    set: &[Replacement<'_>],
+    begin: impl FnOnce() -> io::Result<()>,
+) -> Result<(), WriteError> {
     let mut places = Vec::with_capacity(set.len());
     for file in set {
         places.push(checked(root, file)?);
@@ -89,6 +110,9 @@ pub fn write(root: &Path, set: &[Replacement<'_>]) -> Result<(), WriteError> {
     for (number, (file, place)) in set.iter().zip(places).enumerate() {
         let result = Staged::new(place, number, file.after.as_bytes());
         staged.push(result.map_err(|source| failed(file, &[], source))?);
+    }
+    if let Some(first) = set.first() {
+        begin().map_err(|source| failed(first, &[], source))?;
     }
     for number in 0..staged.len() {
         let result = staged[number].put_in_place();
