@@ -175,6 +175,24 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Whether only a person can settle it: it is neither in order, nor decided by a rule or an author, nor a source
+    /// without an answer.
+    #[must_use]
+    pub fn wants_a_person(&self) -> bool {
+        matches!(
+            self,
+            Self::NoCandidate { .. }
+                | Self::SourceNotFound { .. }
+                | Self::SourceUnsupported { .. }
+                | Self::CurrentVanished { .. }
+                | Self::NoDate { .. }
+                | Self::Ambiguous { .. }
+                | Self::Disagree { .. }
+                | Self::Aliased
+                | Self::MultiLine
+        )
+    }
+
     /// The reason's name as JSON has it in `kind`.
     #[must_use]
     pub fn kind(&self) -> &'static str {

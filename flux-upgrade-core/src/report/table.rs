@@ -15,6 +15,9 @@ const WIDTH: usize = 120;
 /// Sources named at most under a table.
 const SOURCES_SHOWN: usize = 10;
 
+/// Sites shown at most that want a look.
+const SITES_SHOWN: usize = 20;
+
 /// How a table looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Style {
@@ -36,7 +39,8 @@ pub enum Tense {
 
 /// A plan as an aligned table, with a summary line at its end.
 ///
-/// First the changes, then what the rules hold, then the sources without an answer; each by path and position. Where
+/// First the changes, then what the rules hold, then what only a person can settle, then the sources without an answer; each
+/// by path and position. Where
 /// the table would be wider than 120 columns, folders get lines of their own, and then notes. Digests and commits are
 /// cut to seven digits, control characters are spelled out.
 #[must_use]
@@ -52,6 +56,7 @@ pub fn table(plan: &Plan, style: Style, tense: Tense) -> String {
     if !text.is_empty() {
         text.push('\n');
     }
+    text.push_str(&unsettled(plan, style));
     text.push_str(&unanswered(plan, style));
     let summary = Summary::of(plan);
     let line = match tense {
@@ -204,6 +209,29 @@ fn notes(site: &Site, change: &Change) -> String {
     notes.join("; ")
 }
 
+/// Sites that nobody has decided to leave as they are, and that only a person can settle, each with its reason.
+fn unsettled(plan: &Plan, style: Style) -> String {
+    let held: Vec<_> = plan.held.iter().filter(|held| held.reason.wants_a_person()).collect();
+    if held.is_empty() {
+        return String::new();
+    }
+    let mut grid = Grid::default();
+    grid.alone(painted("Wants a look", Paint::Bold));
+    for held in held.iter().take(SITES_SHOWN) {
+        let site = &plan.sites[held.site];
+        let place = format!("{}:{}", clean(site.at.path.as_str()), site.at.line);
+        let owner = site.owner.to_string();
+        grid.alone(plain(format!("{place}  {}  {}", clean(&owner), short(&site.written()))));
+        grid.alone(painted(format!("  {}", clean(&held.reason.to_string())), Paint::Yellow));
+    }
+    if held.len() > SITES_SHOWN {
+        let more = held.len() - SITES_SHOWN;
+        grid.alone(painted(format!("and {more} more; --format json has them all"), Paint::Dim));
+    }
+    grid.alone(plain(""));
+    grid.print(style.color)
+}
+
 /// The sources without an answer, each with its failure and the number of its sites.
 fn unanswered(plan: &Plan, style: Style) -> String {
     let mut sources: BTreeMap<(&str, String), usize> = BTreeMap::new();
@@ -235,6 +263,22 @@ fn unanswered(plan: &Plan, style: Style) -> String {
 mod tests {
     use super::super::sample;
     use super::*;
+
+    #[test]
+    fn what_only_a_person_can_settle_is_shown_with_its_reason() {
+        let mut plan = sample::plan();
+        plan.changes.clear();
+        plan.held = vec![
+            crate::plan::Held { site: 0, reason: Reason::UpToDate },
+            crate::plan::Held { site: 1, reason: Reason::CurrentVanished { newest: Some("1.1.0".into()) } },
+        ];
+        let text = table(&plan, Style::default(), Tense::Planned);
+        let expected = "Wants a look\n\
+            infra/sources.yaml:1  OCIRepository web  1.2.0@aaaaaaa…\n  \
+            it is no longer published, and the newest is the lower 1.1.0\n\n\
+            0 changes, 0 majors held, 0 sources unanswered\n";
+        assert!(text.starts_with(expected), "{text}");
+    }
 
     #[test]
     fn a_plan_reads_like_this() {
