@@ -216,7 +216,14 @@ fn helm_repository(namespace: &str, url: &str) -> String {
 
 /// A healthy document beside something hostile in the same file.
 fn beside(hostile: &str) -> Vec<SourceFile> {
-    vec![file("a.yaml", format!("{}---\n{hostile}\n---\n{}", oci("a", "r.example/a", "1.0.0"), oci("b", "r.example/b", "1.0.0")))]
+    vec![file(
+        "a.yaml",
+        format!(
+            "{}---\n{hostile}\n---\n{}",
+            oci("a", "r.example/a", "1.0.0"),
+            oci("b", "r.example/b", "1.0.0")
+        ),
+    )]
 }
 
 /// One document that says what is needed to be read, and then something hostile.
@@ -284,7 +291,9 @@ fn bombs_cost_what_their_text_costs() {
     let own = format!("a: &a\n  <<: [{}]\n", vec!["*a"; 200].join(", "));
     let chain = layers(50_000, 1, &|i, before| format!("a{i}: &a{i} {{<<: {before}}}\n"));
     let used = |text: &str, name: &str| {
-        format!("{text}{HEAD}metadata: *{name}\nspec:\n  <<: *{name}\n  url: oci://r.example/a\n  ref: *{name}\nsops: *{name}\n")
+        format!(
+            "{text}{HEAD}metadata: *{name}\nspec:\n  <<: *{name}\n  url: oci://r.example/a\n  ref: *{name}\nsops: *{name}\n"
+        )
     };
     for (name, text) in [
         ("aliases", used(&aliases, "a99")),
@@ -301,7 +310,8 @@ fn bombs_cost_what_their_text_costs() {
 #[test]
 fn large_texts_of_one_kind() {
     let n = size(10_000_000);
-    let plain = |text: String| vec![file("a.yaml", format!("{}x: {text}\n", oci("a", "r.example/a", "1.0.0")))];
+    let plain =
+        |text: String| vec![file("a.yaml", format!("{}x: {text}\n", oci("a", "r.example/a", "1.0.0")))];
     linear("a plain scalar", n, |n| plain("a".repeat(n)));
     linear("a single-quoted scalar", n, |n| plain(format!("'{}'", "it''s".repeat(n / 5))));
     linear("a double-quoted scalar", n, |n| plain(format!("\"{}\"", "\\n".repeat(n / 2))));
@@ -316,24 +326,49 @@ fn large_texts_of_one_kind() {
     linear("invalid escapes", n, |n| plain(format!("\"{}\"", "\\q".repeat(n / 2))));
     linear("a long anchor", n, |n| plain(format!("&{0} 1\ny: *{0}", "a".repeat(n))));
     linear("a long tag", n, |n| plain(format!("!{} 1", "a".repeat(n))));
-    linear("a long key", n / 10, |n| vec![file("a.yaml", format!("{}: 1\n{}", "a".repeat(n), oci("a", "r.example/a", "1.0.0")))]);
+    linear("a long key", n / 10, |n| {
+        vec![file("a.yaml", format!("{}: 1\n{}", "a".repeat(n), oci("a", "r.example/a", "1.0.0")))]
+    });
     linear("NUL bytes", n / 10, |n| plain("\0".repeat(n)));
     linear("byte order marks", n / 10, |n| plain("\u{feff}".repeat(n / 3)));
-    linear("directives", n / 10, |n| vec![file("a.yaml", format!("{}---\n{}", "%TAG !a! b\n".repeat(n / 11), oci("a", "r.example/a", "1.0.0")))]);
+    linear("directives", n / 10, |n| {
+        vec![file(
+            "a.yaml",
+            format!("{}---\n{}", "%TAG !a! b\n".repeat(n / 11), oci("a", "r.example/a", "1.0.0")),
+        )]
+    });
     linear("dashes in a row", n, |n| plain(format!("\n{}", "-".repeat(n))));
     linear("lines of dashes", n / 10, |n| plain(format!("|\n{}", "  ---\n".repeat(n / 6))));
     linear("lone carriage returns", n, |n| plain(format!("|\r{}", "  line\r".repeat(n / 7))));
     linear("a long flow sequence", n / 10, |n| plain(format!("[{}]", "a,".repeat(n / 2))));
     linear("a long sequence", n / 10, |n| plain(format!("\n{}", "- a\n".repeat(n / 4))));
     linear("many keys", n / 10, |n| {
-        plain(format!("\n{}", (0..n / 8).fold(String::new(), |mut text, i| { let _ = writeln!(text, "  k{i}: v"); text })))
+        plain(format!(
+            "\n{}",
+            (0..n / 8).fold(String::new(), |mut text, i| {
+                let _ = writeln!(text, "  k{i}: v");
+                text
+            })
+        ))
     });
-    linear("a version of many digits", n / 10, |n| vec![file("a.yaml", oci("a", "r.example/a", &"1".repeat(n)))]);
-    linear("a version of many parts", n / 10, |n| vec![file("a.yaml", oci("a", "r.example/a", &"1.".repeat(n / 2)))]);
-    linear("a pre-release of many parts", n / 10, |n| vec![file("a.yaml", oci("a", "r.example/a", &format!("1.0.0-a{}", ".a".repeat(n / 2))))]);
-    linear("a variable without an end", n / 10, |n| vec![file("a.yaml", oci("a", "r.example/a", &"${".repeat(n / 2)))]);
+    linear("a version of many digits", n / 10, |n| {
+        vec![file("a.yaml", oci("a", "r.example/a", &"1".repeat(n)))]
+    });
+    linear("a version of many parts", n / 10, |n| {
+        vec![file("a.yaml", oci("a", "r.example/a", &"1.".repeat(n / 2)))]
+    });
+    linear("a pre-release of many parts", n / 10, |n| {
+        vec![file("a.yaml", oci("a", "r.example/a", &format!("1.0.0-a{}", ".a".repeat(n / 2))))]
+    });
+    linear("a variable without an end", n / 10, |n| {
+        vec![file("a.yaml", oci("a", "r.example/a", &"${".repeat(n / 2)))]
+    });
     linear("a long range", n / 10, |n| {
-        vec![file("a.yaml", oci("a", "r.example/a", "x").replace("tag: x", &format!("semver: '>=1.0.0{}'", " || >=1.0.0".repeat(n / 11))))]
+        vec![file(
+            "a.yaml",
+            oci("a", "r.example/a", "x")
+                .replace("tag: x", &format!("semver: '>=1.0.0{}'", " || >=1.0.0".repeat(n / 11))),
+        )]
     });
     settle();
 }
@@ -341,7 +376,11 @@ fn large_texts_of_one_kind() {
 #[test]
 fn many_things_in_one_file() {
     let n = size(20_000);
-    let one_line = |i: usize| format!("{{apiVersion: source.toolkit.fluxcd.io/v1, kind: OCIRepository, metadata: {{name: a{i}}}, spec: {{url: 'oci://r.example/a{i}', ref: {{tag: 1.0.0}}}}}}");
+    let one_line = |i: usize| {
+        format!(
+            "{{apiVersion: source.toolkit.fluxcd.io/v1, kind: OCIRepository, metadata: {{name: a{i}}}, spec: {{url: 'oci://r.example/a{i}', ref: {{tag: 1.0.0}}}}}}"
+        )
+    };
     let list = |n: usize, item: &dyn Fn(usize) -> String, before: &str, after: &str| {
         let mut text = format!("apiVersion: v1\nkind: List\nitems:{before}");
         (0..n).for_each(|i| text.push_str(&item(i)));
@@ -362,7 +401,9 @@ fn many_things_in_one_file() {
     });
     assert_eq!((ran.sites, ran.changes), (n, n));
     let ran = linear("documents with a site", n, |n| {
-        let text = (0..n).map(|i| oci(&format!("a{i}"), &format!("r.example/a{i}"), "1.0.0") + "---\n").collect::<String>();
+        let text = (0..n)
+            .map(|i| oci(&format!("a{i}"), &format!("r.example/a{i}"), "1.0.0") + "---\n")
+            .collect::<String>();
         vec![file("a.yaml", text)]
     });
     assert_eq!((ran.sites, ran.changes), (2 * n, 2 * n));
@@ -371,13 +412,20 @@ fn many_things_in_one_file() {
         vec![file("a.yaml", text + &helm_repository("apps", "https://charts.example"))]
     });
     assert_eq!((ran.sites, ran.changes), (2 * n, 2 * n));
-    let ran = linear("documents that are no YAML", n, |n| vec![file("a.yaml", "kind: HelmRelease\napiVersion: helm.toolkit.fluxcd.io/v2\na: [\n---\n".repeat(n))]);
+    let ran = linear("documents that are no YAML", n, |n| {
+        vec![file(
+            "a.yaml",
+            "kind: HelmRelease\napiVersion: helm.toolkit.fluxcd.io/v2\na: [\n---\n".repeat(n),
+        )]
+    });
     assert_eq!(ran.codes, [("yaml.syntax", 2 * n)]);
     let ran = linear("documents with duplicate keys", n, |n| {
         vec![file("a.yaml", format!("{}---\n", oci("a", "r.example/a", "1.0.0") + "x: 1\nx: 2\n").repeat(n))]
     });
     assert_eq!(ran.codes, [("yaml.duplicate-key", 2 * n)]);
-    let ran = linear("duplicate keys", n, |n| vec![file("a.yaml", oci("a", "r.example/a", "1.0.0") + &"x: 1\n".repeat(n + 1))]);
+    let ran = linear("duplicate keys", n, |n| {
+        vec![file("a.yaml", oci("a", "r.example/a", "1.0.0") + &"x: 1\n".repeat(n + 1))]
+    });
     assert_eq!(ran.codes, [("yaml.duplicate-key", 2 * n)]);
     let ran = linear("unknown versions", n, |n| {
         vec![file("a.yaml", (oci("a", "r.example/a", "1.0.0").replace("io/v1", "io/v9") + "---\n").repeat(n))]
@@ -386,22 +434,32 @@ fn many_things_in_one_file() {
     linear("conflicts in each document", n, |n| {
         vec![file("a.yaml", (oci("a", "r.example/a", "1.0.0") + "<<<<<<< a\n>>>>>>> b\n---\n").repeat(n))]
     });
-    linear("empty documents", 10 * n, |n| vec![file("a.yaml", "---\n".repeat(n) + &oci("a", "r.example/a", "1.0.0"))]);
-    linear("documents that end with dots", n, |n| vec![file("a.yaml", (oci("a", "r.example/a", "1.0.0") + "...\n").repeat(n))]);
+    linear("empty documents", 10 * n, |n| {
+        vec![file("a.yaml", "---\n".repeat(n) + &oci("a", "r.example/a", "1.0.0"))]
+    });
+    linear("documents that end with dots", n, |n| {
+        vec![file("a.yaml", (oci("a", "r.example/a", "1.0.0") + "...\n").repeat(n))]
+    });
     linear("inline patches", n, |n| {
         let patch = "  - patch: |\n      apiVersion: helm.toolkit.fluxcd.io/v2\n      kind: HelmRelease\n      metadata:\n        name: a\n      spec:\n        chart:\n          spec:\n            version: 1.0.0\n";
-        let text = format!("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\npatches:\n{}", patch.repeat(n));
+        let text = format!(
+            "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\npatches:\n{}",
+            patch.repeat(n)
+        );
         vec![file("kustomization.yaml", text)]
     });
     let ran = linear("aliases of one anchor", n, |n| {
-        let item = |i: usize| block(i).replace("tag: 1.0.0", if i == 0 { "tag: &v 1.0.0" } else { "tag: *v" });
+        let item =
+            |i: usize| block(i).replace("tag: 1.0.0", if i == 0 { "tag: &v 1.0.0" } else { "tag: *v" });
         vec![file("a.yaml", list(n, &item, "\n", ""))]
     });
     assert_eq!((ran.sites, ran.changes), (2 * n, 2 * n));
     let ran = linear("aliases of one anchor that disagree", n, |n| {
         let item = |i: usize| {
             let tag = if i == 0 { "tag: &v 1.0.0" } else { "tag: *v" };
-            block(i).replace("tag: 1.0.0", tag).replace("oci://", if i % 2 == 0 { "oci://" } else { "http://" })
+            block(i)
+                .replace("tag: 1.0.0", tag)
+                .replace("oci://", if i % 2 == 0 { "oci://" } else { "http://" })
         };
         vec![file("a.yaml", list(n, &item, "\n", ""))]
     });
@@ -417,26 +475,56 @@ fn many_things_in_one_file() {
 fn many_files() {
     let n = size(50_000);
     let ran = linear("small files", n, |n| {
-        (0..n).map(|i| file(&format!("d{}/f{i}.yaml", i % 100), oci(&format!("a{i}"), &format!("r.example/a{i}"), "1.0.0"))).collect()
+        (0..n)
+            .map(|i| {
+                file(
+                    &format!("d{}/f{i}.yaml", i % 100),
+                    oci(&format!("a{i}"), &format!("r.example/a{i}"), "1.0.0"),
+                )
+            })
+            .collect()
     });
     assert_eq!((ran.sites, ran.changes), (2 * n, 2 * n));
-    linear("files of nothing", n, |n| (0..n).map(|i| file(&format!("d{}/f{i}.yaml", i % 100), "a: 1\n")).collect());
+    linear("files of nothing", n, |n| {
+        (0..n).map(|i| file(&format!("d{}/f{i}.yaml", i % 100), "a: 1\n")).collect()
+    });
     linear("files that are no YAML", n, |n| {
         (0..n).map(|i| file(&format!("f{i}.yaml"), "kind: HelmRelease\na: [\n")).collect()
     });
     let n = size(10_000);
-    linear("releases of one name", n, |n| (0..n).map(|i| file(&format!("f{i}.yaml"), release("same", "apps", "1.0.0"))).collect());
+    linear("releases of one name", n, |n| {
+        (0..n).map(|i| file(&format!("f{i}.yaml"), release("same", "apps", "1.0.0"))).collect()
+    });
     linear("patches of releases of one name", n, |n| {
         let patch = release("same", "apps", "1.0.0").replace("      chart: app\n", "");
-        (0..n).map(|i| file(&format!("f{i}.yaml"), if i % 2 == 0 { release("same", "apps", "1.0.0") } else { patch.clone() })).collect()
+        (0..n)
+            .map(|i| {
+                file(
+                    &format!("f{i}.yaml"),
+                    if i % 2 == 0 { release("same", "apps", "1.0.0") } else { patch.clone() },
+                )
+            })
+            .collect()
     });
     let ran = linear("one name in many namespaces", n / 2, |n| {
-        let both = |i: usize| format!("{}---\n{}", release("same", &format!("n{i}"), "1.0.0"), helm_repository(&format!("n{i}"), &format!("https://charts.example/{i}")));
+        let both = |i: usize| {
+            format!(
+                "{}---\n{}",
+                release("same", &format!("n{i}"), "1.0.0"),
+                helm_repository(&format!("n{i}"), &format!("https://charts.example/{i}"))
+            )
+        };
         (0..n).map(|i| file(&format!("f{i}.yaml"), both(i))).collect()
     });
     assert_eq!((ran.sites, ran.changes), (n, n));
     let ran = linear("sources of one name that disagree", n / 2, |n| {
-        let both = |i: usize| format!("{}---\n{}", release(&format!("r{i}"), "apps", "1.0.0"), helm_repository("apps", &format!("https://charts.example/{i}")));
+        let both = |i: usize| {
+            format!(
+                "{}---\n{}",
+                release(&format!("r{i}"), "apps", "1.0.0"),
+                helm_repository("apps", &format!("https://charts.example/{i}"))
+            )
+        };
         (0..n).map(|i| file(&format!("f{i}.yaml"), both(i))).collect()
     });
     assert_eq!((ran.sites, ran.changes), (n, 0));
@@ -459,35 +547,67 @@ fn flux_kustomization(name: &str, path: &str) -> String {
 fn kustomizations_that_go_round_or_far() {
     let n = size(10_000);
     linear("a chain of kustomizations", n, |n| {
-        let mut files: Vec<SourceFile> = (0..n).map(|i| file(&format!("k{i}/kustomization.yaml"), kustomize(&[format!("../k{}", i + 1)]))).collect();
+        let mut files: Vec<SourceFile> = (0..n)
+            .map(|i| file(&format!("k{i}/kustomization.yaml"), kustomize(&[format!("../k{}", i + 1)])))
+            .collect();
         files.push(file(&format!("k{n}/a.yaml"), oci("a", "r.example/a", "1.0.0")));
         files
     });
     linear("a cycle of kustomizations", n, |n| {
-        (0..n).map(|i| file(&format!("k{i}/kustomization.yaml"), kustomize(&[format!("../k{}", (i + 1) % n), "a.yaml".into()]))).chain((0..n).map(|i| file(&format!("k{i}/a.yaml"), oci("a", "r.example/a", "1.0.0")))).collect()
+        (0..n)
+            .map(|i| {
+                file(
+                    &format!("k{i}/kustomization.yaml"),
+                    kustomize(&[format!("../k{}", (i + 1) % n), "a.yaml".into()]),
+                )
+            })
+            .chain((0..n).map(|i| file(&format!("k{i}/a.yaml"), oci("a", "r.example/a", "1.0.0"))))
+            .collect()
     });
     linear("kustomizations of themselves", n, |n| {
-        (0..n).map(|i| file(&format!("k{i}/kustomization.yaml"), kustomize(&[".".into(), "..".into(), format!("../k{i}")]))).collect()
+        (0..n)
+            .map(|i| {
+                file(
+                    &format!("k{i}/kustomization.yaml"),
+                    kustomize(&[".".into(), "..".into(), format!("../k{i}")]),
+                )
+            })
+            .collect()
     });
     linear("one kustomization of many files", n, |n| {
         let members: Vec<String> = (0..n).map(|i| format!("f{i}.yaml")).collect();
         let mut files = vec![file("kustomization.yaml", kustomize(&members))];
-        files.extend((0..n).map(|i| file(&format!("f{i}.yaml"), oci(&format!("a{i}"), &format!("r.example/a{i}"), "1.0.0"))));
+        files.extend((0..n).map(|i| {
+            file(&format!("f{i}.yaml"), oci(&format!("a{i}"), &format!("r.example/a{i}"), "1.0.0"))
+        }));
         files
     });
     linear("Flux Kustomizations that apply each other", n, |n| {
-        (0..n).map(|i| file(&format!("c{i}/k.yaml"), flux_kustomization(&format!("k{i}"), &format!("./c{}", (i + 1) % n)))).collect()
+        (0..n)
+            .map(|i| {
+                file(
+                    &format!("c{i}/k.yaml"),
+                    flux_kustomization(&format!("k{i}"), &format!("./c{}", (i + 1) % n)),
+                )
+            })
+            .collect()
     });
     linear("Flux Kustomizations that apply their own folder", n, |n| {
-        (0..n).map(|i| file(&format!("c{i}/k.yaml"), flux_kustomization(&format!("k{i}"), &format!("./c{i}")))).collect()
+        (0..n)
+            .map(|i| file(&format!("c{i}/k.yaml"), flux_kustomization(&format!("k{i}"), &format!("./c{i}"))))
+            .collect()
     });
     linear("Flux Kustomizations in one folder that they apply", n, |n| {
         (0..n).map(|i| file(&format!("c/k{i}.yaml"), flux_kustomization(&format!("k{i}"), "./c"))).collect()
     });
     linear("a cluster of many Flux Kustomizations", n, |n| {
         let mut files = vec![file("cluster/sync.yaml", flux_kustomization("flux-system", "./cluster"))];
-        files.extend((0..n).map(|i| file(&format!("cluster/k{i}.yaml"), flux_kustomization(&format!("k{i}"), &format!("./apps/a{i}")))));
-        files.extend((0..n).map(|i| file(&format!("apps/a{i}/a.yaml"), oci(&format!("a{i}"), &format!("r.example/a{i}"), "1.0.0"))));
+        files.extend((0..n).map(|i| {
+            file(&format!("cluster/k{i}.yaml"), flux_kustomization(&format!("k{i}"), &format!("./apps/a{i}")))
+        }));
+        files.extend((0..n).map(|i| {
+            file(&format!("apps/a{i}/a.yaml"), oci(&format!("a{i}"), &format!("r.example/a{i}"), "1.0.0"))
+        }));
         files
     });
     settle();
@@ -497,8 +617,12 @@ fn kustomizations_that_go_round_or_far() {
 fn many_answers() {
     let n = size(2_000);
     let tags = |n: usize| {
-        let list: Vec<String> = (0..n).map(|i| format!("{{\"tag\": \"1.{i}.0\", \"digest\": \"sha256:{i:064x}\"}}")).collect();
-        format!("{{\"schema\": \"flux-upgrade/registry-snapshot/v1\", \"oci\": [{{\"repository\": \"r.example/a\", \"tags\": [{}]}}]}}", list.join(","))
+        let list: Vec<String> =
+            (0..n).map(|i| format!("{{\"tag\": \"1.{i}.0\", \"digest\": \"sha256:{i:064x}\"}}")).collect();
+        format!(
+            "{{\"schema\": \"flux-upgrade/registry-snapshot/v1\", \"oci\": [{{\"repository\": \"r.example/a\", \"tags\": [{}]}}]}}",
+            list.join(",")
+        )
     };
     let work = [10 * n, 20 * n].map(|n| {
         on_small_stack("tags", move || {

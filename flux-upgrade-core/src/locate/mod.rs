@@ -37,14 +37,9 @@ use link::Links;
 pub fn locate(inventory: &Inventory<'_>) -> Vec<Site> {
     let mut sites = Vec::new();
     let links = Links::new(inventory);
-    let mut lines: Option<(usize, Lines<'_>)> = None;
     for resource in inventory.resources() {
         let Some(node) = inventory.node(resource) else { continue };
-        let file = inventory.held(resource).file;
-        if lines.as_ref().is_none_or(|(of, _)| *of != file) {
-            lines = Some((file, Lines::new(&inventory.files[file].text)));
-        }
-        let Some((_, lines)) = &lines else { continue };
+        let lines = inventory.lines(inventory.held(resource).file);
         let at = Here { inventory, links: &links, resource, node, lines };
         match resource.kind {
             Kind::HelmRelease => helm::release(&at, &mut sites),
@@ -132,7 +127,9 @@ impl Here<'_, '_> {
         let reference =
             link::Reference { kind: self.resource.kind.name(), name: &self.resource.name, namespace: None };
         let read = |base: &Resource| Some(self.inventory.node(base)?.text_at(&["spec", "url"])?.to_owned());
-        let (url, base) = self.links.agreed(self.inventory, reference, &self.resource.placements, read)?;
+        let asked = (reference, None);
+        let (url, base) =
+            self.links.agreed(&self.links.urls, self.inventory, asked, &self.resource.placements, read)?;
         Ok((url, Some(self.inventory.location(base))))
     }
 

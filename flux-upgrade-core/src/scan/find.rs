@@ -8,7 +8,7 @@ use super::kind::{Known, NEEDLES, lookup};
 use super::kustomize::is_kustomization_file;
 use super::{Encryption, Held, Inventory, Kind, Kustomize, Resource};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::text::{Lines, SourceFile, Span};
+use crate::text::{SourceFile, Span};
 use crate::yaml::{Comments, Document, Node, SyntaxError, parse, split};
 
 /// Comments are read only where one of these could matter.
@@ -29,30 +29,21 @@ pub(super) fn read<'f>(inventory: &mut Inventory<'f>, index: usize) {
     let parts = split(&file.text);
     if parts.iter().any(|part| has_open_conflict(part.of(&file.text))) {
         let at = line_that_begins(&file.text, CONFLICT_START).unwrap_or(0);
-        inventory.diagnostics.push(
-            finding(
-                file,
-                "yaml.conflict-marker",
-                at,
-                "the file has an unresolved merge conflict over several documents",
-            )
-            .with_help("resolve the conflict; until then nothing in this file is planned"),
-        );
+        let message = "the file has an unresolved merge conflict over several documents";
+        let help = "resolve the conflict; until then nothing in this file is planned";
+        let conflict = finding(inventory, index, "yaml.conflict-marker", at, message).with_help(help);
+        inventory.diagnostics.push(conflict);
         return;
     }
     for part in parts {
         let text = part.of(&file.text);
         let comments = if has_any(text, COMMENT_NEEDLES) { Comments::Keep } else { Comments::Skip };
         if let Some(at) = line_that_begins(text, CONFLICT_START) {
-            inventory.diagnostics.push(
-                finding(
-                    file,
-                    "yaml.conflict-marker",
-                    part.start + at,
-                    "the document has an unresolved merge conflict",
-                )
-                .with_help("resolve the conflict; until then nothing in this document is planned"),
-            );
+            let message = "the document has an unresolved merge conflict";
+            let help = "resolve the conflict; until then nothing in this document is planned";
+            let at = part.start + at;
+            let conflict = finding(inventory, index, "yaml.conflict-marker", at, message).with_help(help);
+            inventory.diagnostics.push(conflict);
             continue;
         }
         let (documents, error) = parse(&file.text, part, comments);
@@ -60,7 +51,8 @@ pub(super) fn read<'f>(inventory: &mut Inventory<'f>, index: usize) {
             keep(inventory, index, document, is_kustomization);
         }
         if let Some(error) = error {
-            inventory.diagnostics.push(syntax(file, part, error));
+            let finding = syntax(inventory, index, part, error);
+            inventory.diagnostics.push(finding);
         }
     }
 }
@@ -83,16 +75,22 @@ fn line_that_begins(text: &str, needle: &str) -> Option<usize> {
         .find(|at| *at == 0 || matches!(text.as_bytes()[at - 1], b'\n' | b'\r'))
 }
 
-fn finding(file: &SourceFile, code: &'static str, at: usize, message: impl Into<String>) -> Diagnostic {
-    let at = Lines::new(&file.text).locate(&file.path, Span::new(at, at));
+fn finding(
+    inventory: &Inventory<'_>,
+    file: usize,
+    code: &'static str,
+    at: usize,
+    message: impl Into<String>,
+) -> Diagnostic {
+    let at = inventory.lines(file).locate(&inventory.files[file].path, Span::new(at, at));
     Diagnostic::new(code, Severity::Error, at, message)
 }
 
-fn syntax(file: &SourceFile, part: Span, error: SyntaxError) -> Diagnostic {
-    match part.of(&file.text).find("{{") {
-        Some(at) => finding(file, "yaml.template", part.start + at, "a template and not YAML")
+fn syntax(inventory: &Inventory<'_>, file: usize, part: Span, error: SyntaxError) -> Diagnostic {
+    match part.of(&inventory.files[file].text).find("{{") {
+        Some(at) => finding(inventory, file, "yaml.template", part.start + at, "a template and not YAML")
             .with_help("templates are left alone; the other documents of the file are read"),
-        None => finding(file, "yaml.syntax", error.at, format!("not YAML: {}", error.message))
+        None => finding(inventory, file, "yaml.syntax", error.at, format!("not YAML: {}", error.message))
             .with_help("this document is left alone; the others of the file are read"),
     }
 }
@@ -105,7 +103,8 @@ fn keep<'f>(inventory: &mut Inventory<'f>, file: usize, document: Document<'f>, 
     let kustomize = (is_kustomization && found.resources.is_empty() && !names_flux(root))
         .then(|| Kustomize::read(source.path.folder(), root));
     for (at, message, help) in found.unknown {
-        inventory.diagnostics.push(finding(source, "manifest.unknown-version", at, message).with_help(help));
+        let finding = finding(inventory, file, "manifest.unknown-version", at, message).with_help(help);
+        inventory.diagnostics.push(finding);
     }
     if found.resources.is_empty() && kustomize.is_none() {
         return;
@@ -113,10 +112,9 @@ fn keep<'f>(inventory: &mut Inventory<'f>, file: usize, document: Document<'f>, 
     let doubled = duplicate_keys(&document);
     for span in &doubled {
         let message = format!("the key `{}` stands twice in one mapping", span.of(&source.text));
-        inventory.diagnostics.push(
-            finding(source, "yaml.duplicate-key", span.start, message)
-                .with_help("Flux refuses such a document; remove one of the two"),
-        );
+        let finding = finding(inventory, file, "yaml.duplicate-key", span.start, message)
+            .with_help("Flux refuses such a document; remove one of the two");
+        inventory.diagnostics.push(finding);
     }
     if !doubled.is_empty() {
         return;

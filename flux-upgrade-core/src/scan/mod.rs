@@ -9,6 +9,7 @@ mod kustomize;
 mod place;
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 pub use kind::Kind;
 pub(crate) use kustomize::Kustomize;
@@ -22,6 +23,8 @@ use crate::yaml::{Document, Node};
 #[derive(Debug)]
 pub struct Inventory<'f> {
     pub(crate) files: &'f [SourceFile],
+    /// Lines of the files that something was located in.
+    lines: Vec<OnceLock<Lines<'f>>>,
     pub(crate) documents: Vec<Held<'f>>,
     resources: Vec<Resource>,
     pub(crate) kustomize: BTreeMap<String, Kustomize>,
@@ -96,10 +99,15 @@ impl<'f> Inventory<'f> {
         &self.files[self.held(resource).file]
     }
 
-    /// A location in the file of a document; reads the file's line ends, so it is for findings and not for loops.
+    /// A location in the file of a document.
     pub(crate) fn locate(&self, document: usize, span: Span) -> Location {
-        let file = &self.files[self.documents[document].file];
-        Lines::new(&file.text).locate(&file.path, span)
+        let file = self.documents[document].file;
+        self.lines(file).locate(&self.files[file].path, span)
+    }
+
+    /// The lines of a file, read once.
+    pub(crate) fn lines(&self, file: usize) -> &Lines<'f> {
+        self.lines[file].get_or_init(|| Lines::new(&self.files[file].text))
     }
 }
 
@@ -122,6 +130,7 @@ pub fn scan(files: &[SourceFile]) -> Inventory<'_> {
     order.sort_by(|a, b| files[*a].path.cmp(&files[*b].path));
     let mut inventory = Inventory {
         files,
+        lines: files.iter().map(|_| OnceLock::new()).collect(),
         documents: Vec::new(),
         resources: Vec::new(),
         kustomize: BTreeMap::new(),

@@ -82,8 +82,7 @@ pub(crate) fn snapshot_of(sites: &[Site]) -> Value {
                     oci.entry(repository).or_default().entry(text).or_insert(entry);
                 }
                 SourceKey::Git { url } => {
-                    let name =
-                        if text.starts_with("refs/") { text } else { format!("refs/tags/{text}") };
+                    let name = if text.starts_with("refs/") { text } else { format!("refs/tags/{text}") };
                     let entry = json!({"name": name, "commit": digest});
                     git.entry(url).or_default().entry(name).or_insert(entry);
                 }
@@ -92,7 +91,9 @@ pub(crate) fn snapshot_of(sites: &[Site]) -> Value {
     }
     let list = |entries: BTreeMap<String, Value>| entries.into_values().collect::<Vec<_>>();
     let charts = |charts: BTreeMap<&str, BTreeMap<String, Value>>| {
-        Value::Object(charts.into_iter().map(|(name, entries)| (name.to_owned(), list(entries).into())).collect())
+        Value::Object(
+            charts.into_iter().map(|(name, entries)| (name.to_owned(), list(entries).into())).collect(),
+        )
     };
     json!({
         "schema": "flux-upgrade/registry-snapshot/v1",
