@@ -103,7 +103,7 @@ impl Object {
             }
         };
         let url = match kind {
-            "OCIRepository" => format!("  url: oci://r.example/{name}\n"),
+            "OCIRepository" => format!("  url: oci://r.example/{name}{comment}\n"),
             "GitRepository" => format!("  url: https://git.example/o/{name}\n"),
             "HelmRepository" => format!("  url: https://charts.example/{name}\n"),
             _ => String::new(),

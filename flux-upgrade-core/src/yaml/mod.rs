@@ -22,7 +22,7 @@ pub(crate) use split::split;
 use crate::text::Span;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// One document: its nodes in the order of the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
