@@ -250,7 +250,10 @@ fn rules(
     let rules = job::rules_for(&env.folder, tree, args.rules.config.as_deref())?;
     let mut flags = args.rules.overrides(env)?;
     flags.now = taken.or(flags.now);
-    rules.with(flags).map_err(|error| Fault::of(&error))
+    rules.with(flags).map_err(|error| {
+        let expected = format!("{}; {}", error.problem, error.help);
+        Fault::bad_value(&format!("--{}", error.flag), &error.found, &expected)
+    })
 }
 
 fn worse(a: i32, b: i32) -> i32 {

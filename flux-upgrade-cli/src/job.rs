@@ -78,7 +78,8 @@ pub(crate) fn rules_for(folder: &Path, tree: &Tree, config: Option<&Path>) -> Re
         let why = why.unwrap_or_else(|| "not a regular file".to_owned());
         return Err(Fault::new(format!("cannot read the rules `{}`: {why}", file.display())));
     };
-    Rules::parse(&read.path, &read.text).map_err(|error| Fault::of(&error))
+    let shown = config.map_or_else(|| read.path.to_string(), |config| config.display().to_string());
+    Rules::parse(&read.path, &read.text).map_err(|error| Fault::in_rules(&shown, &read.text, &error))
 }
 
 /// The rules file of the folder, else that of the git work tree; a symbolic link is not followed.

@@ -1,6 +1,7 @@
 //! One file to the objects in it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use memchr::memmem;
 
@@ -90,8 +91,16 @@ fn syntax(inventory: &Inventory<'_>, file: usize, part: Span, error: SyntaxError
     match part.of(&inventory.files[file].text).find("{{") {
         Some(at) => finding(inventory, file, "yaml.template", part.start + at, "a template and not YAML")
             .with_help("templates are left alone; the other documents of the file are read"),
-        None => finding(inventory, file, "yaml.syntax", error.at, format!("not YAML: {}", error.message))
-            .with_help("this document is left alone; the others of the file are read"),
+        None => {
+            let help = match error.message.contains("tab") {
+                true => {
+                    "indent with blanks; until then this document is left alone, the others of the file are read"
+                }
+                false => "this document is left alone; the others of the file are read",
+            };
+            finding(inventory, file, "yaml.syntax", error.at, format!("not YAML: {}", error.message))
+                .with_help(help)
+        }
     }
 }
 
@@ -110,10 +119,12 @@ fn keep<'f>(inventory: &mut Inventory<'f>, file: usize, document: Document<'f>, 
         return;
     }
     let doubled = duplicate_keys(&document);
-    for span in &doubled {
+    for (first, span) in &doubled {
         let message = format!("the key `{}` stands twice in one mapping", span.of(&source.text));
-        let finding = finding(inventory, file, "yaml.duplicate-key", span.start, message)
+        let mut finding = finding(inventory, file, "yaml.duplicate-key", span.start, message)
             .with_help("Flux refuses such a document; remove one of the two");
+        let path = &inventory.files[file].path;
+        finding.related.push(inventory.lines(file).locate(path, *first));
         inventory.diagnostics.push(finding);
     }
     if !doubled.is_empty() {
@@ -222,15 +233,19 @@ fn encryption(root: Node<'_, '_>) -> Encryption {
     }
 }
 
-/// Keys that stand twice in one mapping, the later one each time.
-fn duplicate_keys(document: &Document<'_>) -> Vec<Span> {
+/// Keys that stand twice in one mapping: the first and the later one each time.
+fn duplicate_keys(document: &Document<'_>) -> Vec<(Span, Span)> {
     let mut out = Vec::new();
     for mapping in document.nodes().filter(|node| node.is_mapping()) {
-        let mut seen = BTreeSet::new();
+        let mut seen = BTreeMap::new();
         for (key, _) in mapping.entries().filter(|(key, _)| !key.is_alias()) {
             let Some(text) = key.text() else { continue };
-            if text != "<<" && !seen.insert(text) {
-                out.push(key.span());
+            match seen.entry(text) {
+                Entry::Occupied(first) if text != "<<" => out.push((*first.get(), key.span())),
+                Entry::Occupied(_) => {}
+                Entry::Vacant(place) => {
+                    place.insert(key.span());
+                }
             }
         }
     }
