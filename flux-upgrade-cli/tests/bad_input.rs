@@ -415,8 +415,8 @@ fn codes(folder: &Path, out: &mut std::collections::BTreeSet<String>) {
         for word in text.split('"') {
             let Some((family, rest)) = word.split_once('.') else { continue };
             let is_code = FAMILIES.contains(&family)
-                && !rest.is_empty()
-                && rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+                && rest.starts_with(|c: char| c.is_ascii_lowercase())
+                && rest.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
             if is_code {
                 out.insert(word.to_owned());
             }
