@@ -3,6 +3,9 @@
 use std::error::Error;
 use std::fmt;
 
+use flux_upgrade_core::rules::RulesError;
+use flux_upgrade_core::{Lines, Span};
+
 /// An error as it is shown: a message, and what lies under it.
 #[derive(Debug)]
 pub(crate) struct Fault(String);
@@ -28,6 +31,25 @@ impl Fault {
     /// The same under a sentence that says what was being done.
     pub(crate) fn under(self, doing: String) -> Self {
         Self(format!("{doing}: {}", self.0))
+    }
+
+    /// A mistake in a rules file: its line with a caret under it, and what to write instead.
+    pub(crate) fn in_rules(file: &str, text: &str, error: &RulesError) -> Self {
+        let lines = Lines::new(text);
+        let line = lines.line(error.at.line);
+        let shown =
+            |part: &str| part.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>();
+        let end = error.at.span.end.clamp(error.at.span.start, line.end.max(error.at.span.start));
+        let carets = Span::new(error.at.span.start, end).of(text).chars().count().max(1);
+        let number = error.at.line.to_string();
+        let mut out = format!("{file}:{number}:{}: {} [{}]\n", error.at.column, error.message, error.code);
+        let line = shown(line.of(text).trim_start_matches('\u{feff}'));
+        let blanks = " ".repeat(number.len() + 2 + error.at.column);
+        out.push_str(&format!("  {number} | {line}\n  {blanks}{}", "^".repeat(carets)));
+        if let Some(help) = &error.help {
+            out.push_str(&format!(" {help}"));
+        }
+        Self(out)
     }
 
     /// A bad value of a flag: the value with a caret under it, and what was expected.

@@ -9,7 +9,6 @@ use flux_upgrade_core::host::{self, Limits, ReadError, Replacement, Tree};
 use flux_upgrade_core::locate::Site;
 use flux_upgrade_core::patch::PatchSet;
 use flux_upgrade_core::plan::{Plan, Reason};
-use flux_upgrade_core::report;
 use flux_upgrade_core::resolve::{self, Resolution, Snapshot};
 use flux_upgrade_core::rules::Rules;
 use flux_upgrade_core::{RepoPath, locate, patch, plan, scan};
@@ -79,14 +78,8 @@ pub(crate) fn rules_for(folder: &Path, tree: &Tree, config: Option<&Path>) -> Re
         let why = why.unwrap_or_else(|| "not a regular file".to_owned());
         return Err(Fault::new(format!("cannot read the rules `{}`: {why}", file.display())));
     };
-    Rules::parse(&read.path, &read.text).map_err(|error| {
-        let mut message = format!("{}: {} [{}]\n", error.at, error.message, error.code);
-        message.push_str(&report::excerpt(&read.text, &error.at));
-        if let Some(help) = &error.help {
-            message.push_str(&format!("  help: {help}"));
-        }
-        Fault::new(message)
-    })
+    let shown = config.map_or_else(|| read.path.to_string(), |config| config.display().to_string());
+    Rules::parse(&read.path, &read.text).map_err(|error| Fault::in_rules(&shown, &read.text, &error))
 }
 
 /// The rules file of the folder; a symbolic link is not followed.

@@ -139,6 +139,17 @@ impl fmt::Display for Location {
 pub struct Lines<'t> {
     text: &'t str,
     starts: Vec<usize>,
+    /// Code points and UTF-16 units before each [`BLOCK`], so that a column costs the same on a line of any length.
+    before: Vec<(usize, usize)>,
+}
+
+/// Bytes between two counts of characters.
+const BLOCK: usize = 4096;
+
+/// Code points and UTF-16 units of a text.
+fn characters(text: &str) -> (usize, usize) {
+    let points = text.chars().count();
+    (points, points + text.bytes().filter(|byte| *byte >= 0xf0).count())
 }
 
 impl<'t> Lines<'t> {
@@ -153,18 +164,40 @@ impl<'t> Lines<'t> {
             }
             starts.push(at + 1);
         }
-        Self { text, starts }
+        let (mut before, mut at, mut total) = (vec![(0, 0)], 0, (0, 0));
+        for block in 1..=text.len() / BLOCK {
+            let end = text.floor_char_boundary(block * BLOCK);
+            let (points, units) = characters(&text[at..end]);
+            total = (total.0 + points, total.1 + units);
+            before.push(total);
+            at = end;
+        }
+        Self { text, starts, before }
+    }
+
+    /// Code points and UTF-16 units before a byte.
+    fn characters_before(&self, byte: usize) -> (usize, usize) {
+        let byte = self.text.floor_char_boundary(byte);
+        let block = byte / BLOCK;
+        let from = self.text.floor_char_boundary(block * BLOCK);
+        let (points, units) = characters(&self.text[from..byte]);
+        (self.before[block].0 + points, self.before[block].1 + units)
+    }
+
+    /// The line of a byte from 0, and the code points and UTF-16 units before the byte on it, without a byte order mark.
+    fn column(&self, byte: usize) -> (usize, usize, usize) {
+        let byte = byte.min(self.text.len());
+        let line = self.starts.partition_point(|start| *start <= byte) - 1;
+        let mark = usize::from(line == 0 && byte > 0 && self.text.starts_with('\u{feff}'));
+        let (start, end) = (self.characters_before(self.starts[line]), self.characters_before(byte));
+        (line, (end.0 - start.0).saturating_sub(mark), (end.1 - start.1).saturating_sub(mark))
     }
 
     /// Line and column of a byte, both from 1; the column counts code points.
     #[must_use]
     pub fn position(&self, byte: usize) -> (usize, usize) {
-        let byte = byte.min(self.text.len());
-        let line = self.starts.partition_point(|start| *start <= byte) - 1;
-        let start = self.starts[line];
-        let before = self.text.get(start..byte).unwrap_or("");
-        let before = if start == 0 { before.trim_start_matches('\u{feff}') } else { before };
-        (line + 1, before.chars().count() + 1)
+        let (line, points, _) = self.column(byte);
+        (line + 1, points + 1)
     }
 
     /// Line and character of a byte as editors count: both from 0, characters in UTF-16 units, a byte order mark not
@@ -173,12 +206,8 @@ impl<'t> Lines<'t> {
     /// Source: Language Server Protocol 3.17, `Position`.
     #[must_use]
     pub fn utf16(&self, byte: usize) -> (usize, usize) {
-        let byte = byte.min(self.text.len());
-        let line = self.starts.partition_point(|start| *start <= byte) - 1;
-        let start = self.starts[line];
-        let before = self.text.get(start..byte).unwrap_or("");
-        let before = if start == 0 { before.trim_start_matches('\u{feff}') } else { before };
-        (line, before.encode_utf16().count())
+        let (line, _, units) = self.column(byte);
+        (line, units)
     }
 
     /// The bytes of line `line` (from 1) without its end.
@@ -224,6 +253,19 @@ mod tests {
     fn columns_count_code_points_and_not_the_byte_order_mark() {
         let lines = Lines::new("\u{feff}é: 1");
         assert_eq!(lines.position("\u{feff}é: ".len()), (1, 4));
+    }
+
+    #[test]
+    fn columns_on_a_long_line_are_those_of_a_slow_count() {
+        let text = format!("\u{feff}{}\n{}", "aé€😀".repeat(3_000), "😀b".repeat(5_000));
+        let lines = Lines::new(&text);
+        for (byte, _) in text.char_indices().step_by(97) {
+            let start = text[..byte].rfind('\n').map_or(0, |at| at + 1);
+            let before = text[start..byte].trim_start_matches('\u{feff}');
+            let line = usize::from(start > 0);
+            assert_eq!(lines.position(byte), (line + 1, before.chars().count() + 1), "byte {byte}");
+            assert_eq!(lines.utf16(byte), (line, before.encode_utf16().count()), "byte {byte}");
+        }
     }
 
     #[test]

@@ -23,10 +23,8 @@ pub(super) fn findings(site: &Site) -> Vec<Diagnostic> {
     if let (true, Err(error)) = (wants_range(site), Range::parse(&site.spot.value)) {
         let message = format!("`{}` of {} is not a range: {error}", site.field, site.owner);
         let finding = Diagnostic::new("manifest.bad-range", Severity::Error, site.at.clone(), message);
-        out.push(match error.help() {
-            Some(help) => finding.with_help(help),
-            None => finding,
-        });
+        let help = "write a range such as `1.x` or `>=1.2.0 <2.0.0`; until then Flux refuses it and it stays";
+        out.push(finding.with_help(error.help().unwrap_or(help)));
     }
     out
 }

@@ -99,7 +99,8 @@ fn chart_of(here: &Here<'_, '_>, spec: Node<'_, '_>) -> Result<(String, Named), 
         let source = Named::read(spec)?;
         Some((chart, source.kind, source.name, source.namespace))
     };
-    match here.links.agreed(here.inventory, release, &here.resource.placements, base) {
+    let (known, asked) = (&here.links.charts, (release, own_chart.as_deref()));
+    match here.links.agreed(known, here.inventory, asked, &here.resource.placements, base) {
         Ok(((chart, kind, name, namespace), _)) => Ok((chart, Named { kind, name, namespace })),
         Err(Reason::SourceNotFound { source }) => {
             Err(Reason::SourceNotFound { source: format!("{source} with a chart and a `sourceRef`") })
@@ -125,8 +126,9 @@ fn source(here: &Here<'_, '_>, chart: &str, reference: Reference<'_>) -> Result<
         let url = crate::reference::normalise_url(spec.text_at(&["url"])?);
         Some((url, spec.text_at(&["type"]) == Some("oci")))
     };
+    let (known, asked) = (&here.links.repositories, (reference, None));
     let ((url, oci), resource) =
-        here.links.agreed(here.inventory, reference, &here.resource.placements, read)?;
+        here.links.agreed(known, here.inventory, asked, &here.resource.placements, read)?;
     let at = here.inventory.location(resource);
     from_url(&url, chart, oci).map(|(key, consumer)| (key, consumer, Some(at)))
 }

@@ -1,14 +1,39 @@
 //! Which source object a reference means, as Flux would find it.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::plan::Reason;
+use crate::plan::{MOST_NAMED, Reason};
 use crate::scan::{Inventory, Kind, Placement, Resource};
 use crate::yaml::Node;
 
 /// Objects by kind and name.
 pub(super) struct Links<'a> {
-    by_name: BTreeMap<(Kind, &'a str), Vec<&'a Resource>>,
+    by_name: BTreeMap<(Kind, &'a str), Namesakes<'a>>,
+    pub(super) urls: Known<'a, String>,
+    pub(super) repositories: Known<'a, (String, bool)>,
+    pub(super) charts: Known<'a, (String, String, String, Option<String>)>,
+}
+
+/// Objects of one kind and name, in the order of the files.
+#[derive(Default)]
+struct Namesakes<'a> {
+    all: Vec<&'a Resource>,
+    /// Indices into `all` by the namespaces that the objects get.
+    by_namespace: BTreeMap<Option<&'a str>, Vec<usize>>,
+}
+
+/// Answers that were found before, since many objects refer to one source from one place.
+pub(super) type Known<'a, T> = RefCell<BTreeMap<Question, Result<(T, &'a Resource), Reason>>>;
+
+/// What is meant, by whom, and what the asking object says itself.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Question {
+    kind: Kind,
+    name: String,
+    namespace: Option<String>,
+    from: Vec<Placement>,
+    own: Option<String>,
 }
 
 /// A reference to another object, as written.
@@ -39,11 +64,19 @@ impl<'a> Reference<'a> {
 
 impl<'a> Links<'a> {
     pub(super) fn new(inventory: &'a Inventory<'_>) -> Self {
-        let mut by_name: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        let mut by_name: BTreeMap<_, Namesakes<'a>> = BTreeMap::new();
         for resource in inventory.resources() {
-            by_name.entry((resource.kind, resource.name.as_str())).or_default().push(resource);
+            let namesakes = by_name.entry((resource.kind, resource.name.as_str())).or_default();
+            for placement in &resource.placements {
+                let index = namesakes.all.len();
+                let indices = namesakes.by_namespace.entry(placement.namespace.as_deref()).or_default();
+                if indices.last() != Some(&index) {
+                    indices.push(index);
+                }
+            }
+            namesakes.all.push(resource);
         }
-        Self { by_name }
+        Self { by_name, urls: Known::default(), repositories: Known::default(), charts: Known::default() }
     }
 
     /// Objects of this kind and name that an object at `from` can mean, patches of them included.
@@ -57,27 +90,64 @@ impl<'a> Links<'a> {
         namespace: Option<&str>,
         from: &[Placement],
     ) -> Vec<&'a Resource> {
-        let Some(all) = self.by_name.get(&(kind, name)) else { return Vec::new() };
-        let wanted = |here: &Placement| namespace.map(str::to_owned).or_else(|| here.namespace.clone());
-        let sees = |here: &Placement, there: &Placement| here.sees(wanted(here).as_deref(), there);
+        let Some(namesakes) = self.by_name.get(&(kind, name)) else { return Vec::new() };
+        let wanted: BTreeSet<Option<&str>> =
+            from.iter().map(|here| namespace.or(here.namespace.as_deref())).collect();
+        let all: BTreeSet<usize> = if wanted.contains(&None) {
+            (0..namesakes.all.len()).collect()
+        } else {
+            let namespaces = wanted.iter().chain(&[None]);
+            namespaces.filter_map(|name| namesakes.by_namespace.get(name)).flatten().copied().collect()
+        };
+        let sees =
+            |here: &Placement, there: &Placement| here.sees(namespace.or(here.namespace.as_deref()), there);
         let matching = |fits: &dyn Fn(&Placement, &Placement) -> bool| -> Vec<&'a Resource> {
             let reached = |there: &Placement| from.iter().any(|here| fits(here, there));
-            all.iter().copied().filter(|resource| resource.placements.iter().any(reached)).collect()
+            let all = all.iter().map(|index| namesakes.all[*index]);
+            all.filter(|resource| resource.placements.iter().any(reached)).collect()
         };
         let own = matching(&|here, there| here.shares_cluster(there) && sees(here, there));
         if own.is_empty() { matching(&sees) } else { own }
     }
 
     /// What all objects that a reference means agree on, by `read`; objects for which it gives nothing do not count.
-    pub(super) fn agreed<T: Ord>(
+    ///
+    /// `own` is what the asking object adds to what is read.
+    pub(super) fn agreed<T: Ord + Clone>(
+        &self,
+        known: &Known<'a, T>,
+        inventory: &Inventory<'_>,
+        (reference, own): (Reference<'_>, Option<&str>),
+        from: &[Placement],
+        read: impl Fn(&'a Resource) -> Option<T>,
+    ) -> Result<(T, &'a Resource), Reason> {
+        let Some(kind) = Kind::from_reference(reference.kind) else {
+            return Err(Reason::SourceNotFound { source: reference.describe() });
+        };
+        let question = Question {
+            kind,
+            name: reference.name.to_owned(),
+            namespace: reference.namespace.map(str::to_owned),
+            from: from.to_vec(),
+            own: own.map(str::to_owned),
+        };
+        if let Some(answer) = known.borrow().get(&question) {
+            return answer.clone();
+        }
+        let answer = self.find_agreed(inventory, reference, kind, from, read);
+        known.borrow_mut().insert(question, answer.clone());
+        answer
+    }
+
+    fn find_agreed<T: Ord>(
         &self,
         inventory: &Inventory<'_>,
         reference: Reference<'_>,
+        kind: Kind,
         from: &[Placement],
         read: impl Fn(&'a Resource) -> Option<T>,
     ) -> Result<(T, &'a Resource), Reason> {
         let not_found = || Reason::SourceNotFound { source: reference.describe() };
-        let kind = Kind::from_reference(reference.kind).ok_or_else(not_found)?;
         let found = self.named(kind, reference.name, reference.namespace, from);
         let mut values: BTreeMap<T, Vec<&Resource>> = BTreeMap::new();
         for resource in found {
@@ -88,7 +158,12 @@ impl<'a> Links<'a> {
         if values.len() > 1 {
             let all: BTreeSet<String> =
                 values.into_values().flatten().map(|resource| describe(inventory, resource)).collect();
-            return Err(Reason::Ambiguous { sources: all.into_iter().collect() });
+            let more = all.len().saturating_sub(MOST_NAMED);
+            let mut sources: Vec<String> = all.into_iter().take(MOST_NAMED).collect();
+            if more > 0 {
+                sources.push(format!("and {more} more"));
+            }
+            return Err(Reason::Ambiguous { sources });
         }
         let (value, resources) = values.into_iter().next().ok_or_else(not_found)?;
         Ok((value, resources[0]))

@@ -127,7 +127,9 @@ impl Here<'_, '_> {
         let reference =
             link::Reference { kind: self.resource.kind.name(), name: &self.resource.name, namespace: None };
         let read = |base: &Resource| Some(self.inventory.node(base)?.text_at(&["spec", "url"])?.to_owned());
-        let (url, base) = self.links.agreed(self.inventory, reference, &self.resource.placements, read)?;
+        let asked = (reference, None);
+        let (url, base) =
+            self.links.agreed(&self.links.urls, self.inventory, asked, &self.resource.placements, read)?;
         Ok((url, Some(self.inventory.location(base))))
     }
 

@@ -110,6 +110,8 @@ pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution
     agree(&sites, &mut decisions);
     let mut out =
         Plan { changes: Vec::new(), held: Vec::new(), diagnostics: inventory.diagnostics.clone(), sites };
+    let texts: BTreeMap<&RepoPath, &str> =
+        inventory.files.iter().map(|file| (&file.path, file.text.as_str())).collect();
     let mut quotes = BTreeMap::new();
     for (index, decision) in decisions.into_iter().enumerate() {
         let site = &out.sites[index];
@@ -124,7 +126,7 @@ pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution
             Ok(step) => {
                 let preferred = *quotes
                     .entry(site.spot.at.path.clone())
-                    .or_insert_with(|| edits::preferred_quote(text_of(inventory, &site.spot.at.path)));
+                    .or_insert_with(|| edits::preferred_quote(texts.get(&site.spot.at.path).unwrap_or(&"")));
                 match edits::edits(site, &step, preferred) {
                     Some(edits) => out.changes.push(change(index, site, step, rules.group(site), edits)),
                     None => out.held.push(Held { site: index, reason: Reason::MultiLine }),
@@ -135,10 +137,6 @@ pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution
     out.diagnostics.sort_by(|a, b| (&a.at, a.code, &a.message).cmp(&(&b.at, b.code, &b.message)));
     out.diagnostics.dedup();
     out
-}
-
-fn text_of<'f>(inventory: &Inventory<'f>, path: &RepoPath) -> &'f str {
-    inventory.files.iter().find(|file| file.path == *path).map_or("", |file| file.text.as_str())
 }
 
 fn change(index: usize, site: &Site, step: Move, group: Option<&str>, edits: Vec<Edit>) -> Change {
@@ -183,6 +181,9 @@ pub(crate) fn needs(site: &Site, resolution: &Resolution, rules: &Rules) -> Vec<
     }
 }
 
+/// How many sites or objects a reason names; each of those that it concerns carries them all.
+pub(crate) const MOST_NAMED: usize = 20;
+
 /// Sites on the same bytes move to the same text or not at all.
 fn agree(sites: &[Site], decisions: &mut [Decision]) {
     let mut shared: BTreeMap<(&RepoPath, usize), Vec<usize>> = BTreeMap::new();
@@ -198,14 +199,18 @@ fn agree(sites: &[Site], decisions: &mut [Decision]) {
         if group.iter().all(|index| wish(*index) == first) {
             continue;
         }
-        let wishes: Vec<String> = group
+        let mut wishes: Vec<String> = group
             .iter()
+            .take(MOST_NAMED)
             .map(|index| match &decisions[*index] {
                 Ok(step) => format!("{} -> {}", sites[*index].id, step.to),
                 Err(Stop::Held(reason)) => format!("{} stays: {reason}", sites[*index].id),
                 Err(Stop::Needs(_)) => format!("{} is not answered", sites[*index].id),
             })
             .collect();
+        if let Some(more) = group.len().checked_sub(MOST_NAMED).filter(|more| *more > 0) {
+            wishes.push(format!("and {more} more"));
+        }
         for index in group {
             decisions[index] = Err(Reason::Disagree { wishes: wishes.clone() }.into());
         }

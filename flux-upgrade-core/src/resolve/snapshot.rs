@@ -53,6 +53,7 @@ impl SnapshotError {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "a JSON object with `schema`")]
 struct File {
     schema: String,
     taken: Option<String>,

@@ -59,7 +59,11 @@ fn read_part(inventory: &mut Inventory<'_>, index: usize, part: Span, is_kustomi
         }
         None => {
             let message = format!("not YAML: {}", error.message);
-            let help = "this document is left alone; the others of the file are read";
+            let help = if error.message.contains("tab") {
+                "indent with blanks; until then this document is left alone, the others of the file are read"
+            } else {
+                "this document is left alone; the others of the file are read"
+            };
             inventory.report(index, "yaml.syntax", error.at, message, help);
         }
     }
@@ -78,10 +82,11 @@ fn keep<'f>(inventory: &mut Inventory<'f>, file: usize, document: Document<'f>, 
         return;
     }
     let doubled = duplicate_keys(&document);
-    for span in &doubled {
-        let message = format!("the key `{}` stands twice in one mapping", span.of(&source.text));
+    for (first, second) in &doubled {
+        let message = format!("the key `{}` stands twice in one mapping", second.of(&source.text));
         let help = "Flux refuses such a document; remove one of the two";
-        inventory.report(file, "yaml.duplicate-key", span.start, message, help);
+        let first = inventory.lines(file).locate(&source.path, *first);
+        inventory.report(file, "yaml.duplicate-key", second.start, message, help).related.push(first);
     }
     if !doubled.is_empty() {
         return;

@@ -114,9 +114,10 @@ impl<'f> Inventory<'f> {
         at: usize,
         message: impl Into<String>,
         help: impl Into<String>,
-    ) {
+    ) -> &mut Diagnostic {
         let at = self.lines(file).locate(&self.files[file].path, Span::new(at, at));
-        self.diagnostics.push(Diagnostic::new(code, Severity::Error, at, message).with_help(help));
+        let finding = Diagnostic::new(code, Severity::Error, at, message).with_help(help);
+        self.diagnostics.push_mut(finding)
     }
 
     /// The lines of a file.

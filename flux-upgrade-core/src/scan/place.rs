@@ -160,8 +160,9 @@ fn entry_points(inventory: &Inventory<'_>, urls: &GitUrls, builder: &mut Builder
     }
     for index in kustomizations(inventory) {
         let Some(entry) = Entry::of(inventory, urls, index) else { continue };
-        if entry.namespace.is_none() && builder.build(&entry.path).iter().any(|(member, _)| *member == index)
-        {
+        let applied = builder.build(&entry.path);
+        let itself = applied.range((index, None)..).next().is_some_and(|(member, _)| *member == index);
+        if entry.namespace.is_none() && itself {
             entries.insert(entry);
         }
     }

@@ -93,10 +93,12 @@ const BRANCH_WORDS: [&str; 14] = [
 fn counts(word: &str) -> bool {
     word.len() <= 2 || matches!(word, "build" | "rel" | "release" | "rev" | "ver" | "version")
 }
+/// Longer texts are no tags: a registry allows 128 characters, a file system 255 for a git ref.
+const LONGEST: usize = 256;
 
 impl Shape {
     pub(super) fn of(tag: &str) -> Option<Shape> {
-        if tag.is_empty() || !tag.is_ascii() || is_hash_tag(tag) {
+        if tag.is_empty() || tag.len() > LONGEST || !tag.is_ascii() || is_hash_tag(tag) {
             return None;
         }
         let main = main_run(tag)?;

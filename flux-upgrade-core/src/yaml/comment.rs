@@ -7,6 +7,20 @@ use crate::text::Span;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Comment {
     pub(crate) span: Span,
+    /// Where its line begins.
+    line: usize,
+    /// The line below it, without its end.
+    below: Span,
+}
+
+impl Comment {
+    pub(super) fn new(text: &str, span: Span) -> Self {
+        let rest = text.get(span.end..).unwrap_or("");
+        let gap = if rest.starts_with("\r\n") { 2 } else { usize::from(rest.starts_with(['\n', '\r'])) };
+        let length = rest[gap..].find(['\n', '\r']).unwrap_or(rest.len() - gap);
+        let start = span.end + gap;
+        Self { span, line: line_start(text, span.start), below: Span::new(start, start + length) }
+    }
 }
 
 impl<'t> Document<'t> {
@@ -19,22 +33,20 @@ impl<'t> Document<'t> {
     pub(crate) fn line_comment(&self, byte: usize) -> Option<Comment> {
         let at = self.comments.partition_point(|comment| comment.span.start < byte);
         let comment = *self.comments.get(at)?;
-        let between = self.text.get(byte..comment.span.start)?;
-        (!between.contains(['\n', '\r'])).then_some(comment)
+        (comment.line <= byte).then_some(comment)
     }
 
     /// The comments on the lines directly above the line of `byte`, nearest first, up to the first other line.
     pub(crate) fn comments_above(&self, byte: usize) -> impl Iterator<Item = Comment> {
-        let mut line = line_start(self.text, byte);
-        let mut at = self.comments.partition_point(|comment| comment.span.start < line);
+        let mut at = self.comments.partition_point(|comment| comment.span.start < byte);
+        // A comment before the byte on its own line cannot be: a comment ends its line.
+        let mut line = byte;
         std::iter::from_fn(move || {
             at = at.checked_sub(1)?;
             let comment = self.comments[at];
-            let own = line_start(self.text, comment.span.start);
-            let alone = self.text.get(own..comment.span.start)?.trim().is_empty();
-            let between = self.text.get(comment.span.end..line)?;
-            let adjacent = matches!(between, "\n" | "\r\n" | "\r");
-            line = own;
+            let alone = self.text.get(comment.line..comment.span.start)?.trim().is_empty();
+            let adjacent = comment.below.start <= line && line <= comment.below.end;
+            line = comment.line;
             (alone && adjacent).then_some(comment)
         })
     }

@@ -122,7 +122,7 @@ impl<'t> Reader<'t> {
                 self.push(Body::Alias { target }, span, 0, false);
             }
             Event::UnresolvedAlias(_) => self.push(Body::Alias { target: None }, span, 0, false),
-            Event::Comment(..) => self.comments.push(Comment { span }),
+            Event::Comment(..) => self.comments.push(Comment::new(self.text, span)),
             Event::DocumentEnd => self.finish(span.end),
             _ => {}
         }

@@ -12,6 +12,7 @@ mod scalar;
 mod split;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 pub(crate) use comment::Comment;
 pub(crate) use events::{Comments, parse};
@@ -21,7 +22,7 @@ pub(crate) use split::split;
 use crate::text::Span;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// One document: its nodes in the order of the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,9 +51,6 @@ enum Body<'t> {
     Sequence { flow: bool },
     Alias { target: Option<u32> },
 }
-
-/// How deep merge keys are followed; `&a {<<: *a}` is legal text.
-const MERGE_DEPTH: usize = 8;
 
 impl<'t> Document<'t> {
     /// The outermost node, none in a document of comments.
@@ -214,10 +212,44 @@ impl<'d, 't> Node<'d, 't> {
     ///
     /// Source: YAML 1.1 merge keys; Kubernetes' reader takes the last of duplicate keys.
     pub(crate) fn get(self, key: &str) -> Option<Self> {
-        self.resolved()?.find(key, MERGE_DEPTH)
+        let (found, merges) = self.resolved()?.own(key);
+        if found.is_some() || !merges {
+            return found;
+        }
+        // Merges in the order of the text, each mapping once: `&a {<<: [*a, *a]}` is legal text.
+        let mut seen = BTreeSet::new();
+        let mut next = vec![self.resolved()?];
+        while let Some(mapping) = next.pop() {
+            if !seen.insert(mapping.at) {
+                continue;
+            }
+            let (found, merges) = mapping.own(key);
+            if found.is_some() {
+                return found;
+            }
+            if merges {
+                next.extend(mapping.merged());
+            }
+        }
+        None
     }
 
-    fn find(self, key: &str, depth: usize) -> Option<Self> {
+    /// The mappings that merge keys of a mapping name, last one first.
+    fn merged(self) -> Vec<Self> {
+        let sources = self.entries().filter(|(name, _)| name.slot().body.is_merge());
+        let mut out: Vec<Self> = sources
+            .filter_map(|(_, value)| value.resolved())
+            .flat_map(|source| match source.is_sequence() {
+                true => source.items().filter_map(Self::resolved).collect(),
+                false => vec![source],
+            })
+            .collect();
+        out.reverse();
+        out
+    }
+
+    /// The last value that the mapping itself has for a key, and whether it has merge keys.
+    fn own(self, key: &str) -> (Option<Self>, bool) {
         let mut found = None;
         let mut merges = false;
         for (name, value) in self.entries() {
@@ -227,19 +259,7 @@ impl<'d, 't> Node<'d, 't> {
             }
             merges |= name == "<<" && *quote == Quote::Plain;
         }
-        if found.is_some() || !merges || depth == 0 {
-            return found;
-        }
-        let merged = self.entries().filter(|(name, _)| name.slot().body.is_merge());
-        merged.filter_map(|(_, value)| value.resolved()).find_map(|source| {
-            if source.is_sequence() {
-                return source
-                    .items()
-                    .filter_map(Self::resolved)
-                    .find_map(|source| source.find(key, depth - 1));
-            }
-            source.find(key, depth - 1)
-        })
+        (found, merges)
     }
 
     /// The value at the end of a path of keys, see [`Node::get`].

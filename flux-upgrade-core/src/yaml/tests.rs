@@ -121,3 +121,62 @@ fn a_text_inside_a_block_is_read_where_it_stands() {
         }
     }
 }
+
+pub(crate) mod generated;
+
+use generated::generated;
+use proptest::prelude::*;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_span_of_a_scalar_is_what_was_written_and_decodes_to_its_value(
+        (text, scalars) in generated(),
+        end in 0usize..3,
+    ) {
+        let end = ["\n", "\r\n", "\r"][end];
+        let text = text.replace('\n', end);
+        let mut found = Vec::new();
+        for part in split(&text) {
+            let (documents, error) = parse(&text, part, Comments::Keep);
+            prop_assert_eq!(error, None, "{:?}", text);
+            for document in documents {
+                for node in document.nodes().filter(|node| node.quote().is_some()) {
+                    let Body::Scalar { value, quote } = &node.slot().body else { continue };
+                    found.push((node.span().of(&text).to_owned(), value.to_string(), *quote));
+                }
+            }
+        }
+        prop_assert_eq!(found.len(), scalars.len(), "{:?}", text);
+        for ((raw, value, quote), wanted) in found.into_iter().zip(scalars) {
+            prop_assert_eq!(&value, &wanted.value, "{:?}", text);
+            prop_assert_eq!(quote, wanted.quote);
+            let written = wanted.raw.replace('\n', end);
+            if matches!(quote, Quote::Literal | Quote::Folded) {
+                // The header is not in the span, and the blanks before the first line may be.
+                let body = written.split_once(end).map_or("", |(_, body)| body).trim_start();
+                prop_assert_eq!(raw.trim(), body, "{:?}", text);
+            } else {
+                prop_assert_eq!(raw, written, "{:?}", text);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_merge_of_many_in_many_layers_is_looked_up_in_the_order_of_the_text() {
+    let mut text = String::from("a0: &a0 {x: first}\nb: &b {x: other, y: found}\n");
+    for i in 1..60 {
+        text.push_str(&format!("a{i}: &a{i} {{<<: [*a{0}, *a{0}, *a{0}, *b]}}\n", i - 1));
+    }
+    text.push_str("c: {<<: *a59}\nd: {<<: [*b, *a59]}\ne: {<<: *a59, <<: *b}\n");
+    let document = document(&text);
+    let root = document.root().expect("a root");
+    for (path, expected) in
+        [(["c", "x"], "first"), (["c", "y"], "found"), (["d", "x"], "other"), (["e", "x"], "first")]
+    {
+        assert_eq!(root.text_at(&path), Some(expected), "{path:?}");
+    }
+    assert_eq!(root.text_at(&["c", "z"]), None);
+}

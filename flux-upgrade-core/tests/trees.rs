@@ -1,0 +1,88 @@
+//! Whole public repositories, where they lie beside the checkout: the same plan twice, proven, and nothing left to do.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::path::Path;
+
+use common::{file, forms, patched, registry_for, run, shared};
+use flux_upgrade_core::SourceFile;
+use flux_upgrade_core::patch::{apply, verify};
+use flux_upgrade_core::rules::{Overrides, Rules};
+
+/// The YAML files of an archive.
+fn unpacked(archive: &Path) -> Vec<SourceFile> {
+    let mut files = BTreeMap::new();
+    let reader = flate2::read::GzDecoder::new(File::open(archive).expect("an archive"));
+    let mut archive = tar::Archive::new(reader);
+    for entry in archive.entries().expect("entries") {
+        let mut entry = entry.expect("an entry");
+        let name = entry.path().expect("a path").to_string_lossy().into_owned();
+        let is_yaml = name.ends_with(".yaml") || name.ends_with(".yml") || name.ends_with("Kustomization");
+        let mut text = String::new();
+        if entry.header().entry_type().is_file() && is_yaml && entry.read_to_string(&mut text).is_ok() {
+            files.insert(name, text);
+        }
+    }
+    files.into_iter().map(|(name, text)| file(&name, text)).collect()
+}
+
+#[test]
+fn whole_repositories_are_planned_and_proven() {
+    let Some(trees) = shared("replay/trees") else { return };
+    let entries = fs::read_dir(trees).expect("a folder").flatten().map(|entry| entry.path());
+    let mut archives: Vec<_> = entries.filter(|path| path.to_string_lossy().ends_with(".tar.gz")).collect();
+    archives.sort();
+    assert!(!archives.is_empty(), "the folder of trees is empty");
+    let mut wrong = String::new();
+    for archive in archives {
+        let name = archive.file_name().expect("a name").to_string_lossy().replace(".tar.gz", "");
+        let files = unpacked(&archive);
+        let snapshot = registry_for(&files);
+        for (ranges, digests) in [("keep", "update"), ("move", "pin")] {
+            let flags = Overrides {
+                allow: Some("major".parse().expect("a level")),
+                ranges: Some(ranges.parse().expect("a mode")),
+                digests: Some(digests.parse().expect("a mode")),
+                ..Overrides::default()
+            };
+            let rules = Rules::default().with(flags).expect("flags");
+            let (plan, set) = run(&files, &rules, Some(&snapshot));
+            let (other, other_set) = run(&files, &rules, Some(&snapshot));
+            let mut check = |holds: bool, what: &str| {
+                if !holds {
+                    wrong.push_str(&format!("{name}, ranges {ranges}, digests {digests}: {what}\n"));
+                }
+            };
+            check(forms(&files, &plan, &set) == forms(&files, &other, &other_set), "two plans differ");
+            check(plan.changes.len() + plan.held.len() == plan.sites.len(), "a site is missing");
+            check(set.refused.is_empty(), &format!("refused {:?}", set.refused));
+            for patch in &set.files {
+                let before = &files.iter().find(|file| file.path == patch.path).expect("the file").text;
+                check(verify(before, patch).is_ok(), &format!("{} is not proven", patch.path));
+                let back = apply::apply(&patch.after, &apply::invert(&patch.edits));
+                check(back.as_ref() == Ok(before), &format!("{} does not go back", patch.path));
+            }
+            let (again, _) = run(&patched(&files, &set), &rules, Some(&snapshot));
+            for change in &again.changes {
+                let site = again.site_of(change);
+                check(false, &format!("moves again: {} {} -> {}", site.id, change.from, change.to));
+            }
+            let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+            for held in &plan.held {
+                *reasons.entry(held.reason.kind()).or_default() += 1;
+            }
+            println!(
+                "{name} ({ranges}, {digests}): {} files, {} sites, {} changes in {} files, held {reasons:?}, {} findings",
+                files.len(),
+                plan.sites.len(),
+                plan.changes.len(),
+                set.files.len(),
+                plan.diagnostics.len()
+            );
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
