@@ -1,4 +1,5 @@
 //! What goes wrong and what the user reads then, word for word.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test tells what it does and may fail")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
 //! What holds for every repository: generated ones, and those of the case folders.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test tells what it does and may fail")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Whole public repositories, where they lie beside the checkout: the same plan twice, proven, and nothing left to do.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test tells what it does and may fail")]
 
 mod common;
 

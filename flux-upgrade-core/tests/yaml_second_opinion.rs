@@ -1,6 +1,7 @@
 //! Another YAML parser reads the same scalars in the same order.
 //!
 //! Differences between the two are named, with the reader that the YAML specification agrees with.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test tells what it does and may fail")]
 
 mod common;
 
