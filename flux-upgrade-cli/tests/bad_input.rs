@@ -80,12 +80,12 @@ fn a_bad_file_is_told_and_its_neighbours_go_on() {
         (
             &[GOOD.as_bytes(), b"# \xff\n"].concat(),
             1,
-            "x.yaml:9:3: error: the byte 0xff is not UTF-8 [text.not-utf8]\n  help: save the file as UTF-8; until then it is left out\n",
+            "x.yaml:9:3: error: the byte 0xff is not UTF-8 [yaml.not-utf8]\n  help: save the file as UTF-8; until then it is left out\n",
         ),
         (
             &[GOOD.as_bytes(), b"# \0\n"].concat(),
             1,
-            "x.yaml:9:3: error: a NUL byte, which no YAML has [text.nul]\n  help: take it out; until then the file is left out\n",
+            "x.yaml:9:3: error: not YAML: unexpected character: `\\u{0}' [yaml.syntax]\n  help: this document is left alone; the others of the file are read\n",
         ),
         (
             GOOD.replace("io/v1", "io/v7").as_bytes(),
@@ -156,7 +156,7 @@ fn a_bad_rules_file_is_shown_with_a_caret() {
         ),
         (
             "rules:\n- match: {path: '[a'}\n",
-            ":2:17: `[a` is no glob: unclosed character class; missing ']' [rules.bad-pattern]\n  2 | - match: {path: '[a'}\n                      ^^^^\n",
+            ":2:17: `[a` is no glob: `[` is not closed [rules.bad-pattern]\n  2 | - match: {path: '[a'}\n                      ^^^^\n",
         ),
     ] {
         for (place, name, more) in [
@@ -196,11 +196,7 @@ fn bad_flags_paths_and_snapshots_are_named() {
         ),
         (
             with(&["--only", "["]),
-            caret(
-                "--only",
-                "[",
-                "is no glob: unclosed character class; missing ']'; give a path glob such as `apps/**`",
-            ),
+            caret("--only", "[", "is no glob: `[` is not closed; give a path glob such as `apps/**`"),
         ),
         (
             with(&["--explain", "nowhere"]),

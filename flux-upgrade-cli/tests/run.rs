@@ -135,7 +135,7 @@ fn a_plan_without_sites_is_its_summary() {
 #[test]
 fn a_broken_file_is_told_and_fails_only_under_strict() {
     let root = folders();
-    let finding = "b.yaml:1:4: error: the byte 0xff is not UTF-8 [text.not-utf8]\n";
+    let finding = "b.yaml:1:4: error: the byte 0xff is not UTF-8 [yaml.not-utf8]\n";
     for command in ["scan", "plan"] {
         let ran = run_in(&env(root.path()), &[command, "broken"]);
         assert_eq!(ran.code, 0);
@@ -143,7 +143,7 @@ fn a_broken_file_is_told_and_fails_only_under_strict() {
         let ran = run_in(&env(root.path()), &[command, "broken", "--strict", "--quiet"]);
         assert_eq!((ran.code, ran.err.as_str()), (1, ""));
         let ran = run_in(&env(root.path()), &[command, "broken", "--format", "json"]);
-        assert!(ran.out.contains("\"code\": \"text.not-utf8\""), "{}", ran.out);
+        assert!(ran.out.contains("\"code\": \"yaml.not-utf8\""), "{}", ran.out);
     }
     let ran = run_in(&env(root.path()), &["apply", "broken", "--strict"]);
     assert_eq!(ran.code, 1);

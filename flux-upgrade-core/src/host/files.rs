@@ -79,7 +79,7 @@ impl ReadError {
 /// - symbolic links below the root are left alone
 /// - paths are relative to the folder, or to the folder of the file
 ///
-/// A file that cannot be used is left out with a diagnostic: `text.not-utf8`, `text.nul`, `file.too-large`,
+/// A file that cannot be used is left out with a diagnostic: `yaml.not-utf8`, `file.too-large`,
 /// `file.unreadable`, `file.name`. The order of files is that of their paths, however many threads read.
 ///
 /// # Errors
@@ -228,17 +228,12 @@ fn text_of(path: &RepoPath, bytes: Vec<u8>) -> Outcome {
             let before = std::str::from_utf8(&error.as_bytes()[..good]).unwrap_or("");
             let at = Lines::new(before).locate(path, Span::new(good, good + 1));
             let found = format!("the byte 0x{bad:02x} is not UTF-8");
-            let diagnostic = Diagnostic::new("text.not-utf8", Severity::Error, at, found);
+            let diagnostic = Diagnostic::new("yaml.not-utf8", Severity::Error, at, found);
             return Outcome::LeftOut(
                 diagnostic.with_help("save the file as UTF-8; until then it is left out"),
             );
         }
     };
-    if let Some(nul) = memchr::memchr(0, text.as_bytes()) {
-        let at = Lines::new(&text[..nul]).locate(path, Span::new(nul, nul + 1));
-        let diagnostic = Diagnostic::new("text.nul", Severity::Error, at, "a NUL byte, which no YAML has");
-        return Outcome::LeftOut(diagnostic.with_help("take it out; until then the file is left out"));
-    }
     Outcome::Read(SourceFile { path: path.clone(), text })
 }
 

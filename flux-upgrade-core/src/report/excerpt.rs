@@ -14,7 +14,7 @@ const WIDTH: usize = 160;
 ///
 /// ```
 /// use flux_upgrade_core::{Lines, RepoPath, Span, report};
-/// let (path, text) = (RepoPath::parse("rules.yaml").unwrap(), "defaults:\n  alow: patch\n");
+/// let (path, text) = (RepoPath::parse("a.yaml").unwrap(), "defaults:\n  alow: patch\n");
 /// let at = Lines::new(text).locate(&path, Span::new(12, 16));
 /// assert_eq!(report::excerpt(text, &at), "  2 |   alow: patch\n    |   ^^^^\n");
 /// ```

@@ -42,11 +42,7 @@ pub(super) fn read(path: &RepoPath, text: &str) -> Result<Rules, RulesError> {
     }
     let mut rules = Rules::default();
     let entries = file.entries(root, TOP)?;
-    if !entries.iter().any(|(key, _)| *key == "version") {
-        let (message, help) =
-            ("the file has no `version`".to_owned(), "write `version: 1` at its top".to_owned());
-        return Err(file.error("rules.unsupported-version", root.span(), message, Some(help)));
-    }
+    let has_version = entries.iter().any(|(key, _)| *key == "version");
     for (key, value) in entries {
         match key {
             "version" if value.text() != Some("1") => {
@@ -61,6 +57,11 @@ pub(super) fn read(path: &RepoPath, text: &str) -> Result<Rules, RulesError> {
             }
             _ => {}
         }
+    }
+    if !has_version {
+        let (message, help) =
+            ("the file has no `version`".to_owned(), "write `version: 1` at its top".to_owned());
+        return Err(file.error("rules.unsupported-version", root.span(), message, Some(help)));
     }
     Ok(rules)
 }
