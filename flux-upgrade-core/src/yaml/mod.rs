@@ -54,6 +54,9 @@ enum Body<'t> {
 /// How deep merge keys are followed; `&a {<<: *a}` is legal text.
 const MERGE_DEPTH: usize = 8;
 
+/// How many merged mappings one look-up reads; lists of merges in lists of merges are legal text, too.
+const MERGED_MAPPINGS: usize = 256;
+
 impl<'t> Document<'t> {
     /// The outermost node, none in a document of comments.
     pub(crate) fn root(&self) -> Option<Node<'_, 't>> {
@@ -214,10 +217,14 @@ impl<'d, 't> Node<'d, 't> {
     ///
     /// Source: YAML 1.1 merge keys; Kubernetes' reader takes the last of duplicate keys.
     pub(crate) fn get(self, key: &str) -> Option<Self> {
-        self.resolved()?.find(key, MERGE_DEPTH)
+        self.resolved()?.find(key, MERGE_DEPTH, &mut 0)
     }
 
-    fn find(self, key: &str, depth: usize) -> Option<Self> {
+    fn find(self, key: &str, depth: usize, read: &mut usize) -> Option<Self> {
+        *read += 1;
+        if *read > MERGED_MAPPINGS {
+            return None;
+        }
         let mut found = None;
         let mut merges = false;
         for (name, value) in self.entries() {
@@ -236,9 +243,9 @@ impl<'d, 't> Node<'d, 't> {
                 return source
                     .items()
                     .filter_map(Self::resolved)
-                    .find_map(|source| source.find(key, depth - 1));
+                    .find_map(|source| source.find(key, depth - 1, read));
             }
-            source.find(key, depth - 1)
+            source.find(key, depth - 1, read)
         })
     }
 

@@ -121,3 +121,16 @@ fn a_text_inside_a_block_is_read_where_it_stands() {
         }
     }
 }
+
+/// Twenty aliases in each of eight levels: 20⁸ ways through a text of some hundred bytes.
+#[test]
+fn lists_of_merges_in_lists_of_merges_end() {
+    let mut text = "l0: &l0 {a: 1}\n".to_owned();
+    for level in 1..=8 {
+        let below = vec![format!("*l{}", level - 1); 20].join(", ");
+        text.push_str(&format!("l{level}: &l{level} {{<<: [{below}]}}\n"));
+    }
+    let document = document(&text);
+    assert_eq!(document.root().and_then(|root| root.text_at(&["l8", "none"])), None);
+    assert_eq!(document.root().and_then(|root| root.text_at(&["l8", "a"])), Some("1"));
+}
