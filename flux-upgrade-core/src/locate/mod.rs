@@ -37,15 +37,9 @@ use link::Links;
 pub fn locate(inventory: &Inventory<'_>) -> Vec<Site> {
     let mut sites = Vec::new();
     let links = Links::new(inventory);
-    let mut lines: Option<(usize, Lines<'_>)> = None;
     for resource in inventory.resources() {
         let Some(node) = inventory.node(resource) else { continue };
-        let file = inventory.held(resource).file;
-        if lines.as_ref().is_none_or(|(of, _)| *of != file) {
-            lines = Some((file, Lines::new(&inventory.files[file].text)));
-        }
-        let Some((_, lines)) = &lines else { continue };
-        let at = Here { inventory, links: &links, resource, node, lines };
+        let at = Here { inventory, links: &links, resource, node, lines: inventory.lines_of(resource) };
         match resource.kind {
             Kind::HelmRelease => helm::release(&at, &mut sites),
             Kind::HelmOperatorRelease => helm::operator_release(&at, &mut sites),

@@ -26,12 +26,14 @@ pub(super) fn read<'f>(inventory: &mut Inventory<'f>, index: usize) {
     if !(is_kustomization || is_yaml && has_any(&file.text, NEEDLES)) {
         return;
     }
+    let lines = Lines::new(&file.text);
     let parts = split(&file.text);
     if parts.iter().any(|part| has_open_conflict(part.of(&file.text))) {
         let at = line_that_begins(&file.text, CONFLICT_START).unwrap_or(0);
         inventory.diagnostics.push(
             finding(
                 file,
+                &lines,
                 "yaml.conflict-marker",
                 at,
                 "the file has an unresolved merge conflict over several documents",
@@ -47,6 +49,7 @@ pub(super) fn read<'f>(inventory: &mut Inventory<'f>, index: usize) {
             inventory.diagnostics.push(
                 finding(
                     file,
+                    &lines,
                     "yaml.conflict-marker",
                     part.start + at,
                     "the document has an unresolved merge conflict",
@@ -57,12 +60,13 @@ pub(super) fn read<'f>(inventory: &mut Inventory<'f>, index: usize) {
         }
         let (documents, error) = parse(&file.text, part, comments);
         for document in documents {
-            keep(inventory, index, document, is_kustomization);
+            keep(inventory, index, &lines, document, is_kustomization);
         }
         if let Some(error) = error {
-            inventory.diagnostics.push(syntax(file, part, error));
+            inventory.diagnostics.push(syntax(file, &lines, part, error));
         }
     }
+    inventory.lines.insert(index, lines);
 }
 
 fn has_any(text: &str, needles: &[&str]) -> bool {
@@ -83,21 +87,33 @@ fn line_that_begins(text: &str, needle: &str) -> Option<usize> {
         .find(|at| *at == 0 || matches!(text.as_bytes()[at - 1], b'\n' | b'\r'))
 }
 
-fn finding(file: &SourceFile, code: &'static str, at: usize, message: impl Into<String>) -> Diagnostic {
-    let at = Lines::new(&file.text).locate(&file.path, Span::new(at, at));
+fn finding(
+    file: &SourceFile,
+    lines: &Lines<'_>,
+    code: &'static str,
+    at: usize,
+    message: impl Into<String>,
+) -> Diagnostic {
+    let at = lines.locate(&file.path, Span::new(at, at));
     Diagnostic::new(code, Severity::Error, at, message)
 }
 
-fn syntax(file: &SourceFile, part: Span, error: SyntaxError) -> Diagnostic {
+fn syntax(file: &SourceFile, lines: &Lines<'_>, part: Span, error: SyntaxError) -> Diagnostic {
     match part.of(&file.text).find("{{") {
-        Some(at) => finding(file, "yaml.template", part.start + at, "a template and not YAML")
+        Some(at) => finding(file, lines, "yaml.template", part.start + at, "a template and not YAML")
             .with_help("templates are left alone; the other documents of the file are read"),
-        None => finding(file, "yaml.syntax", error.at, format!("not YAML: {}", error.message))
+        None => finding(file, lines, "yaml.syntax", error.at, format!("not YAML: {}", error.message))
             .with_help("this document is left alone; the others of the file are read"),
     }
 }
 
-fn keep<'f>(inventory: &mut Inventory<'f>, file: usize, document: Document<'f>, is_kustomization: bool) {
+fn keep<'f>(
+    inventory: &mut Inventory<'f>,
+    file: usize,
+    lines: &Lines<'f>,
+    document: Document<'f>,
+    is_kustomization: bool,
+) {
     let Some(root) = document.root().filter(|root| root.is_mapping()) else { return };
     let source = &inventory.files[file];
     let mut found = Objects::default();
@@ -105,7 +121,9 @@ fn keep<'f>(inventory: &mut Inventory<'f>, file: usize, document: Document<'f>, 
     let kustomize = (is_kustomization && found.resources.is_empty() && !names_flux(root))
         .then(|| Kustomize::read(source.path.folder(), root));
     for (at, message, help) in found.unknown {
-        inventory.diagnostics.push(finding(source, "manifest.unknown-version", at, message).with_help(help));
+        inventory
+            .diagnostics
+            .push(finding(source, lines, "manifest.unknown-version", at, message).with_help(help));
     }
     if found.resources.is_empty() && kustomize.is_none() {
         return;
@@ -114,7 +132,7 @@ fn keep<'f>(inventory: &mut Inventory<'f>, file: usize, document: Document<'f>, 
     for span in &doubled {
         let message = format!("the key `{}` stands twice in one mapping", span.of(&source.text));
         inventory.diagnostics.push(
-            finding(source, "yaml.duplicate-key", span.start, message)
+            finding(source, lines, "yaml.duplicate-key", span.start, message)
                 .with_help("Flux refuses such a document; remove one of the two"),
         );
     }

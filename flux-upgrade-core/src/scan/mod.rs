@@ -23,6 +23,8 @@ use crate::yaml::{Document, Node};
 pub struct Inventory<'f> {
     pub(crate) files: &'f [SourceFile],
     pub(crate) documents: Vec<Held<'f>>,
+    /// The lines of every file that was parsed.
+    lines: BTreeMap<usize, Lines<'f>>,
     resources: Vec<Resource>,
     pub(crate) kustomize: BTreeMap<String, Kustomize>,
     /// Flux versions by the folder of the generated components.
@@ -81,7 +83,7 @@ impl<'f> Inventory<'f> {
     #[must_use]
     pub fn location(&self, resource: &Resource) -> Location {
         let span = self.node(resource).map_or(Span::default(), Node::span);
-        self.locate(resource.document, span)
+        self.lines_of(resource).locate(&self.file_of(resource).path, span)
     }
 
     pub(crate) fn node(&self, resource: &Resource) -> Option<Node<'_, 'f>> {
@@ -96,10 +98,9 @@ impl<'f> Inventory<'f> {
         &self.files[self.held(resource).file]
     }
 
-    /// A location in the file of a document; reads the file's line ends, so it is for findings and not for loops.
-    pub(crate) fn locate(&self, document: usize, span: Span) -> Location {
-        let file = &self.files[self.documents[document].file];
-        Lines::new(&file.text).locate(&file.path, span)
+    /// The lines of the file that an object stands in.
+    pub(crate) fn lines_of(&self, resource: &Resource) -> &Lines<'f> {
+        &self.lines[&self.held(resource).file]
     }
 }
 
@@ -123,6 +124,7 @@ pub fn scan(files: &[SourceFile]) -> Inventory<'_> {
     let mut inventory = Inventory {
         files,
         documents: Vec::new(),
+        lines: BTreeMap::new(),
         resources: Vec::new(),
         kustomize: BTreeMap::new(),
         flux: Vec::new(),
