@@ -139,6 +139,8 @@ impl fmt::Display for Location {
 pub struct Lines<'t> {
     text: &'t str,
     starts: Vec<usize>,
+    /// Whether every character is one byte, so that a column needs no counting.
+    is_ascii: bool,
 }
 
 impl<'t> Lines<'t> {
@@ -153,7 +155,7 @@ impl<'t> Lines<'t> {
             }
             starts.push(at + 1);
         }
-        Self { text, starts }
+        Self { text, starts, is_ascii: text.is_ascii() }
     }
 
     /// Line and column of a byte, both from 1; the column counts code points.
@@ -162,6 +164,9 @@ impl<'t> Lines<'t> {
         let byte = byte.min(self.text.len());
         let line = self.starts.partition_point(|start| *start <= byte) - 1;
         let start = self.starts[line];
+        if self.is_ascii {
+            return (line + 1, byte - start + 1);
+        }
         let before = self.text.get(start..byte).unwrap_or("");
         let before = if start == 0 { before.trim_start_matches('\u{feff}') } else { before };
         (line + 1, before.chars().count() + 1)
@@ -176,6 +181,9 @@ impl<'t> Lines<'t> {
         let byte = byte.min(self.text.len());
         let line = self.starts.partition_point(|start| *start <= byte) - 1;
         let start = self.starts[line];
+        if self.is_ascii {
+            return (line, byte - start);
+        }
         let before = self.text.get(start..byte).unwrap_or("");
         let before = if start == 0 { before.trim_start_matches('\u{feff}') } else { before };
         (line, before.encode_utf16().count())
