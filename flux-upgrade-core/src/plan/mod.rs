@@ -108,6 +108,8 @@ pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution
     agree(&sites, &mut decisions);
     let mut out =
         Plan { changes: Vec::new(), held: Vec::new(), diagnostics: inventory.diagnostics.clone(), sites };
+    let texts: BTreeMap<&RepoPath, &str> =
+        inventory.files.iter().map(|file| (&file.path, file.text.as_str())).collect();
     let mut quotes = BTreeMap::new();
     for (index, decision) in decisions.into_iter().enumerate() {
         let site = &out.sites[index];
@@ -120,9 +122,9 @@ pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution
                 out.held.push(Held { site: index, reason });
             }
             Decision::Move(step) => {
-                let preferred = *quotes
-                    .entry(site.spot.at.path.clone())
-                    .or_insert_with(|| edits::preferred_quote(text_of(inventory, &site.spot.at.path)));
+                let path = &site.spot.at.path;
+                let text = || texts.get(path).copied().unwrap_or("");
+                let preferred = *quotes.entry(path.clone()).or_insert_with(|| edits::preferred_quote(text()));
                 match edits::edits(site, &step, preferred) {
                     Some(edits) => out.changes.push(change(index, site, step, edits)),
                     None => out.held.push(Held { site: index, reason: Reason::MultiLine }),
@@ -133,10 +135,6 @@ pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution
     out.diagnostics.sort_by(|a, b| (&a.at, a.code, &a.message).cmp(&(&b.at, b.code, &b.message)));
     out.diagnostics.dedup();
     out
-}
-
-fn text_of<'f>(inventory: &Inventory<'f>, path: &RepoPath) -> &'f str {
-    inventory.files.iter().find(|file| file.path == *path).map_or("", |file| file.text.as_str())
 }
 
 fn change(index: usize, site: &Site, step: Move, edits: Vec<Edit>) -> Change {
