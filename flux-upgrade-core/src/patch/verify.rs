@@ -42,18 +42,14 @@ pub fn verify(before: &str, patch: &FilePatch) -> Result<(), Unproven> {
     }
     let mut arrived = 0;
     for (old, new) in old.into_iter().zip(new) {
-        let edits: Vec<&Edit> = patch
-            .edits
-            .iter()
-            .filter(|edit| edit.span.start >= old.start && edit.span.end <= old.end)
-            .collect();
+        let edits = within(&patch.edits, old);
         if edits.is_empty() {
             if old.of(before) != new.of(after) {
                 return Err(Unproven::Foreign { at: new.start });
             }
             continue;
         }
-        arrived += part(before, old, after, new, &edits)?;
+        arrived += part(before, old, after, new, edits)?;
     }
     match patch.edits.get(arrived) {
         Some(edit) if arrived < patch.edits.len() => Err(Unproven::Missing { at: edit.span.start }),
@@ -62,7 +58,7 @@ pub fn verify(before: &str, patch: &FilePatch) -> Result<(), Unproven> {
 }
 
 /// Compares one part; gives the number of edits that were found as planned.
-fn part(before: &str, old: Span, after: &str, new: Span, edits: &[&Edit]) -> Result<usize, Unproven> {
+fn part(before: &str, old: Span, after: &str, new: Span, edits: &[Edit]) -> Result<usize, Unproven> {
     let (old, old_error) = parse(before, old, Comments::Keep);
     let (new, new_error) = parse(after, new, Comments::Keep);
     if old_error.is_some() || new_error.is_some() || old.len() != new.len() {
@@ -75,7 +71,7 @@ fn part(before: &str, old: Span, after: &str, new: Span, edits: &[&Edit]) -> Res
     Ok(arrived)
 }
 
-fn documents(old: &Document<'_>, new: &Document<'_>, edits: &[&Edit]) -> Result<usize, Unproven> {
+fn documents(old: &Document<'_>, new: &Document<'_>, edits: &[Edit]) -> Result<usize, Unproven> {
     let comments = |document: &Document<'_>| -> Vec<String> {
         document.comments().iter().map(|comment| document.comment_text(*comment).to_owned()).collect()
     };
@@ -87,11 +83,15 @@ fn documents(old: &Document<'_>, new: &Document<'_>, edits: &[&Edit]) -> Result<
     for before in old.nodes() {
         let foreign = |at: usize| Unproven::Foreign { at };
         let after = rest.next().ok_or(foreign(new.span().end))?;
-        if let Some(block) = before.block().filter(|block| edits.iter().any(|edit| inside(edit, *block))) {
-            arrived += nested(before, block, after, edits)?;
+        if let Some(block) = before.block().filter(|block| !within(edits, *block).is_empty()) {
+            arrived += nested(before, block, after, within(edits, block))?;
             continue;
         }
-        let planned = edits.iter().find(|edit| edit.span == before.span() && !edit.span.is_empty());
+        let span = before.span();
+        let planned = from(edits, span.start)
+            .iter()
+            .take_while(|edit| edit.span.start == span.start)
+            .find(|edit| edit.span == span && !span.is_empty());
         let same = match planned {
             Some(edit) => {
                 arrived += 1;
@@ -103,8 +103,10 @@ fn documents(old: &Document<'_>, new: &Document<'_>, edits: &[&Edit]) -> Result<
             return Err(foreign(after.span().start));
         }
         // A key that is inserted after this node comes with its value.
-        let inserted =
-            edits.iter().filter(|edit| edit.span.is_empty() && follows(old.text(), before, edit.span.start));
+        let inserted = from(edits, span.end)
+            .iter()
+            .take_while(|edit| follows(old.text(), before, edit.span.start))
+            .filter(|edit| edit.span.is_empty());
         for edit in inserted {
             let key = rest.next().ok_or(foreign(new.span().end))?;
             let value = rest.next().ok_or(foreign(key.span().end))?;
@@ -121,20 +123,21 @@ fn documents(old: &Document<'_>, new: &Document<'_>, edits: &[&Edit]) -> Result<
     }
 }
 
-fn inside(edit: &Edit, block: Span) -> bool {
-    block.start <= edit.span.start && edit.span.end <= block.end
+/// The edits that begin at `start` or later; `edits` are in order.
+fn from(edits: &[Edit], start: usize) -> &[Edit] {
+    &edits[edits.partition_point(|edit| edit.span.start < start)..]
+}
+
+/// The edits inside `span`; `edits` are in order and do not overlap.
+fn within(edits: &[Edit], span: Span) -> &[Edit] {
+    let edits = from(edits, span.start);
+    &edits[..edits.partition_point(|edit| edit.span.end <= span.end)]
 }
 
 /// Compares the YAML inside a block scalar.
-fn nested(
-    before: Node<'_, '_>,
-    block: Span,
-    after: Node<'_, '_>,
-    edits: &[&Edit],
-) -> Result<usize, Unproven> {
+fn nested(before: Node<'_, '_>, block: Span, after: Node<'_, '_>, edits: &[Edit]) -> Result<usize, Unproven> {
     let new = after.block().ok_or(Unproven::Unreadable)?;
-    let edits: Vec<&Edit> = edits.iter().copied().filter(|edit| inside(edit, block)).collect();
-    part(before.document().text(), block, after.document().text(), new, &edits)
+    part(before.document().text(), block, after.document().text(), new, edits)
 }
 
 /// Whether `at` is the end of the node, or of its line.
@@ -144,7 +147,8 @@ fn follows(text: &str, node: Node<'_, '_>, at: usize) -> bool {
         && !node.is_sequence()
         && end <= at
         && text.get(end..at).is_some_and(|between| {
-            !between.contains(['\n', '\r', ',', ':']) || between.trim_start().starts_with('#')
+            !between.contains(['\n', '\r'])
+                && (!between.contains([',', ':']) || between.trim_start().starts_with('#'))
         })
 }
 

@@ -1,7 +1,5 @@
 //! One file to the objects in it.
 
-use std::collections::BTreeSet;
-
 use memchr::memmem;
 
 use super::kind::{Known, NEEDLES, lookup};
@@ -244,15 +242,14 @@ fn encryption(root: Node<'_, '_>) -> Encryption {
 
 /// Keys that stand twice in one mapping, the later one each time.
 fn duplicate_keys(document: &Document<'_>) -> Vec<Span> {
-    let mut out = Vec::new();
+    let (mut out, mut keys) = (Vec::new(), Vec::new());
     for mapping in document.nodes().filter(|node| node.is_mapping()) {
-        let mut seen = BTreeSet::new();
-        for (key, _) in mapping.entries().filter(|(key, _)| !key.is_alias()) {
-            let Some(text) = key.text() else { continue };
-            if text != "<<" && !seen.insert(text) {
-                out.push(key.span());
-            }
-        }
+        keys.clear();
+        let named = mapping.entries().filter(|(key, _)| !key.is_alias());
+        keys.extend(named.filter_map(|(key, _)| Some((key.text()?, key.span()))));
+        keys.sort_unstable();
+        let again = keys.windows(2).filter(|pair| pair[0].0 == pair[1].0 && pair[1].0 != "<<");
+        out.extend(again.map(|pair| pair[1].1));
     }
     out
 }
