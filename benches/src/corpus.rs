@@ -34,6 +34,20 @@ pub fn tree(count: usize) -> Vec<SourceFile> {
     files
 }
 
+/// One file with a site of each kind, all of the first sources.
+#[must_use]
+pub fn one_of_each() -> Vec<SourceFile> {
+    let index = SOURCES;
+    let texts = [
+        helm_repository("charts-0"),
+        release(0),
+        release(index),
+        oci_repository(index),
+        git_repository(index),
+    ];
+    vec![file("each.yaml", documents(texts))]
+}
+
 /// Texts as the documents of one file.
 pub fn documents(texts: impl IntoIterator<Item = String>) -> String {
     texts.into_iter().map(|text| format!("---\n{text}")).collect()
@@ -209,6 +223,10 @@ pub fn clusters(count: usize) -> Vec<SourceFile> {
         let folder = format!("clusters/{index}");
         let sync = kustomization("flux-system", &folder);
         [
+            file(
+                &format!("{folder}/flux-system/gotk-components.yaml"),
+                "# Flux Version: v2.6.4\n".to_owned(),
+            ),
             file(&format!("{folder}/flux-system/gotk-sync.yaml"), documents([own_source(), sync])),
             file(&format!("{folder}/source.yaml"), helm_repository("charts-0")),
             file(&format!("{folder}/release.yaml"), release(20)),

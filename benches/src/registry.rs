@@ -18,7 +18,8 @@ pub fn snapshot(count: usize) -> String {
 /// As [`snapshot`], of the first `sources` of each kind.
 #[must_use]
 pub fn snapshot_of(sources: usize, count: usize) -> String {
-    let entries: Vec<String> = versions(count).map(|version| format!("{{\"name\": \"{version}\"}}")).collect();
+    let entries: Vec<String> =
+        versions(count).map(|version| format!("{{\"name\": \"{version}\"}}")).collect();
     let digested: Vec<String> = versions(count)
         .enumerate()
         .map(|(index, version)| format!("{{\"name\": \"{version}\", \"digest\": \"sha256:{index:064x}\"}}"))
@@ -33,16 +34,20 @@ pub fn snapshot_of(sources: usize, count: usize) -> String {
     let mut out = String::from("{\"schema\": \"flux-upgrade/registry-snapshot/v1\"");
     let mut section = |name: &str, entry: &dyn Fn(usize) -> String| {
         let all: Vec<String> = (0..sources).map(entry).collect();
-        write!(out, ", \"{name}\": [{}]", all.join(", ")).expect("this holds because a String takes any text");
+        write!(out, ", \"{name}\": [{}]", all.join(", "))
+            .expect("this holds because a String takes any text");
     };
     section("helm", &|index| {
-        let charts: Vec<String> =
-            (0..7).map(|chart| format!("\"chart-{chart}\": [{entries}]")).collect();
+        let charts: Vec<String> = (0..7).map(|chart| format!("\"chart-{chart}\": [{entries}]")).collect();
         let charts = charts.join(", ");
         format!("{{\"url\": \"https://charts.example.com/charts-{index}\", \"charts\": {{{charts}}}}}")
     });
+    // Every second repository has another newest tag.
     section("oci", &|index| {
-        format!("{{\"repository\": \"registry.example.com/artifact-{index}\", \"tags\": [{digested}]}}")
+        let newest = format!("{{\"name\": \"1.999.{}\", \"digest\": \"sha256:{index:064x}\"}}", index % 2);
+        format!(
+            "{{\"repository\": \"registry.example.com/artifact-{index}\", \"tags\": [{digested}, {newest}]}}"
+        )
     });
     section("git", &|index| {
         format!("{{\"url\": \"https://git.example.com/repository-{index}\", \"refs\": [{refs}]}}")

@@ -19,7 +19,7 @@ const CASES: &[Case] = &[
     ("sites-in-one-file", 200, corpus::one_file, FEW),
     ("sites-in-one-document", 200, corpus::list, FEW),
     ("sites-in-one-line", 400, corpus::one_line, FEW),
-    ("tags", 1000, |_| corpus::tree(10), |size| size),
+    ("tags", 1000, |_| corpus::one_of_each(), |size| size),
     ("documents", 1000, corpus::plain_documents, FEW),
     ("broken-documents", 500, corpus::broken_documents, FEW),
     ("unknown-versions", 500, corpus::unknown_versions, FEW),
