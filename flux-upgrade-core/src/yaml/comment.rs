@@ -25,7 +25,7 @@ impl<'t> Document<'t> {
 
     /// The comments on the lines directly above the line of `byte`, nearest first, up to the first other line.
     pub(crate) fn comments_above(&self, byte: usize) -> impl Iterator<Item = Comment> {
-        let mut line = line_start(self.text, byte);
+        let mut line = if self.comments.is_empty() { 0 } else { line_start(self.text, byte) };
         let mut at = self.comments.partition_point(|comment| comment.span.start < line);
         std::iter::from_fn(move || {
             at = at.checked_sub(1)?;
@@ -41,8 +41,6 @@ impl<'t> Document<'t> {
 }
 
 fn line_start(text: &str, byte: usize) -> usize {
-    text.as_bytes()[..byte.min(text.len())]
-        .iter()
-        .rposition(|byte| matches!(byte, b'\n' | b'\r'))
-        .map_or(0, |at| at + 1)
+    let before = &text.as_bytes()[..byte.min(text.len())];
+    memchr::memrchr2(b'\n', b'\r', before).map_or(0, |at| at + 1)
 }

@@ -61,7 +61,7 @@ fn with_directives(bytes: &[u8], from: usize, marker: usize) -> usize {
 /// Start of the line that ends with the break at `end`.
 fn line_start(bytes: &[u8], from: usize, end: usize) -> usize {
     let end = if bytes[end] == b'\n' && end > from && bytes[end - 1] == b'\r' { end - 1 } else { end };
-    bytes[from..end].iter().rposition(|byte| matches!(byte, b'\n' | b'\r')).map_or(from, |at| from + at + 1)
+    memchr::memrchr2(b'\n', b'\r', &bytes[from..end]).map_or(from, |at| from + at + 1)
 }
 
 #[cfg(test)]
