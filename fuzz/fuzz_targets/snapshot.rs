@@ -6,7 +6,7 @@ use flux_upgrade_core::resolve::Snapshot;
 use libfuzzer_sys::fuzz_target;
 
 const FILE: &str = "apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nmetadata: {name: a}\n\
-    spec: {url: 'oci://a.example/o', ref: {tag: 1.0.0}}\n";
+    spec: {url: 'oci://ghcr.io/stefanprodan/manifests/podinfo', ref: {tag: 1.0.0}}\n";
 
 fuzz_target!(|text: &str| {
     let Ok(_) = Snapshot::parse(text) else { return };
