@@ -177,6 +177,9 @@ pub(crate) fn needs(site: &Site, resolution: &Resolution, rules: &Rules) -> Vec<
     }
 }
 
+/// How many wishes are told of sites that disagree; each of the sites tells them.
+const WISHES: usize = 16;
+
 /// Sites on the same bytes move to the same text or not at all.
 fn agree(sites: &[Site], decisions: &mut [Decision]) {
     let mut shared: BTreeMap<(&RepoPath, usize), Vec<usize>> = BTreeMap::new();
@@ -192,14 +195,18 @@ fn agree(sites: &[Site], decisions: &mut [Decision]) {
         if group.iter().all(|index| wish(*index) == first) {
             continue;
         }
-        let wishes: Vec<String> = group
+        let mut wishes: Vec<String> = group
             .iter()
+            .take(WISHES)
             .map(|index| match &decisions[*index] {
                 Decision::Move(step) => format!("{} -> {}", sites[*index].id, step.to),
                 Decision::Held(reason) => format!("{} stays: {reason}", sites[*index].id),
                 Decision::Needs(_) => format!("{} is not answered", sites[*index].id),
             })
             .collect();
+        if let Some(more) = group.len().checked_sub(WISHES).filter(|more| *more > 0) {
+            wishes.push(format!("and {more} more"));
+        }
         for index in group {
             decisions[index] = Decision::Held(Reason::Disagree { wishes: wishes.clone() });
         }
