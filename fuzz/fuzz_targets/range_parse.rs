@@ -4,7 +4,8 @@
 use flux_upgrade_core::version::{Range, Version, move_range, pin};
 use libfuzzer_sys::fuzz_target;
 
-const VERSIONS: &[&str] = &["0.0.0", "0.1.0", "1.0.0", "1.2.3", "1.2.3-rc.1", "2.0.0-0", "v10.20.30+b", "18446744073709551615.0.0"];
+const VERSIONS: &[&str] =
+    &["0.0.0", "0.1.0", "1.0.0", "1.2.3", "1.2.3-rc.1", "2.0.0-0", "v10.20.30+b", "18446744073709551615.0.0"];
 
 fuzz_target!(|text: &str| {
     let (range, own) = text.split_once('\n').unwrap_or((text, "1"));

@@ -14,10 +14,10 @@ fuzz_target!(|text: &str| {
         if site.spot.style == Style::Block || site.spot.raw.contains(['\n', '\r']) {
             continue;
         }
-        // The scalar as the tag of an object of its own.
+        // The scalar as the version of an object of its own.
         let alone = format!(
-            "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {{name: a}}\n\
-             spec:\n  url: https://a.example/g\n  ref:\n    tag: {}\n",
+            "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {{name: a}}\n\
+             spec:\n  chart:\n    spec:\n      chart: c\n      version: {}\n",
             site.spot.raw
         );
         let files = [file(&alone)];
