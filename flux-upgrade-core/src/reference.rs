@@ -19,7 +19,11 @@ pub fn normalise_repository(text: &str) -> String {
         part == "localhost" || part.contains(['.', ':']) || part.bytes().any(|byte| byte.is_ascii_uppercase())
     };
     let (host, path) = match text.split_once('/') {
-        Some((host, path)) if is_host(host) => (host.to_ascii_lowercase(), path),
+        Some((host, path)) if is_host(host) => {
+            // A host by its case alone keeps it, so that the result is read as the same host.
+            let lower = host.to_ascii_lowercase();
+            (if is_host(&lower) { lower } else { host.to_owned() }, path)
+        }
         _ => ("docker.io".to_owned(), text),
     };
     let host =
@@ -82,5 +86,22 @@ fn default_port(text: &str, ssh: bool, port: &str) -> bool {
         "443" => text.starts_with("https:"),
         "80" => text.starts_with("http:"),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_normal_form_of_a_repository_is_its_own() {
+        for (text, expected) in [
+            ("Registry/app", "Registry/app"),
+            ("Registry:5000/app", "registry:5000/app"),
+            ("team/app", "docker.io/team/app"),
+        ] {
+            assert_eq!(normalise_repository(text), expected, "{text}");
+            assert_eq!(normalise_repository(expected), expected, "{text}");
+        }
     }
 }

@@ -37,10 +37,11 @@ use link::Links;
 pub fn locate(inventory: &Inventory<'_>) -> Vec<Site> {
     let mut sites = Vec::new();
     let links = Links::new(inventory);
+    let dialects = Dialects::new(inventory);
     for resource in inventory.resources() {
         let Some(node) = inventory.node(resource) else { continue };
         let lines = inventory.lines(inventory.held(resource).file);
-        let at = Here { inventory, links: &links, resource, node, lines };
+        let at = Here { inventory, links: &links, dialects: &dialects, resource, node, lines };
         match resource.kind {
             Kind::HelmRelease => helm::release(&at, &mut sites),
             Kind::HelmOperatorRelease => helm::operator_release(&at, &mut sites),
@@ -90,10 +91,41 @@ fn tell_apart(sites: &mut [Site]) {
     }
 }
 
+/// How the versions of Flux in the files read versions.
+struct Dialects<'a> {
+    /// By the folder of the generated components.
+    by_folder: BTreeMap<&'a str, Dialect>,
+    oldest: Option<Dialect>,
+}
+
+impl<'a> Dialects<'a> {
+    fn new(inventory: &'a Inventory<'_>) -> Self {
+        let mut by_folder = BTreeMap::<&str, Dialect>::new();
+        for (folder, version) in &inventory.flux {
+            let Ok(dialect) = Dialect::for_flux(version) else { continue };
+            let known = by_folder.entry(folder).or_insert(dialect);
+            if dialect.library() < known.library() {
+                *known = dialect;
+            }
+        }
+        let oldest = by_folder.values().copied().min_by_key(|dialect| dialect.library());
+        Self { by_folder, oldest }
+    }
+
+    /// The oldest below the path of a cluster.
+    fn of_cluster(&self, cluster: &str) -> Option<Dialect> {
+        let below = format!("{cluster}/");
+        let folders =
+            self.by_folder.range(below.as_str()..).take_while(|(folder, _)| folder.starts_with(&below));
+        folders.map(|(_, dialect)| *dialect).min_by_key(|dialect| dialect.library())
+    }
+}
+
 /// The object that is looked at.
 struct Here<'a, 'f> {
     inventory: &'a Inventory<'f>,
     links: &'a Links<'a>,
+    dialects: &'a Dialects<'a>,
     resource: &'a Resource,
     node: Node<'a, 'f>,
     lines: &'a Lines<'f>,
@@ -135,17 +167,9 @@ impl Here<'_, '_> {
 
     /// How the Flux that applies the object reads versions: the one of its cluster, else the oldest in the files.
     fn dialect(&self) -> Option<Dialect> {
-        let all = &self.inventory.flux;
-        let of_cluster = |(folder, _): &&(String, String)| {
-            let clusters =
-                self.resource.placements.iter().filter_map(|placement| placement.cluster.as_deref());
-            clusters
-                .into_iter()
-                .any(|cluster| folder.strip_prefix(cluster).is_some_and(|r| r.starts_with('/')))
-        };
-        let read = |(_, version): &(String, String)| Dialect::for_flux(version).ok();
-        let own = all.iter().filter(of_cluster).filter_map(read).min_by_key(|dialect| dialect.library());
-        own.or_else(|| all.iter().filter_map(read).min_by_key(|dialect| dialect.library()))
+        let clusters = self.resource.placements.iter().filter_map(|placement| placement.cluster.as_deref());
+        let own = clusters.filter_map(|cluster| self.dialects.of_cluster(cluster));
+        own.min_by_key(|dialect| dialect.library()).or(self.dialects.oldest)
     }
 
     /// A finding at a field of the object.

@@ -1,0 +1,9 @@
+//! Generated repositories and registries, the same at every call.
+//!
+//! - [`corpus`] writes files: trees, and single files of every shape that could make the work grow too fast.
+//! - [`registry`] writes what is published, as snapshots and lists of tags.
+//! - [`stages`] runs the stages one after the other.
+
+pub mod corpus;
+pub mod registry;
+pub mod stages;
