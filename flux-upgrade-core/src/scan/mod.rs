@@ -1,7 +1,7 @@
 //! Stage 1: texts to an inventory of the objects in them.
 //!
-//! A file is screened by bytes first, cut at its `---` lines, and only parts that can hold an object of ours are
-//! parsed. What cannot be read becomes a [`Diagnostic`], and the rest goes on.
+//! A file is screened by bytes first: one that can hold no object of ours is not parsed. The others are cut at their `---`
+//! lines, so that a broken document leaves its neighbours alone. What cannot be read becomes a [`Diagnostic`], and the rest goes on.
 
 mod find;
 mod kind;
