@@ -151,9 +151,9 @@ pub(crate) struct RulesFlags {
 
     /// Plan only files whose path matches this glob; may be repeated
     #[arg(long, value_name = "GLOB")]
-    only: Vec<String>,
+    pub(crate) only: Vec<String>,
 
-    /// Read the rules from this file [default: .flux-upgrade.yaml of the folder, or of its git work tree]
+    /// Read the rules from this file [default: .flux-upgrade.yaml of the folder]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) config: Option<PathBuf>,
 

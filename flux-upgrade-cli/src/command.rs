@@ -183,6 +183,15 @@ impl<'a> Job<'a> {
                 "note: an earlier apply did not finish; `flux-upgrade apply` finishes it first, `apply --undo` takes it back\n",
             );
         }
+        if let Some(unread) = job::rules_above(&planned.tree).filter(|_| self.args.rules.config.is_none()) {
+            streams.err(&format!(
+                "note: the rules in `{}` are not read, since PATH is below it; pass --config or the top as PATH\n",
+                unread.display()
+            ));
+        }
+        if !self.args.rules.only.is_empty() && planned.plan.sites.is_empty() {
+            streams.err("note: --only leaves no site; its globs are compared with paths below PATH\n");
+        }
         let lost = planned.plan.held.iter().any(|held| matches!(held.reason, Reason::SourceNotFound { .. }));
         let inside = planned.tree.work_tree.as_ref().is_some_and(|work_tree| *work_tree != planned.tree.root);
         if !common.quiet && lost && inside {

@@ -88,6 +88,13 @@ fn rules_file(tree: &Tree) -> Option<PathBuf> {
     fs::symlink_metadata(&file).is_ok_and(|found| found.is_file()).then_some(file)
 }
 
+/// A rules file at the top of the work tree that is not read, since the folder below it has none of its own.
+pub(crate) fn rules_above(tree: &Tree) -> Option<PathBuf> {
+    let top = tree.work_tree.as_ref().filter(|top| **top != tree.root)?;
+    let file = top.join(RULES_FILE);
+    (rules_file(tree).is_none() && file.is_file()).then_some(file)
+}
+
 /// What to do with an apply that did not finish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Settle {

@@ -129,6 +129,8 @@ mod tests {
             consumer: Consumer::HelmOci,
             source: Ok(SourceKey::Oci { repository: "registry.example.com/a".into() }),
             source_at: None,
+            source_url: None,
+            namespaces: vec![],
             blocked: None,
             ignore: None,
             branch: None,

@@ -4,6 +4,7 @@ use super::{Consumer, Here, Insertion, Part, Site, SourceKey, Spot};
 use crate::plan::Reason;
 use crate::scan::Encryption;
 use crate::text::{Lines, Location, Span};
+use crate::time::Timestamp;
 use crate::yaml::{Node, Quote};
 
 /// A comment that says to leave a line alone.
@@ -22,6 +23,7 @@ pub(super) struct Draft {
     pub(super) consumer: Consumer,
     pub(super) source: Result<SourceKey, Reason>,
     pub(super) source_at: Option<Location>,
+    pub(super) source_url: Option<String>,
 }
 
 impl Here<'_, '_> {
@@ -43,6 +45,8 @@ impl Here<'_, '_> {
             consumer: draft.consumer,
             source: draft.source,
             source_at: draft.source_at,
+            source_url: draft.source_url,
+            namespaces: self.namespaces(),
             clusters: self.clusters(),
             suspended: self.resource.suspended,
             dialect: self.dialect(),
@@ -68,6 +72,9 @@ impl Here<'_, '_> {
     /// Where a key can be added after the value of `key`, in the style of the mapping; none after an alias or a merge.
     pub(super) fn insertion(&self, mapping: Node<'_, '_>, key: &str) -> Option<Insertion> {
         let mapping = mapping.resolved()?;
+        if mapping.get("digest").is_some() {
+            return None;
+        }
         let (name, value) = mapping.entries().find(|(name, _)| name.text() == Some(key))?;
         let file = self.inventory.file_of(self.resource);
         let (end, before) = if mapping.is_flow() {
@@ -79,7 +86,10 @@ impl Here<'_, '_> {
             let indentation = file.text.get(start..name.span().start)?;
             let indentation =
                 if indentation.trim().is_empty() { indentation } else { &" ".repeat(column - 1) };
-            (self.lines.line(line).end, format!("{}{indentation}", self.lines.line_end()))
+            let end = self.lines.line(line).end;
+            let rest = file.text.get(end..).unwrap_or("");
+            let own = ["\r\n", "\n", "\r"].into_iter().find(|mark| rest.starts_with(mark));
+            (end, format!("{}{indentation}", own.unwrap_or(self.lines.line_end())))
         };
         Some(Insertion { at: self.lines.locate(&file.path, Span::new(end, end)), before })
     }
@@ -132,8 +142,11 @@ impl Here<'_, '_> {
             if words.next() != Some("ignore") {
                 continue;
             }
+            // A date that cannot be read holds for ever: what somebody wanted left alone is left alone.
             let until = match words.next() {
-                Some("until") => words.next().map(str::to_owned),
+                Some("until") => {
+                    words.next().filter(|date| Timestamp::parse(date).is_ok()).map(str::to_owned)
+                }
                 _ => None,
             };
             let path = &self.inventory.file_of(self.resource).path;

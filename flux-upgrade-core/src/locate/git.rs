@@ -16,7 +16,9 @@ pub(super) fn repository(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
     let field =
         |key: &str| reference.get(key).filter(|node| node.text().is_some_and(|text| !text.is_empty()));
     let (commit, name, tag, semver) = (field("commit"), field("name"), field("tag"), field("semver"));
-    let (source, source_at) = match here.url(spec) {
+    let found = here.url(spec);
+    let source_url = found.as_ref().ok().map(|(url, _)| url.trim_end_matches('/').to_owned());
+    let (source, source_at) = match found {
         Ok((url, at)) => match variable(&url) {
             Some(variable) => (Err(Reason::Substituted { variable: variable.to_owned() }), at),
             None => (Ok(SourceKey::Git { url }), at),
@@ -29,6 +31,7 @@ pub(super) fn repository(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
         consumer: Consumer::Git,
         source: source.clone(),
         source_at: source_at.clone(),
+        source_url: source_url.clone(),
     };
     let mut site = match (commit, name, tag, semver) {
         (Some(commit), None, Some(tag), _) => {

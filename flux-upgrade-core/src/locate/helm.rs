@@ -37,10 +37,17 @@ pub(super) fn operator_release(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
         Some(name) => from_url(url, name, false),
         None => Err(Reason::SourceNotFound { source: "`spec.chart.name`".to_owned() }),
     };
-    push(here, sites, version, "spec.chart.version", source.map(|(key, consumer)| (key, consumer, None)));
+    push(
+        here,
+        sites,
+        version,
+        "spec.chart.version",
+        source.map(|(key, consumer)| (key, consumer, None, url.trim_end_matches('/').to_owned())),
+    );
 }
 
-type Source = (SourceKey, Consumer, Option<Location>);
+/// Where a chart is published: what to ask, who reads it, the source object's place and URL.
+type Source = (SourceKey, Consumer, Option<Location>, String);
 
 fn push(
     here: &Here<'_, '_>,
@@ -51,11 +58,11 @@ fn push(
 ) {
     let text = version.text().unwrap_or("");
     let part = if is_range(text) { Part::Range } else { Part::Version };
-    let (source, consumer, source_at) = match source {
-        Ok((key, consumer, at)) => (Ok(key), consumer, at),
-        Err(reason) => (Err(reason), Consumer::HelmIndex, None),
+    let (source, consumer, source_at, source_url) = match source {
+        Ok((key, consumer, at, url)) => (Ok(key), consumer, at, Some(url)),
+        Err(reason) => (Err(reason), Consumer::HelmIndex, None, None),
     };
-    sites.extend(here.site(version, Draft { field, part, consumer, source, source_at }));
+    sites.extend(here.site(version, Draft { field, part, consumer, source, source_at, source_url }));
 }
 
 /// Whether Flux reads a chart version as a range: it is none of the texts that it takes for one version.
@@ -90,6 +97,13 @@ fn chart_of(here: &Here<'_, '_>, spec: Node<'_, '_>) -> Result<(String, Named), 
     let own_chart = spec.text_at(&["chart"]).map(str::to_owned);
     let own_source = Named::read(spec);
     if let (Some(chart), Some(source)) = (&own_chart, own_source) {
+        // An overlay that changes where the chart comes from makes one version text stand for two charts.
+        here.undisputed(|patch| {
+            let spec = patch.at(&["spec", "chart", "spec"])?;
+            let other = Named::read(spec);
+            let moved = other.is_some_and(|other| other.borrow() != source.borrow());
+            Some(moved || spec.text_at(&["chart"]).is_some_and(|other| other != chart))
+        })?;
         return Ok((chart.clone(), source));
     }
     let release = Reference { kind: Kind::HelmRelease.name(), name: &here.resource.name, namespace: None };
@@ -130,7 +144,7 @@ fn source(here: &Here<'_, '_>, chart: &str, reference: Reference<'_>) -> Result<
     let ((url, oci), resource) =
         here.links.agreed(known, here.inventory, asked, &here.resource.placements, read)?;
     let at = here.inventory.location(resource);
-    from_url(&url, chart, oci).map(|(key, consumer)| (key, consumer, Some(at)))
+    from_url(&url, chart, oci).map(|(key, consumer)| (key, consumer, Some(at), url))
 }
 
 /// Source: HelmRepository `spec.type` decides between an index and a registry; the chart's address is the URL joined

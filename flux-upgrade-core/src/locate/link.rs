@@ -9,11 +9,15 @@ use crate::yaml::Node;
 
 /// Objects by kind and name.
 pub(super) struct Links<'a> {
-    by_name: BTreeMap<(Kind, &'a str), Namesakes<'a>>,
+    by_name: ByName<'a>,
+    /// Those of them that are patches.
+    patches: ByName<'a>,
     pub(super) urls: Known<'a, String>,
     pub(super) repositories: Known<'a, (String, bool)>,
     pub(super) charts: Known<'a, (String, String, String, Option<String>)>,
 }
+
+type ByName<'a> = BTreeMap<(Kind, &'a str), Namesakes<'a>>;
 
 /// Objects of one kind and name, in the order of the files.
 #[derive(Default)]
@@ -21,6 +25,19 @@ struct Namesakes<'a> {
     all: Vec<&'a Resource>,
     /// Indices into `all` by the namespaces that the objects get.
     by_namespace: BTreeMap<Option<&'a str>, Vec<usize>>,
+}
+
+impl<'a> Namesakes<'a> {
+    fn add(&mut self, resource: &'a Resource) {
+        for placement in &resource.placements {
+            let index = self.all.len();
+            let indices = self.by_namespace.entry(placement.namespace.as_deref()).or_default();
+            if indices.last() != Some(&index) {
+                indices.push(index);
+            }
+        }
+        self.all.push(resource);
+    }
 }
 
 /// Answers that were found before, since many objects refer to one source from one place.
@@ -64,19 +81,21 @@ impl<'a> Reference<'a> {
 
 impl<'a> Links<'a> {
     pub(super) fn new(inventory: &'a Inventory<'_>) -> Self {
-        let mut by_name: BTreeMap<_, Namesakes<'a>> = BTreeMap::new();
+        let (mut by_name, mut patches) = (ByName::new(), ByName::new());
         for resource in inventory.resources() {
-            let namesakes = by_name.entry((resource.kind, resource.name.as_str())).or_default();
-            for placement in &resource.placements {
-                let index = namesakes.all.len();
-                let indices = namesakes.by_namespace.entry(placement.namespace.as_deref()).or_default();
-                if indices.last() != Some(&index) {
-                    indices.push(index);
-                }
+            let key = (resource.kind, resource.name.as_str());
+            by_name.entry(key).or_default().add(resource);
+            if resource.is_patch {
+                patches.entry(key).or_default().add(resource);
             }
-            namesakes.all.push(resource);
         }
-        Self { by_name, urls: Known::default(), repositories: Known::default(), charts: Known::default() }
+        Self {
+            by_name,
+            patches,
+            urls: Known::default(),
+            repositories: Known::default(),
+            charts: Known::default(),
+        }
     }
 
     /// Objects of this kind and name that an object at `from` can mean, patches of them included.
@@ -90,24 +109,12 @@ impl<'a> Links<'a> {
         namespace: Option<&str>,
         from: &[Placement],
     ) -> Vec<&'a Resource> {
-        let Some(namesakes) = self.by_name.get(&(kind, name)) else { return Vec::new() };
-        let wanted: BTreeSet<Option<&str>> =
-            from.iter().map(|here| namespace.or(here.namespace.as_deref())).collect();
-        let all: BTreeSet<usize> = if wanted.contains(&None) {
-            (0..namesakes.all.len()).collect()
-        } else {
-            let namespaces = wanted.iter().chain(&[None]);
-            namespaces.filter_map(|name| namesakes.by_namespace.get(name)).flatten().copied().collect()
-        };
-        let sees =
-            |here: &Placement, there: &Placement| here.sees(namespace.or(here.namespace.as_deref()), there);
-        let matching = |fits: &dyn Fn(&Placement, &Placement) -> bool| -> Vec<&'a Resource> {
-            let reached = |there: &Placement| from.iter().any(|here| fits(here, there));
-            let all = all.iter().map(|index| namesakes.all[*index]);
-            all.filter(|resource| resource.placements.iter().any(reached)).collect()
-        };
-        let own = matching(&|here, there| here.shares_cluster(there) && sees(here, there));
-        if own.is_empty() { matching(&sees) } else { own }
+        matching(&self.by_name, (kind, name), namespace, from)
+    }
+
+    /// Patches of the object of this kind and name at `from`.
+    pub(super) fn patches_of(&self, kind: Kind, name: &str, from: &[Placement]) -> Vec<&'a Resource> {
+        matching(&self.patches, (kind, name), None, from)
     }
 
     /// What all objects that a reference means agree on, by `read`; objects for which it gives nothing do not count.
@@ -139,6 +146,26 @@ impl<'a> Links<'a> {
         answer
     }
 
+    /// What was looked for, with the namespace, and where one of that name is after all.
+    fn nearest(&self, kind: Kind, reference: Reference<'_>, from: &[Placement]) -> String {
+        let own = from.iter().find_map(|placement| placement.namespace.as_deref());
+        let wanted = Reference { namespace: reference.namespace.or(own), ..reference }.describe();
+        let others = self.by_name.get(&(kind, reference.name)).map(|namesakes| namesakes.all.as_slice());
+        let elsewhere: BTreeSet<&str> = others
+            .into_iter()
+            .flatten()
+            .take(MOST_NAMED)
+            .flat_map(|other| other.placements.iter().filter_map(|placement| placement.namespace.as_deref()))
+            .filter(|namespace| Some(*namespace) != reference.namespace.or(own))
+            .take(3)
+            .collect();
+        if elsewhere.is_empty() {
+            return wanted;
+        }
+        let namespaces: Vec<&str> = elsewhere.into_iter().collect();
+        format!("{wanted} (one of that name is in {})", namespaces.join(", "))
+    }
+
     fn find_agreed<T: Ord>(
         &self,
         inventory: &Inventory<'_>,
@@ -147,7 +174,7 @@ impl<'a> Links<'a> {
         from: &[Placement],
         read: impl Fn(&'a Resource) -> Option<T>,
     ) -> Result<(T, &'a Resource), Reason> {
-        let not_found = || Reason::SourceNotFound { source: reference.describe() };
+        let not_found = || Reason::SourceNotFound { source: self.nearest(kind, reference, from) };
         let found = self.named(kind, reference.name, reference.namespace, from);
         let mut values: BTreeMap<T, Vec<&Resource>> = BTreeMap::new();
         for resource in found {
@@ -168,6 +195,33 @@ impl<'a> Links<'a> {
         let (value, resources) = values.into_iter().next().ok_or_else(not_found)?;
         Ok((value, resources[0]))
     }
+}
+
+/// Objects of one kind and name that an object at `from` can mean; see [`Links::named`].
+fn matching<'a>(
+    by_name: &ByName<'a>,
+    (kind, name): (Kind, &str),
+    namespace: Option<&str>,
+    from: &[Placement],
+) -> Vec<&'a Resource> {
+    let Some(namesakes) = by_name.get(&(kind, name)) else { return Vec::new() };
+    let wanted: BTreeSet<Option<&str>> =
+        from.iter().map(|here| namespace.or(here.namespace.as_deref())).collect();
+    let all: BTreeSet<usize> = if wanted.contains(&None) {
+        (0..namesakes.all.len()).collect()
+    } else {
+        let namespaces = wanted.iter().chain(&[None]);
+        namespaces.filter_map(|name| namesakes.by_namespace.get(name)).flatten().copied().collect()
+    };
+    let sees =
+        |here: &Placement, there: &Placement| here.sees(namespace.or(here.namespace.as_deref()), there);
+    let matching = |fits: &dyn Fn(&Placement, &Placement) -> bool| -> Vec<&'a Resource> {
+        let reached = |there: &Placement| from.iter().any(|here| fits(here, there));
+        let all = all.iter().map(|index| namesakes.all[*index]);
+        all.filter(|resource| resource.placements.iter().any(reached)).collect()
+    };
+    let own = matching(&|here, there| here.shares_cluster(there) && sees(here, there));
+    if own.is_empty() { matching(&sees) } else { own }
 }
 
 /// `Kind namespace/name at path:line:column`.

@@ -14,7 +14,7 @@ pub use site::{Consumer, Insertion, Owner, Part, Site, SourceKey, Spot, Style};
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::plan::Reason;
+use crate::plan::{MOST_NAMED, Reason};
 use crate::scan::{Inventory, Kind, Resource};
 use crate::text::{Lines, Location, RepoPath};
 use crate::version::Dialect;
@@ -143,6 +143,12 @@ impl Here<'_, '_> {
         }
     }
 
+    fn namespaces(&self) -> Vec<String> {
+        let all: BTreeSet<&String> =
+            self.resource.placements.iter().filter_map(|placement| placement.namespace.as_ref()).collect();
+        all.into_iter().cloned().collect()
+    }
+
     fn clusters(&self) -> Vec<String> {
         let mut clusters: Vec<String> =
             self.resource.placements.iter().filter_map(|placement| placement.cluster.clone()).collect();
@@ -151,9 +157,31 @@ impl Here<'_, '_> {
         clusters
     }
 
+    /// That no patch of this object, where it is an object itself, says otherwise; `differs` looks at each.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::Ambiguous`] with the object and the patches that differ.
+    fn undisputed(&self, differs: impl Fn(Node<'_, '_>) -> Option<bool>) -> Result<(), Reason> {
+        if self.resource.is_patch {
+            return Ok(());
+        }
+        let (kind, name) = (self.resource.kind, self.resource.name.as_str());
+        let patches = self.links.patches_of(kind, name, &self.resource.placements).into_iter();
+        let other = patches.filter(|patch| self.inventory.node(patch).and_then(&differs) == Some(true));
+        let mut sources: Vec<String> =
+            other.take(MOST_NAMED).map(|patch| link::describe(self.inventory, patch)).collect();
+        if sources.is_empty() {
+            return Ok(());
+        }
+        sources.insert(0, link::describe(self.inventory, self.resource));
+        Err(Reason::Ambiguous { sources })
+    }
+
     /// `spec.url` of the object, or of the one that it patches, with the place of that one.
     fn url(&self, spec: Node<'_, '_>) -> Result<(String, Option<Location>), Reason> {
         if let Some(url) = spec.text_at(&["url"]) {
+            self.undisputed(|patch| Some(patch.text_at(&["spec", "url"])? != url))?;
             return Ok((url.to_owned(), None));
         }
         let reference =

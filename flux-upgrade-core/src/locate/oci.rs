@@ -25,13 +25,16 @@ pub(super) fn repository(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
         filter: reference.text_at(&["semverFilter"]).map(str::to_owned),
         chart: spec.text_at(&["layerSelector", "mediaType"]) == Some(CHART_LAYER),
     };
-    let (source, source_at) = source(here, spec);
+    let found = here.url(spec);
+    let source_url = found.as_ref().ok().map(|(url, _)| url.trim_end_matches('/').to_owned());
+    let (source, source_at) = source(found);
     let draft = |field, part| Draft {
         field,
         part,
         consumer: consumer.clone(),
         source: source.clone(),
         source_at: source_at.clone(),
+        source_url: source_url.clone(),
     };
     let mut site = match (digest, semver, tag) {
         (Some(digest), None, Some(tag)) => {
@@ -77,8 +80,10 @@ fn shadowed<'d, 't>(
 }
 
 /// The registry's repository: the object's own URL, or that of the object that it patches.
-fn source(here: &Here<'_, '_>, spec: Node<'_, '_>) -> (Result<SourceKey, Reason>, Option<Location>) {
-    match here.url(spec) {
+fn source(
+    found: Result<(String, Option<Location>), Reason>,
+) -> (Result<SourceKey, Reason>, Option<Location>) {
+    match found {
         Ok((url, at)) => {
             let key = match url.strip_prefix("oci://") {
                 _ if url.contains("${") => {

@@ -212,6 +212,10 @@ pub struct Site {
     pub consumer: Consumer,
     /// Where its candidates are published, or why that is not known.
     pub source: Result<SourceKey, Reason>,
+    /// The source's URL as written, without a trailing slash.
+    pub source_url: Option<String>,
+    /// Namespaces that the object gets, where the files tell.
+    pub namespaces: Vec<String>,
     /// Where the source object stands, when it is not the owner itself.
     pub source_at: Option<Location>,
     /// Why it cannot be edited whatever the answer is.

@@ -82,6 +82,9 @@ fn documents(old: &Document<'_>, new: &Document<'_>, edits: &[Edit]) -> Result<u
     let comments = |document: &Document<'_>| -> Vec<String> {
         document.comments().iter().map(|comment| document.comment_text(*comment).to_owned()).collect()
     };
+    if let Some((_, again)) = new.duplicate_keys().first().filter(|_| old.duplicate_keys().is_empty()) {
+        return Err(Unproven::Foreign { at: again.start });
+    }
     if comments(old) != comments(new) {
         return Err(Unproven::Foreign { at: new.span().start });
     }

@@ -141,11 +141,14 @@ pub(super) fn refusal(
     {
         return Ok(Some(("asOf", format!("published later than {as_of}"))));
     }
-    Ok(date(context, offer.candidate)?.map(|why| ("minimumAge", why)))
+    date(context, offer.candidate)
 }
 
-/// Why a candidate is too young, where a rule asks for an age.
-pub(super) fn date(context: &Context<'_>, candidate: &Candidate) -> Result<Option<String>, Stop> {
+/// Why a candidate is too young, where a rule asks for an age or a date, with the rule.
+pub(super) fn date(
+    context: &Context<'_>,
+    candidate: &Candidate,
+) -> Result<Option<(&'static str, String)>, Stop> {
     let age = context.settings.minimum_age.filter(|age| age.seconds() > 0);
     if age.is_none() && context.rules.as_of.is_none() {
         return Ok(None);
@@ -166,10 +169,10 @@ pub(super) fn date(context: &Context<'_>, candidate: &Candidate) -> Result<Optio
         (None, _) => return Err(no_date()),
     };
     if context.rules.as_of.is_some_and(|as_of| created > as_of) {
-        return Ok(Some("published later than the date asked for".to_owned()));
+        return Ok(Some(("asOf", "published later than the date asked for".to_owned())));
     }
     let Some(age) = age else { return Ok(None) };
     let Some(now) = context.rules.now else { return Err(no_date()) };
     let young = created.plus(age) > now;
-    Ok(young.then(|| format!("published {created}, less than {age} ago")))
+    Ok(young.then(|| ("minimumAge", format!("published {created}, less than {age} ago"))))
 }

@@ -1,11 +1,11 @@
 //! One site to what is done with it.
 
-use super::choose::{Choice, choose};
+use super::choose::{Choice, choose, date, refusal};
 use super::offer::{self, Offer};
 use super::range;
 use super::{Beyond, Failure, Reason, Verdict};
 use crate::locate::{Consumer, Part, Site, SourceKey};
-use crate::resolve::{Ask, Candidate, Resolution};
+use crate::resolve::{Ask, Candidate, Resolution, select};
 use crate::rules::{Digests, Rules, Settings};
 use crate::time::Timestamp;
 use crate::version::Level;
@@ -87,10 +87,19 @@ fn held_as_it_is(site: &Site, rules: &Rules) -> Option<Reason> {
 
 /// A tag or version that moves to the newest of its kind.
 fn pinned(context: &Context<'_>, sink: Sink<'_>) -> Decision {
-    let offers = offer::offers(context);
+    let offers = offer::offers(context)?;
     let written = offer::current(context.site);
+    if context.site.part == Part::Name && !written.text.starts_with(offer::TAGS) {
+        return Err(Reason::Floating { resolves_to: written.text }.into());
+    }
     let choice = choose(context, &written, &offers, sink)?;
-    let present = offers.iter().find(|offer| offer.text == written.text);
+    let present = offers.iter().find(|offer| offer.text == written.text).or_else(|| {
+        // An index is searched by range where it lacks the text itself: `v1.2.3` selects `1.2.3`.
+        let dialect = context.rules.dialect(context.site);
+        let index = (context.site.consumer == Consumer::HelmIndex).then_some(context.list)?;
+        let selected = select::http_chart(&written.text, index, dialect).ok()?.candidate;
+        offers.iter().find(|offer| offer.candidate == selected)
+    });
     let tag = choice.taken.map(|(index, _)| &offers[index]).or(present);
     let digest = digest(context, &choice, tag, &offers)?;
     let moved = digest.as_ref().is_some_and(|new| context.site.pinned_digest() != Some(new));
@@ -160,7 +169,7 @@ fn digest(
         }
         (None, _) => Err((tag.text.clone(), Failure::NotFound)),
     };
-    let digest = match known {
+    let digest = match known.and_then(|digest| well_formed(site, digest)) {
         Ok(digest) => digest,
         Err(_) if choice.taken.is_none() && choice.refused.is_some() => return Ok(None),
         Err((source, failure)) => return Err(unanswered(source, &failure).into()),
@@ -173,19 +182,34 @@ fn digest(
         };
         return Err(Reason::BeyondRules { newest, level, rule: "digests" }.into());
     }
-    if choice.taken.is_none() && !context.settings.allow.admits(Level::Digest) {
-        let same = site.pinned_digest() == Some(&digest);
-        if !same {
-            let newest = format!("{}@{digest}", tag.text);
-            return Err(Reason::BeyondRules { newest, level: Level::Digest, rule: "allow" }.into());
-        }
+    // A tag that was pushed again is something new under an old name: every rule applies to it.
+    let is_new = choice.taken.is_none() && site.pinned_digest() != Some(&digest);
+    let refused = if is_new { refusal(context, tag, Level::Digest)? } else { None };
+    if let Some((rule, _)) = refused {
+        let newest = format!("{}@{digest}", tag.text);
+        return Err(Reason::BeyondRules { newest, level: Level::Digest, rule }.into());
     }
     Ok(Some(digest))
 }
 
+/// A digest or commit as an answer gave it, if it is one: what is written into a file is checked before.
+fn well_formed(site: &Site, digest: String) -> Result<String, (String, Failure)> {
+    let is_hex = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let fits = match site.consumer {
+        Consumer::Git => matches!(digest.len(), 40 | 64) && is_hex(&digest),
+        _ => select::is_digest(&digest),
+    };
+    if fits {
+        return Ok(digest);
+    }
+    let source = site.source.as_ref().map_or_else(|_| String::new(), ToString::to_string);
+    let what = if site.consumer == Consumer::Git { "commit" } else { "digest" };
+    Err((source, Failure::Malformed { detail: format!("`{digest}` is no {what}") }))
+}
+
 /// A digest alone: the version tag that has it says what it is, and the newest tag of that kind where it goes.
 fn by_digest(context: &Context<'_>, sink: Sink<'_>) -> Decision {
-    let offers = offer::offers(context);
+    let offers = offer::offers(context)?;
     let value = &context.site.spot.value;
     let named = offers.iter().filter(|offer| offer.candidate.digest.as_deref() == Some(value));
     let Some(tag) = named.filter(|offer| offer::is_version(&offer.key)).max_by(|a, b| offer::order(a, b))
@@ -215,15 +239,19 @@ fn by_digest(context: &Context<'_>, sink: Sink<'_>) -> Decision {
 }
 
 fn digest_of(context: &Context<'_>, offer: &Offer<'_>) -> Result<String, Stop> {
+    let checked = |digest: &String| {
+        well_formed(context.site, digest.clone())
+            .map_err(|(source, failure)| Stop::Held(unanswered(source, &failure)))
+    };
     if let Some(digest) = &offer.candidate.digest {
-        return Ok(digest.clone());
+        return checked(digest);
     }
     let Ok(SourceKey::Oci { repository }) = &context.site.source else {
         return Err(unanswered(offer.text.clone(), &Failure::NotFound).into());
     };
     let tag = offer.candidate.text.clone();
     match context.resolution.digest(repository, &tag) {
-        Some(Ok(digest)) => Ok(digest.clone()),
+        Some(Ok(digest)) => checked(digest),
         Some(Err(failure)) => Err(unanswered(format!("oci://{repository}:{tag}"), failure).into()),
         None => Err(Stop::Needs(vec![Ask::Digest { repository: repository.clone(), tag }])),
     }
@@ -236,9 +264,11 @@ fn by_commit(context: &Context<'_>, sink: Sink<'_>) -> Decision {
     let Some(head) = context.list.iter().find(|candidate| candidate.text == name) else {
         return Err(Reason::NoCandidate { detail: format!("the repository has no branch `{branch}`") }.into());
     };
-    let Some(commit) = &head.digest else {
+    let Some(commit) = head.digest.clone() else {
         return Err(unanswered(name, &Failure::NotFound).into());
     };
+    let commit =
+        &well_formed(context.site, commit).map_err(|(source, failure)| unanswered(source, &failure))?;
     let verdict = |taken, why: &str| Verdict {
         text: format!("{name} at {commit}"),
         published: head.created.map(|time| time.to_string()),
@@ -254,10 +284,14 @@ fn by_commit(context: &Context<'_>, sink: Sink<'_>) -> Decision {
         let reason = Reason::BeyondRules { newest: commit.clone(), level: Level::Digest, rule: "allow" };
         return Err(reason.into());
     }
-    if let Some(refusal) = super::choose::date(context, head)? {
-        sink(verdict(false, &refusal));
-        let reason = Reason::BeyondRules { newest: commit.clone(), level: Level::Digest, rule: "minimumAge" };
+    if context.settings.digests == Digests::Keep {
+        sink(verdict(false, "the rules keep commits"));
+        let reason = Reason::BeyondRules { newest: commit.clone(), level: Level::Digest, rule: "digests" };
         return Err(reason.into());
+    }
+    if let Some((rule, why)) = date(context, head)? {
+        sink(verdict(false, &why));
+        return Err(Reason::BeyondRules { newest: commit.clone(), level: Level::Digest, rule }.into());
     }
     sink(verdict(true, "the head of the branch"));
     Ok(Move {

@@ -107,7 +107,7 @@ pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution
     let sites: Vec<Site> = sites.into_iter().filter(|site| rules.includes(&site.at.path)).collect();
     let mut decisions: Vec<Decision> =
         sites.iter().map(|site| decide(site, resolution, rules, &mut |_| {})).collect();
-    agree(&sites, &mut decisions);
+    while agree(&sites, &mut decisions) {}
     let mut out =
         Plan { changes: Vec::new(), held: Vec::new(), diagnostics: inventory.diagnostics.clone(), sites };
     let texts: BTreeMap<&RepoPath, &str> =
@@ -184,35 +184,45 @@ pub(crate) fn needs(site: &Site, resolution: &Resolution, rules: &Rules) -> Vec<
 /// How many sites or objects a reason names; each of those that it concerns carries them all.
 pub(crate) const MOST_NAMED: usize = 20;
 
-/// Sites on the same bytes move to the same text or not at all.
-fn agree(sites: &[Site], decisions: &mut [Decision]) {
-    let mut shared: BTreeMap<(&RepoPath, usize), Vec<usize>> = BTreeMap::new();
+/// A site, and what it wants to write; nothing where it stays.
+type Wish = (usize, Option<String>);
+
+/// Holds sites on the same bytes that do not want the same text; whether any was held that moved before.
+fn agree(sites: &[Site], decisions: &mut [Decision]) -> bool {
+    let mut held = false;
+    let mut shared: BTreeMap<(&RepoPath, usize), Vec<Wish>> = BTreeMap::new();
     for (index, site) in sites.iter().enumerate() {
-        shared.entry((&site.spot.at.path, site.spot.at.span.start)).or_default().push(index);
+        let step = decisions[index].as_ref().ok();
+        let spots = [
+            (Some(&site.spot), step.map(|step| step.to.clone())),
+            (site.digest.as_ref(), step.and_then(|step| step.digest.clone())),
+        ];
+        for (spot, wish) in spots {
+            let Some(spot) = spot else { continue };
+            shared.entry((&spot.at.path, spot.at.span.start)).or_default().push((index, wish));
+        }
     }
     for group in shared.into_values().filter(|group| group.len() > 1) {
-        let wish = |index: usize| match &decisions[index] {
-            Ok(step) => Some((step.to.clone(), step.digest.clone())),
-            _ => None,
-        };
-        let first = wish(group[0]);
-        if group.iter().all(|index| wish(*index) == first) {
+        if group.iter().all(|(_, wish)| *wish == group[0].1) {
             continue;
         }
         let mut wishes: Vec<String> = group
             .iter()
             .take(MOST_NAMED)
-            .map(|index| match &decisions[*index] {
-                Ok(step) => format!("{} -> {}", sites[*index].id, step.to),
-                Err(Stop::Held(reason)) => format!("{} stays: {reason}", sites[*index].id),
-                Err(Stop::Needs(_)) => format!("{} is not answered", sites[*index].id),
+            .map(|(index, wish)| match (&decisions[*index], wish) {
+                (Err(Stop::Held(reason)), _) => format!("{} stays: {reason}", sites[*index].id),
+                (Err(Stop::Needs(_)), _) => format!("{} is not answered", sites[*index].id),
+                (Ok(_), Some(wish)) => format!("{} -> {wish}", sites[*index].id),
+                (Ok(_), None) => format!("{} stays", sites[*index].id),
             })
             .collect();
         if let Some(more) = group.len().checked_sub(MOST_NAMED).filter(|more| *more > 0) {
             wishes.push(format!("and {more} more"));
         }
-        for index in group {
+        for (index, _) in group {
+            held |= decisions[index].is_ok();
             decisions[index] = Err(Reason::Disagree { wishes: wishes.clone() }.into());
         }
     }
+    held
 }

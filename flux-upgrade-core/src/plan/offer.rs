@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use super::Reason;
 use super::decide::Context;
 use crate::locate::{Consumer, Part, Site};
 use crate::resolve::Candidate;
@@ -38,11 +39,18 @@ pub(super) fn current(site: &Site) -> Written {
 }
 
 /// What a source publishes, as far as the site could hold it.
-pub(super) fn offers<'a>(context: &Context<'a>) -> Vec<Offer<'a>> {
+///
+/// # Errors
+///
+/// [`Reason::NoCandidate`] for a filter that is no pattern.
+pub(super) fn offers<'a>(context: &Context<'a>) -> Result<Vec<Offer<'a>>, Reason> {
     let site = context.site;
     let by_range = site.field.ends_with("semver");
     let filter = match &site.consumer {
-        Consumer::Oci { filter: Some(filter), .. } if by_range => Pattern::parse(filter).ok(),
+        Consumer::Oci { filter: Some(filter), .. } if by_range => {
+            let bad = |error| Reason::NoCandidate { detail: format!("`spec.ref.semverFilter`: {error}") };
+            Some(Pattern::parse(filter).map_err(bad)?)
+        }
         _ => None,
     };
     let mut out: Vec<Offer<'a>> = context
@@ -53,7 +61,7 @@ pub(super) fn offers<'a>(context: &Context<'a>) -> Vec<Offer<'a>> {
     if site.consumer == Consumer::Git {
         peel(&mut out);
     }
-    out
+    Ok(out)
 }
 
 fn offer<'a>(

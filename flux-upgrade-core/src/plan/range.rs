@@ -19,7 +19,7 @@ pub(super) fn decide(context: &Context<'_>, sink: &mut dyn FnMut(Verdict)) -> De
         Ok(range) => range,
         Err(error) => return Err(Reason::NoCandidate { detail: error.to_string() }.into()),
     };
-    let offers = offers(context);
+    let offers = offers(context)?;
     let mut eligible: Vec<(Version, &Offer<'_>)> =
         offers.iter().filter_map(|o| Some((read(context, o)?, o))).collect();
     eligible.sort_by(|(a, x), (b, y)| {
@@ -28,6 +28,9 @@ pub(super) fn decide(context: &Context<'_>, sink: &mut dyn FnMut(Verdict)) -> De
             .then_with(|| y.key.cmp(&x.key))
     });
     if let Some(as_of) = context.rules.as_of {
+        if let Some((_, undated)) = eligible.iter().find(|(_, offer)| offer.candidate.created.is_none()) {
+            super::choose::date(context, undated.candidate)?;
+        }
         eligible.retain(|(_, offer)| offer.candidate.created.is_none_or(|created| created <= as_of));
     }
     let chosen = selected(context, text, &range);
@@ -82,6 +85,13 @@ pub(super) fn decide(context: &Context<'_>, sink: &mut dyn FnMut(Verdict)) -> De
             None => Reason::Floating { resolves_to: current.text.clone() },
         },
     };
+    if context.settings.ranges == Ranges::Pin && target.is_none() {
+        // What a pin writes is held to the rules, though it runs already.
+        if let Some((rule, _)) = refusal(context, current, Level::Patch)? {
+            let newest = current.text.clone();
+            return Err(Reason::BeyondRules { newest, level: Level::Patch, rule }.into());
+        }
+    }
     let to = match (context.settings.ranges, &target) {
         (Ranges::Pin, Some((version, ..))) => Some(pin(text, version)),
         (Ranges::Pin, None) => Some(pin(text, selected)),
@@ -97,7 +107,10 @@ pub(super) fn decide(context: &Context<'_>, sink: &mut dyn FnMut(Verdict)) -> De
         level,
         published: offer.candidate.created,
         beyond: refused.map(|(newest, level, _)| super::Beyond { newest, level }),
-        notes: vec![format!("selected {} before", current.text)],
+        notes: vec![match &target {
+            Some(_) => format!("the range selects {} now", current.text),
+            None => "the range selects it already".to_owned(),
+        }],
     })
 }
 

@@ -54,7 +54,7 @@ pub enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotAsked => f.write_str("the snapshot has no answer for it"),
+            Self::NotAsked => f.write_str("no answer is recorded for it"),
             Self::NotFound => f.write_str("not found"),
             Self::Unauthorized => f.write_str("credentials are missing or refused"),
             Self::RateLimited { retry_after_seconds: Some(seconds) } => {
@@ -229,6 +229,7 @@ impl fmt::Display for Reason {
             Self::BeyondRules { newest, level, rule } => match *rule {
                 "allow" => write!(f, "{newest} is a {level} update, and the rules do not allow that"),
                 "minimumAge" => write!(f, "{newest} is younger than the rules' minimum age"),
+                "asOf" => write!(f, "{newest} was published later than the date asked for"),
                 "range" => write!(f, "{newest} lies outside the range that a rule allows"),
                 "ignore" => write!(f, "a rule ignores {newest}"),
                 "ranges" => write!(f, "the range leaves out {newest}, and the rules keep ranges as they are"),

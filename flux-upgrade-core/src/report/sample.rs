@@ -41,6 +41,8 @@ fn site(spot: Spot, kind: &str, namespace: Option<&str>, name: &str, field: &str
         consumer: Consumer::HelmIndex,
         source: Ok(source),
         source_at: None,
+        source_url: None,
+        namespaces: vec![],
         blocked: None,
         ignore: None,
         branch: None,

@@ -293,7 +293,7 @@ mod tests {
             "infra/nginx.yaml:1    HelmRelease infra/nginx            15.1.0  → 18.2.0  major  allow",
             "",
             "Unanswered",
-            "https://down.example.com away  the snapshot has no answer for it  2 sites",
+            "https://down.example.com away  no answer is recorded for it  2 sites",
             "",
             "2 changes, 1 major held, 1 source unanswered",
             "held: 2 unanswered, 1 beyond rules, 1 up to date",

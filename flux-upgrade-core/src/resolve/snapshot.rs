@@ -69,35 +69,47 @@ struct File {
 struct HelmEntry {
     url: String,
     #[serde(default)]
-    charts: BTreeMap<String, Vec<Entry>>,
+    charts: BTreeMap<String, Vec<ChartVersion>>,
 }
 
 #[derive(Deserialize)]
 struct OciEntry {
     repository: String,
     #[serde(default)]
-    tags: Vec<Entry>,
+    tags: Vec<Tag>,
 }
 
 #[derive(Deserialize)]
 struct GitEntry {
     url: String,
     #[serde(default)]
-    refs: Vec<Entry>,
+    refs: Vec<Ref>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Entry {
-    #[serde(alias = "version", alias = "tag")]
-    name: String,
-    #[serde(alias = "commit")]
+struct ChartVersion {
+    version: String,
     digest: Option<String>,
     created: Option<String>,
     app_version: Option<String>,
     kube_version: Option<String>,
     #[serde(default)]
     deprecated: bool,
+}
+
+#[derive(Deserialize)]
+struct Tag {
+    tag: String,
+    digest: Option<String>,
+    created: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Ref {
+    name: String,
+    commit: Option<String>,
+    created: Option<String>,
 }
 
 /// What registries and repositories said at one time.
@@ -138,17 +150,28 @@ impl Snapshot {
         for entry in file.helm {
             let charts = out.helm.entry(normalise_url(&entry.url)).or_default();
             for (name, versions) in entry.charts {
-                let versions = candidates(&name, versions)?;
-                charts.entry(name).or_default().extend(versions);
+                let list = charts.entry(name.clone()).or_default();
+                for version in versions {
+                    list.push(Candidate {
+                        app_version: version.app_version,
+                        kube_version: version.kube_version,
+                        deprecated: version.deprecated,
+                        ..candidate(&name, version.version, version.digest, version.created)?
+                    });
+                }
             }
         }
         for entry in file.oci {
-            let tags = candidates(&entry.repository, entry.tags)?;
-            out.oci.entry(normalise_repository(&entry.repository)).or_default().extend(tags);
+            let list = out.oci.entry(normalise_repository(&entry.repository)).or_default();
+            for tag in entry.tags {
+                list.push(candidate(&entry.repository, tag.tag, tag.digest, tag.created)?);
+            }
         }
         for entry in file.git {
-            let refs = candidates(&entry.url, entry.refs)?;
-            out.git.entry(normalise_git(&entry.url)).or_default().extend(refs);
+            let list = out.git.entry(normalise_git(&entry.url)).or_default();
+            for found in entry.refs {
+                list.push(candidate(&entry.url, found.name, found.commit, found.created)?);
+            }
         }
         Ok(out)
     }
@@ -193,18 +216,14 @@ impl Snapshot {
     }
 }
 
-fn candidates(owner: &str, entries: Vec<Entry>) -> Result<Vec<Candidate>, SnapshotError> {
-    let read = |entry: Entry| {
-        Ok(Candidate {
-            created: time(owner, entry.created)?,
-            text: entry.name,
-            digest: entry.digest.filter(|digest| !digest.is_empty()),
-            app_version: entry.app_version,
-            kube_version: entry.kube_version,
-            deprecated: entry.deprecated,
-        })
-    };
-    entries.into_iter().map(read).collect()
+fn candidate(
+    owner: &str,
+    text: String,
+    digest: Option<String>,
+    created: Option<String>,
+) -> Result<Candidate, SnapshotError> {
+    let digest = digest.filter(|digest| !digest.is_empty());
+    Ok(Candidate { digest, created: time(owner, created)?, ..Candidate::new(text) })
 }
 
 fn time(owner: &str, text: Option<String>) -> Result<Option<Timestamp>, SnapshotError> {

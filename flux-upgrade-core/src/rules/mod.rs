@@ -332,12 +332,17 @@ impl Matcher {
         let any = |globs: &[Glob], text: Option<&str>| {
             globs.is_empty() || text.is_some_and(|text| globs.iter().any(|glob| glob.matches(text)))
         };
+        let any_of = |globs: &[Glob], texts: &[String]| {
+            globs.is_empty() || texts.iter().any(|text| globs.iter().any(|glob| glob.matches(text)))
+        };
         let source = site.source.as_ref().ok();
         any(&self.kind, Some(&site.owner.kind))
             && any(&self.name, Some(&site.owner.name))
-            && any(&self.namespace, site.owner.namespace.as_deref())
+            && any_of(&self.namespace, &site.namespaces)
             && any(&self.path, Some(site.at.path.as_str()))
-            && any(&self.source, source.map(|source| source.address()).as_deref())
+            && (any(&self.source, source.map(|source| source.address()).as_deref())
+                || any(&self.source, site.source_url.as_deref())
+                || any(&self.source, site.source_url.as_deref().and_then(|url| url.strip_suffix(".git"))))
             && (any(&self.package, source.map(|source| source.package()))
                 || any(&self.package, source.map(|source| source.full_package()).as_deref()))
     }

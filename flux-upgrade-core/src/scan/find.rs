@@ -4,7 +4,7 @@ use memchr::memmem;
 
 use super::kind::NEEDLES;
 use super::kustomize::is_kustomization_file;
-use super::object::{Objects, duplicate_keys, encryption};
+use super::object::{Objects, encryption};
 use super::{Held, Inventory, Kind, Kustomize, Resource};
 use crate::text::{SourceFile, Span};
 use crate::yaml::{Comments, Document, Node, parse, split};
@@ -52,7 +52,7 @@ fn read_part(inventory: &mut Inventory<'_>, index: usize, part: Span, is_kustomi
         keep(inventory, index, document, is_kustomization);
     }
     let Some(error) = error else { return };
-    match text.find("{{") {
+    match template(text, error.at - part.start) {
         Some(at) => {
             let help = "templates are left alone; the other documents of the file are read";
             inventory.report(index, "yaml.template", part.start + at, "a template and not YAML", help);
@@ -69,6 +69,22 @@ fn read_part(inventory: &mut Inventory<'_>, index: usize, part: Span, is_kustomi
     }
 }
 
+/// Where a template begins, if that is why the text cannot be read: braces on the line of the error, or at the start of
+/// a line.
+fn template(text: &str, error: usize) -> Option<usize> {
+    let mut start = 0;
+    for line in text.split_inclusive(['\n', '\r']) {
+        let end = start + line.len();
+        let braces = line.find("{{");
+        if let Some(at) = braces.filter(|at| line[..*at].trim().is_empty() || (start..=end).contains(&error))
+        {
+            return Some(start + at);
+        }
+        start = end;
+    }
+    None
+}
+
 fn keep<'f>(inventory: &mut Inventory<'f>, file: usize, document: Document<'f>, is_kustomization: bool) {
     let Some(root) = document.root().filter(|root| root.is_mapping()) else { return };
     let source = &inventory.files[file];
@@ -81,7 +97,7 @@ fn keep<'f>(inventory: &mut Inventory<'f>, file: usize, document: Document<'f>, 
     if found.resources.is_empty() && kustomize.is_none() {
         return;
     }
-    let doubled = duplicate_keys(&document);
+    let doubled = document.duplicate_keys();
     for (first, second) in &doubled {
         let message = format!("the key `{}` stands twice in one mapping", second.of(&source.text));
         let help = "Flux refuses such a document; remove one of the two";
@@ -96,15 +112,19 @@ fn keep<'f>(inventory: &mut Inventory<'f>, file: usize, document: Document<'f>, 
     if let Some(kustomize) = kustomize {
         inventory.kustomize.insert(source.path.folder().to_owned(), kustomize);
     }
+    inventory.flux.extend(instance_version(root).map(|version| (source.path.folder().to_owned(), version)));
     inventory.resources.extend(found.resources);
     inventory.documents.push(Held { file, document, encryption });
-    for span in patches {
+    for (span, target) in patches {
         let (documents, _) = parse(&source.text, span, Comments::Keep);
         for document in documents {
             let Some(root) = document.root().filter(|root| root.is_mapping()) else { continue };
             let mut resources = Objects::of(root, inventory.documents.len()).resources;
             if !resources.is_empty() {
-                resources.iter_mut().for_each(|resource| resource.is_patch = true);
+                for resource in &mut resources {
+                    resource.is_patch = true;
+                    resource.name = target.clone().unwrap_or_else(|| resource.name.clone());
+                }
                 inventory.resources.extend(resources);
                 inventory.documents.push(Held { file, document, encryption });
             }
@@ -113,16 +133,48 @@ fn keep<'f>(inventory: &mut Inventory<'f>, file: usize, document: Document<'f>, 
 }
 
 /// Strategic merge patches that a kustomization or a Flux Kustomization holds as block scalars.
-fn inline_patches(root: Node<'_, '_>, resources: &[Resource], is_kustomization: bool) -> Vec<Span> {
+fn inline_patches(
+    root: Node<'_, '_>,
+    resources: &[Resource],
+    is_kustomization: bool,
+) -> Vec<(Span, Option<String>)> {
     let is_flux = resources.iter().any(|resource| resource.kind == Kind::Kustomization);
     let path: &[&str] = match (is_flux, is_kustomization) {
         (true, _) => &["spec", "patches"],
         (false, true) => &["patches"],
         (false, false) => return Vec::new(),
     };
-    let patches = root.at(path).and_then(Node::resolved);
-    let texts = patches.into_iter().flat_map(Node::items).filter_map(|patch| patch.get("patch")?.resolved());
-    texts.filter_map(|text| has_any(text.text()?, NEEDLES).then(|| text.block())?).collect()
+    let mut out = Vec::new();
+    let mut add = |text: Node<'_, '_>, target: Option<&str>| {
+        let matters = text.text().is_some_and(|text| has_any(text, NEEDLES));
+        out.extend(text.block().filter(|_| matters).map(|span| (span, target.map(str::to_owned))));
+    };
+    for patch in root.at(path).and_then(Node::resolved).into_iter().flat_map(Node::items) {
+        if let Some(text) = patch.get("patch").and_then(Node::resolved) {
+            // kustomize goes by the target's name where there is one; a pattern stays a pattern.
+            let target = patch.text_at(&["target", "name"]);
+            add(
+                text,
+                target.filter(|name| name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b))),
+            );
+        }
+    }
+    let legacy = root.get("patchesStrategicMerge").and_then(Node::resolved).filter(|_| !is_flux);
+    for text in legacy.into_iter().flat_map(Node::items).filter_map(Node::resolved) {
+        add(text, None);
+    }
+    out
+}
+
+/// The Flux minor that a FluxInstance names, with or without a range over its patches: `2.8.x`, `v2.8.1`.
+fn instance_version(root: Node<'_, '_>) -> Option<String> {
+    let is_instance = root.text_at(&["kind"]) == Some("FluxInstance");
+    let text = root.text_at(&["spec", "distribution", "version"]).filter(|_| is_instance)?;
+    let mut parts = text.trim_start_matches(['v', '=', '~', '^', ' ']).split('.');
+    let (major, minor) = (parts.next()?, parts.next()?);
+    let numbers =
+        [major, minor].iter().all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
+    numbers.then(|| format!("{major}.{minor}"))
 }
 
 /// Whether a document is of one of Flux's own groups, whatever its file is called.

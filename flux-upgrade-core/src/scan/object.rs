@@ -1,12 +1,8 @@
 //! One document to the objects in it, and what is said of the document as a whole.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-
 use super::kind::{Known, lookup};
 use super::{Encryption, Resource};
-use crate::text::Span;
-use crate::yaml::{Document, Node};
+use crate::yaml::Node;
 
 /// Objects found in one document.
 #[derive(Default)]
@@ -70,23 +66,4 @@ pub(super) fn encryption(root: Node<'_, '_>) -> Encryption {
         },
         _ => Encryption::None,
     }
-}
-
-/// Keys that stand twice in one mapping: the first and the later one each time.
-pub(super) fn duplicate_keys(document: &Document<'_>) -> Vec<(Span, Span)> {
-    let mut out = Vec::new();
-    for mapping in document.nodes().filter(|node| node.is_mapping()) {
-        let mut seen = BTreeMap::new();
-        for (key, _) in mapping.entries().filter(|(key, _)| !key.is_alias()) {
-            let Some(text) = key.text() else { continue };
-            match seen.entry(text) {
-                Entry::Occupied(first) if text != "<<" => out.push((*first.get(), key.span())),
-                Entry::Occupied(_) => {}
-                Entry::Vacant(place) => {
-                    place.insert(key.span());
-                }
-            }
-        }
-    }
-    out
 }

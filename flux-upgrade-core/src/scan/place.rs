@@ -46,28 +46,41 @@ type Build = Rc<BTreeSet<(usize, Option<String>)>>;
 
 /// Fills in the placements of every resource.
 pub(super) fn place(inventory: &mut Inventory<'_>) {
+    for index in patch_files(inventory) {
+        inventory.resources[index].is_patch = true;
+    }
     let urls = &git_urls(inventory);
     let mut builder = Builder::new(inventory);
     let mut placements: Vec<BTreeSet<Placement>> = vec![BTreeSet::new(); inventory.resources.len()];
     let mut reached = BTreeSet::new();
     for entry in entry_points(inventory, urls, &mut builder) {
-        follow(inventory, urls, &mut builder, &entry, Some(&entry.path), &mut placements, &mut reached);
+        let cluster = Some(entry.path.clone());
+        let queue = VecDeque::from([entry]);
+        follow(inventory, urls, &mut builder, queue, cluster.as_deref(), &mut placements, &mut reached);
     }
-    for index in kustomizations(inventory) {
-        if let Some(entry) = Entry::of(inventory, urls, index).filter(|_| !reached.contains(&index)) {
-            follow(inventory, urls, &mut builder, &entry, None, &mut placements, &mut reached);
-        }
-    }
+    let rest = kustomizations(inventory).into_iter().filter(|index| !reached.contains(index));
+    let rest: VecDeque<Entry> = rest.filter_map(|index| Entry::of(inventory, urls, index)).collect();
+    follow(inventory, urls, &mut builder, rest, None, &mut placements, &mut reached);
     unreached(inventory, &mut builder, &mut placements);
-    let patches = builder.patches;
-    for (index, (resource, placed)) in inventory.resources.iter_mut().zip(placements).enumerate() {
-        resource.is_patch |= patches.contains(&index);
+    for (resource, placed) in inventory.resources.iter_mut().zip(placements) {
         resource.placements = placed.into_iter().collect();
         if resource.placements.is_empty() {
             let namespace = known(resource.written_namespace.as_deref());
             resource.placements.push(Placement { cluster: None, namespace });
         }
     }
+}
+
+/// Objects in files that kustomizations name as patches.
+fn patch_files(inventory: &Inventory<'_>) -> Vec<usize> {
+    let files: BTreeSet<&str> = inventory
+        .kustomize
+        .values()
+        .flat_map(|kustomize| kustomize.patches.iter().map(String::as_str))
+        .collect();
+    let all = inventory.resources.iter().enumerate();
+    let patches = all.filter(|(_, resource)| files.contains(inventory.file_of(resource).path.as_str()));
+    patches.map(|(index, _)| index).collect()
 }
 
 /// A namespace that is a text and no variable or template.
@@ -77,7 +90,8 @@ fn known(namespace: Option<&str>) -> Option<String> {
 
 fn kustomizations(inventory: &Inventory<'_>) -> Vec<usize> {
     let all = inventory.resources.iter().enumerate();
-    all.filter(|(_, resource)| resource.kind == Kind::Kustomization).map(|(index, _)| index).collect()
+    let objects = all.filter(|(_, resource)| resource.kind == Kind::Kustomization && !resource.is_patch);
+    objects.map(|(index, _)| index).collect()
 }
 
 /// A path that something applies, and the namespace that it forces.
@@ -149,7 +163,7 @@ fn entry_points(inventory: &Inventory<'_>, urls: &GitUrls, builder: &mut Builder
         let path = join("", path).filter(|path| !path.contains("${"))?;
         Some(Entry { path, namespace: None, components: Vec::new() })
     };
-    for resource in &inventory.resources {
+    for resource in inventory.resources.iter().filter(|resource| !resource.is_patch) {
         let Some(spec) = inventory.node(resource).and_then(|node| node.get("spec")) else { continue };
         let path = match resource.kind {
             Kind::FluxInstance => spec.text_at(&["sync", "path"]),
@@ -169,17 +183,16 @@ fn entry_points(inventory: &Inventory<'_>, urls: &GitUrls, builder: &mut Builder
     entries
 }
 
-/// Applies an entry and every Flux Kustomization that it brings, each once.
+/// Applies entries and every Flux Kustomization that they bring, each once.
 fn follow(
     inventory: &Inventory<'_>,
     urls: &GitUrls,
     builder: &mut Builder<'_>,
-    entry: &Entry,
+    mut queue: VecDeque<Entry>,
     cluster: Option<&str>,
     placements: &mut [BTreeSet<Placement>],
     reached: &mut BTreeSet<usize>,
 ) {
-    let mut queue = VecDeque::from([entry.clone()]);
     let mut applied = BTreeSet::new();
     while let Some(entry) = queue.pop_front() {
         if !applied.insert(entry.clone()) {
@@ -228,7 +241,6 @@ struct Builder<'i> {
     inline: BTreeMap<String, Vec<usize>>,
     built: BTreeMap<String, Build>,
     open: BTreeSet<String>,
-    patches: BTreeSet<usize>,
 }
 
 impl<'i> Builder<'i> {
@@ -243,19 +255,12 @@ impl<'i> Builder<'i> {
                 objects.entry(path.as_str().to_owned()).or_default().push(index);
             }
         }
-        let mut patches = BTreeSet::new();
-        for kustomize in inventory.kustomize.values() {
-            for path in &kustomize.patches {
-                patches.extend(objects.get(path).into_iter().flatten());
-            }
-        }
         Self {
             kustomize: &inventory.kustomize,
             objects,
             inline,
             built: BTreeMap::new(),
             open: BTreeSet::new(),
-            patches,
         }
     }
 

@@ -12,7 +12,8 @@ mod scalar;
 mod split;
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use comment::Comment;
 pub(crate) use events::{Comments, parse};
@@ -76,6 +77,25 @@ impl<'t> Document<'t> {
     /// Every node, in the order of the text.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = Node<'_, 't>> {
         (0..self.slots.len()).map(|at| Node { document: self, at: at as u32 })
+    }
+
+    /// Keys that stand twice in one mapping: the first and the later one each time.
+    pub(crate) fn duplicate_keys(&self) -> Vec<(Span, Span)> {
+        let mut out = Vec::new();
+        for mapping in self.nodes().filter(|node| node.is_mapping()) {
+            let mut seen = BTreeMap::new();
+            for (key, _) in mapping.entries().filter(|(key, _)| !key.is_alias()) {
+                let Some(text) = key.text() else { continue };
+                match seen.entry(text) {
+                    Entry::Occupied(first) if text != "<<" => out.push((*first.get(), key.span())),
+                    Entry::Occupied(_) => {}
+                    Entry::Vacant(place) => {
+                        place.insert(key.span());
+                    }
+                }
+            }
+        }
+        out
     }
 
     /// The node with this number, as given by [`Node::number`].
