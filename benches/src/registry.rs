@@ -19,10 +19,10 @@ pub fn snapshot(count: usize) -> String {
 #[must_use]
 pub fn snapshot_of(sources: usize, count: usize) -> String {
     let entries: Vec<String> =
-        versions(count).map(|version| format!("{{\"name\": \"{version}\"}}")).collect();
+        versions(count).map(|version| format!("{{\"version\": \"{version}\"}}")).collect();
     let digested: Vec<String> = versions(count)
         .enumerate()
-        .map(|(index, version)| format!("{{\"name\": \"{version}\", \"digest\": \"sha256:{index:064x}\"}}"))
+        .map(|(index, version)| format!("{{\"tag\": \"{version}\", \"digest\": \"sha256:{index:064x}\"}}"))
         .collect();
     let refs: Vec<String> = versions(count)
         .enumerate()
@@ -44,7 +44,7 @@ pub fn snapshot_of(sources: usize, count: usize) -> String {
     });
     // Every second repository has another newest tag.
     section("oci", &|index| {
-        let newest = format!("{{\"name\": \"1.999.{}\", \"digest\": \"sha256:{index:064x}\"}}", index % 2);
+        let newest = format!("{{\"tag\": \"1.999.{}\", \"digest\": \"sha256:{index:064x}\"}}", index % 2);
         format!(
             "{{\"repository\": \"registry.example.com/artifact-{index}\", \"tags\": [{digested}, {newest}]}}"
         )
