@@ -217,7 +217,7 @@ impl RulesFlags {
             digests: value("--digests", self.digests.as_deref())?,
             minimum_age: value::<Age>("--min-age", self.min_age.as_deref())?,
             as_of: value::<Timestamp>("--as-of", self.as_of.as_deref())?,
-            now: env.now_text().and_then(|now| now.parse().ok()),
+            now: env.time(),
             flux_version: self.flux_version.clone(),
             only: self.only.clone(),
         })

@@ -5,6 +5,8 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use flux_upgrade_core::time::Timestamp;
+
 /// What the command takes from its surroundings, as a value, so that a test or another program can give its own.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Env {
@@ -51,44 +53,15 @@ impl Env {
         is_terminal && !says("CLICOLOR", "0") && !says("TERM", "dumb")
     }
 
-    /// The time now in RFC 3339.
-    pub(crate) fn now_text(&self) -> Option<String> {
-        self.now.map(rfc3339)
+    /// The time now, for rules that ask for an age.
+    pub(crate) fn time(&self) -> Option<Timestamp> {
+        self.now.and_then(|seconds| i64::try_from(seconds).ok()).map(Timestamp::from_seconds)
     }
-}
-
-/// Seconds since 1970 in RFC 3339, UTC.
-///
-/// Source of the calendar: Howard Hinnant, "chrono-compatible low-level date algorithms", `civil_from_days`.
-fn rfc3339(seconds: u64) -> String {
-    let (days, second) = (seconds / 86_400 + 719_468, seconds % 86_400);
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn seconds_as_dates() {
-        for (seconds, expected) in [
-            (0, "1970-01-01T00:00:00Z"),
-            (951_782_399, "2000-02-28T23:59:59Z"),
-            (951_782_400, "2000-02-29T00:00:00Z"),
-            (4_107_542_400, "2100-03-01T00:00:00Z"),
-            (1_787_356_800, "2026-08-22T00:00:00Z"),
-        ] {
-            assert_eq!(rfc3339(seconds), expected);
-        }
-    }
 
     #[test]
     fn colour_follows_the_environment() {

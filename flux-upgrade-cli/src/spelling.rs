@@ -13,21 +13,7 @@ pub(crate) fn nearest<'k>(text: &str, known: impl IntoIterator<Item = &'k str>) 
 
 /// Number of characters to insert, delete, replace or swap with a neighbour, cases aside (optimal string alignment).
 pub(crate) fn distance(a: &str, b: &str) -> usize {
-    let [a, b]: [Vec<char>; 2] = [a, b].map(|text| text.to_lowercase().chars().collect());
-    let mut before: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for i in 0..a.len() {
-        let mut row = vec![i + 1];
-        for j in 0..b.len() {
-            let mut least = (row[j] + 1).min(last[j + 1] + 1).min(last[j] + usize::from(a[i] != b[j]));
-            if i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j] {
-                least = least.min(before[j - 1] + 1);
-            }
-            row.push(least);
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    last[b.len()]
+    strsim::osa_distance(&a.to_lowercase(), &b.to_lowercase())
 }
 
 #[cfg(test)]
