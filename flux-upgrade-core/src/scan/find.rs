@@ -63,7 +63,7 @@ fn read_part(inventory: &mut Inventory<'_>, index: usize, part: Span, is_kustomi
     }
     let Some(error) = error else { return };
     // What is no manifest, such as a file of values, may be in any language.
-    if !is_kustomization && !has_any(text, FLUX_NEEDLES) && !has_any(text, &["apiVersion:"]) {
+    if !is_kustomization && !has_any(&file.text, FLUX_NEEDLES) && !has_any(&file.text, &["apiVersion:"]) {
         return;
     }
     match template(text, error.at - part.start) {
