@@ -8,7 +8,7 @@ use super::image::{dotted, moving};
 use super::link::Links;
 use super::{Consumer, Dialects, Here, Part, Site, SourceKey};
 use crate::reference::{ImageReference, normalise_repository};
-use crate::scan::{Inventory, Kind, Resource};
+use crate::scan::{Inventory, Resource};
 use crate::text::RepoPath;
 use crate::version::Version;
 use crate::yaml::{Document, Node};
@@ -48,9 +48,7 @@ pub(super) fn comments<'a>(
             let path = &inventory.file_of(resource).path;
             let spot = node.resolved().map_or(node.span().start, |node| node.span().start);
             if let Some(site) = known.get(&(path.clone(), spot)).map(|index| &mut sites[*index]) {
-                // The address of a remote resource says where the file is, and the comment what it belongs to.
-                let is_remote = resource.kind == Kind::KustomizationFile && site.consumer == Consumer::Git;
-                if site.source.is_err() || is_remote {
+                if site.source.is_err() {
                     (site.source, site.consumer, site.source_url) = (Ok(source), consumer, source_url);
                 }
                 continue;
