@@ -134,7 +134,9 @@ fn source(here: &Here<'_, '_>, chart: &str, reference: Reference<'_>) -> Result<
     let reference = Reference { name: &name, namespace: namespace.as_deref(), ..reference };
     let read = |resource: &Resource| {
         let spec = here.inventory.node(resource)?.get("spec")?;
-        let url = crate::reference::normalise_url(spec.text_at(&["url"])?);
+        let url = spec.text_at(&["url"])?;
+        // A variable keeps its case; what it stands for is brought to one form later.
+        let url = if url.contains("${") { url.to_owned() } else { crate::reference::normalise_url(url) };
         Some((url, spec.text_at(&["type"]) == Some("oci")))
     };
     let (known, asked) = (&here.links.repositories, (reference, None));

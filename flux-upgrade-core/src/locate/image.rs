@@ -93,6 +93,7 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
         let mut all = expressions(value);
         if let (Some(only), None) = (all.next(), all.next())
             && only.range == (0..value.len())
+            && !self.here.links.is_left_alone(self.here.node)
         {
             let found = self.here.links.definitions(self.here.inventory, self.here.resource, only.name);
             let sites = found.nodes.into_iter().filter_map(|definition| {

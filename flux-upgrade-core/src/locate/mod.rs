@@ -187,11 +187,7 @@ impl<'a, 'f> Here<'a, 'f> {
 
     /// The value at a path of the object; of a part of one, as far as the part has it.
     fn at(&self, path: &[&str]) -> Option<Node<'a, 'f>> {
-        let fragment = &self.resource.fragment;
-        if path.len() < fragment.len() || fragment.iter().zip(path).any(|(a, b)| a != b) {
-            return None;
-        }
-        self.node.at(&path[fragment.len()..])
+        self.inventory.at(self.resource, path)
     }
 
     /// The text at a path of the object.
