@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Consumer, Frame, Here, Insertion, Part, Site, SourceKey, Spot};
+use super::{Consumer, Frame, Here, Insertion, Part, Site, SourceKey, Spot, Style};
 use crate::plan::Reason;
 use crate::scan::{Encryption, Held};
 use crate::text::{Lines, Location, Span};
@@ -55,6 +55,8 @@ pub(super) struct Place {
     variable: Option<String>,
     /// The object that defines the variable.
     holder: Option<usize>,
+    /// A comment there that says to leave it alone.
+    ignore: Option<Ignore>,
 }
 
 impl Place {
@@ -81,7 +83,7 @@ impl<'f> Here<'_, 'f> {
             field: draft.field,
             part: draft.part,
             blocked: place.blocked,
-            ignore: self.ignore(field),
+            ignore: self.ignore(self.resource.document, field).or(place.ignore),
             spot: place.spot,
             digest: None,
             branch: None,
@@ -162,7 +164,8 @@ impl<'f> Here<'_, 'f> {
             frame,
         };
         let blocked = self.blocked(held, scalar, value);
-        Some(Place { spot, blocked, variable: variable.map(str::to_owned), holder: None })
+        let ignore = self.ignore(document, scalar);
+        Some(Place { spot, blocked, variable: variable.map(str::to_owned), holder: None, ignore })
     }
 
     /// The bytes to edit for a field that is a whole scalar, and why they cannot be edited.
@@ -177,6 +180,18 @@ impl<'f> Here<'_, 'f> {
             site.digest = Some(spot);
             site.blocked = site.blocked.or(blocked);
         }
+        site
+    }
+
+    /// The site of a digest or commit whose tag is a word of a comment: both move together.
+    pub(super) fn tagged(&self, mut site: Site, tag: Span) -> Site {
+        let held = self.inventory.held(self.resource);
+        let word = tag.of(held.document.text()).to_owned();
+        let at = self.inventory.locate(self.resource.document, tag);
+        let spot =
+            Spot { at, raw: word.clone(), value: word, style: Style::Comment, frame: Frame::default() };
+        site.digest = Some(std::mem::replace(&mut site.spot, spot));
+        site.part = Part::Tag;
         site
     }
 
@@ -241,7 +256,7 @@ impl<'f> Here<'_, 'f> {
     }
 
     /// `# flux-upgrade: ignore` or `… ignore until DATE` on the line of the field or directly above it.
-    fn ignore(&self, node: Node<'_, 'f>) -> Option<Ignore> {
+    fn ignore(&self, number: usize, node: Node<'_, 'f>) -> Option<Ignore> {
         let document = node.document();
         let span = node.span();
         let comments = document.line_comment(span.end).into_iter().chain(document.comments_above(span.start));
@@ -258,8 +273,7 @@ impl<'f> Here<'_, 'f> {
                 }
                 _ => None,
             };
-            let path = &self.inventory.file_of(self.resource).path;
-            return Some(Ignore { until, at: self.lines.locate(path, comment.span) });
+            return Some(Ignore { until, at: self.inventory.locate(number, comment.span) });
         }
         None
     }

@@ -29,13 +29,18 @@ pub enum Unproven {
 
 /// Reads both texts and compares them node by node: values differ in the edited scalars only, and nothing else does.
 ///
-/// Parts without an edit are compared by their bytes; only edited ones are parsed.
+/// Parts without an edit are compared by their bytes; only edited ones are parsed. In a comment, and in a file that is no
+/// YAML, a word takes the place of a word, and every other byte is the same.
 ///
 /// # Errors
 ///
 /// [`Unproven`] with the first difference that was not planned.
 pub fn verify(before: &str, patch: &FilePatch) -> Result<(), Unproven> {
     let after = patch.after.as_str();
+    if !is_yaml(patch.path.name()) {
+        let whole = |text: &str| Span::new(0, text.len());
+        return words(before, whole(before), after, whole(after), &patch.edits).map(drop);
+    }
     let (old, new) = (split(before), split(after));
     if old.len() != new.len() {
         return Err(Unproven::Boundaries);
@@ -55,6 +60,31 @@ pub fn verify(before: &str, patch: &FilePatch) -> Result<(), Unproven> {
         Some(edit) if arrived < patch.edits.len() => Err(Unproven::Missing { at: edit.span.start }),
         _ => Ok(()),
     }
+}
+
+fn is_yaml(name: &str) -> bool {
+    name.ends_with(".yaml") || name.ends_with(".yml") || name == "Kustomization"
+}
+
+/// Compares two stretches of text that differ in the edited words only; gives the number of words that arrived.
+fn words(before: &str, old: Span, after: &str, new: Span, edits: &[Edit]) -> Result<usize, Unproven> {
+    let (mut at, mut rest) = (old.start, new.of(after));
+    let foreign = |rest: &str| Unproven::Foreign { at: new.end - rest.len() };
+    for edit in edits {
+        let kept = before.get(at..edit.span.start).ok_or(foreign(rest))?;
+        rest = rest.strip_prefix(kept).ok_or(foreign(rest))?;
+        if !is_word(edit.span.of(before)) || !is_word(&edit.replace) {
+            return Err(foreign(rest));
+        }
+        rest = rest.strip_prefix(&*edit.replace).ok_or(Unproven::Missing { at: edit.span.start })?;
+        at = edit.span.end;
+    }
+    if before[at..old.end] == *rest { Ok(edits.len()) } else { Err(foreign(rest)) }
+}
+
+/// Whether a text is one word that is neither a comment nor ends a line.
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && !text.contains(|c: char| c == '#' || c.is_whitespace() || c.is_control())
 }
 
 /// The edits inside a span; edits are in order and do not overlap.
@@ -79,16 +109,10 @@ fn part(before: &str, old: Span, after: &str, new: Span, edits: &[Edit]) -> Resu
 }
 
 fn documents(old: &Document<'_>, new: &Document<'_>, edits: &[Edit]) -> Result<usize, Unproven> {
-    let comments = |document: &Document<'_>| -> Vec<String> {
-        document.comments().iter().map(|comment| document.comment_text(*comment).to_owned()).collect()
-    };
     if let Some((_, again)) = new.duplicate_keys().first().filter(|_| old.duplicate_keys().is_empty()) {
         return Err(Unproven::Foreign { at: again.start });
     }
-    if comments(old) != comments(new) {
-        return Err(Unproven::Foreign { at: new.span().start });
-    }
-    let mut arrived = 0;
+    let mut arrived = comments(old, new, edits)?;
     let mut rest = new.nodes().peekable();
     for before in old.nodes() {
         let foreign = |at: usize| Unproven::Foreign { at };
@@ -129,6 +153,21 @@ fn documents(old: &Document<'_>, new: &Document<'_>, edits: &[Edit]) -> Result<u
         Some(extra) => Err(Unproven::Foreign { at: extra.span().start }),
         None => Ok(arrived),
     }
+}
+
+/// Compares the comments; gives the number of edits that were found in them.
+fn comments(old: &Document<'_>, new: &Document<'_>, edits: &[Edit]) -> Result<usize, Unproven> {
+    if old.comments().len() != new.comments().len() {
+        return Err(Unproven::Foreign { at: new.span().start });
+    }
+    let mut arrived = 0;
+    for (before, after) in old.comments().iter().zip(new.comments()) {
+        let edits = within(edits, before.span);
+        // A key that is inserted after the line comes below the comment.
+        let edits = &edits[..edits.partition_point(|edit| edit.span.start < before.span.end)];
+        arrived += words(old.text(), before.span, new.text(), after.span, edits)?;
+    }
+    Ok(arrived)
 }
 
 /// Compares the YAML inside a block scalar.
