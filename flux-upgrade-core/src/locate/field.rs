@@ -335,3 +335,37 @@ pub(super) fn expressions(value: &str) -> impl Iterator<Item = Expression<'_>> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(value: &str) -> Vec<(&str, &str, Option<&str>)> {
+        let all = expressions(value);
+        all.map(|one| (&value[one.range], one.name, one.default.map(|range| &value[range]))).collect()
+    }
+
+    #[test]
+    fn variables_of_a_text() {
+        for (value, expected) in [
+            ("${A}", vec![("${A}", "A", None)]),
+            ("v${A_1}-x", vec![("${A_1}", "A_1", None)]),
+            ("${A:=1.2}", vec![("${A:=1.2}", "A", Some("1.2"))]),
+            ("${A:-1.2}", vec![("${A:-1.2}", "A", Some("1.2"))]),
+            ("${A=1.2}", vec![("${A=1.2}", "A", Some("1.2"))]),
+            ("${A:=}", vec![("${A:=}", "A", Some(""))]),
+            ("${A}:${B:=2}", vec![("${A}", "A", None), ("${B:=2}", "B", Some("2"))]),
+        ] {
+            assert_eq!(found(value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_variable_that_can_be_followed() {
+        for value in ["", "1.2.3", "$A", "$${A}", "${}", "${A", "${A/x/y}", "${A:1:2}", "${A^^}", "$$${A"] {
+            assert_eq!(found(value), [], "{value}");
+        }
+        // One that cannot be followed does not hide the next.
+        assert_eq!(found("${A^^}${B}"), [("${B}", "B", None)]);
+    }
+}

@@ -201,3 +201,60 @@ fn content<'d>(node: Node<'d, '_>) -> (Option<Quote>, Option<&'d str>) {
 fn shape(node: Node<'_, '_>) -> (bool, bool, bool, bool, bool) {
     (node.is_mapping(), node.is_sequence(), node.is_alias(), node.is_anchored(), node.is_tagged())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::RepoPath;
+
+    /// The proof of one edit, the first `old` of the text, with any text after it.
+    fn proof(path: &str, before: &str, old: &str, new: &str, after: &str) -> Result<(), Unproven> {
+        let path = RepoPath::parse(path).unwrap();
+        let start = before.find(old).unwrap();
+        let span = Span::new(start, start + old.len());
+        let edit = Edit { path: path.clone(), span, expect: old.to_owned(), replace: new.to_owned() };
+        verify(before, &FilePatch { path, edits: vec![edit], after: after.to_owned() })
+    }
+
+    const USES: &str = "uses: a/b # tag=v1 more\n# end\n";
+
+    #[test]
+    fn a_word_of_a_comment_takes_the_place_of_a_word() {
+        assert_eq!(proof("a.yaml", USES, "v1", "v2", "uses: a/b # tag=v2 more\n# end\n"), Ok(()));
+    }
+
+    #[test]
+    fn a_comment_may_not_change_in_anything_else() {
+        for (new, after) in [
+            ("v2", "uses: a/b # tag=v2 less\n# end\n"),
+            ("v2", "uses: a/b # tag=v2 more\n# END\n"),
+            ("v2", "uses: a/b  # tag=v2 more\n# end\n# more\n"),
+            ("v2", "uses: a/c # tag=v2 more\n# end\n"),
+            ("v2", "uses: a/b # tag=v3 more\n# end\n"),
+            ("v2 x", "uses: a/b # tag=v2 x more\n# end\n"),
+            ("v2\nx: y", "uses: a/b # tag=v2\nx: y more\n# end\n"),
+            ("", "uses: a/b # tag= more\n# end\n"),
+        ] {
+            assert!(proof("a.yaml", USES, "v1", new, after).is_err(), "{after}");
+        }
+    }
+
+    const TOOLS: &str = "# tools\r\nflux2 2.6.4\r\nhelm\t3.1";
+
+    #[test]
+    fn a_file_that_is_no_yaml_differs_in_words_only() {
+        let after = |text: &str| proof(".tool-versions", TOOLS, "2.6.4", "2.7.5", text);
+        assert_eq!(after("# tools\r\nflux2 2.7.5\r\nhelm\t3.1"), Ok(()));
+        for text in [
+            "# tools\nflux2 2.7.5\r\nhelm\t3.1",
+            "# tools\r\nflux2 2.7.5\r\nhelm\t3.1\n",
+            "# tools\r\nflux2 2.7.6\r\nhelm\t3.1",
+            "# tools\r\nflux2  2.7.5\r\nhelm\t3.1",
+            "# tools\r\nflux2 2.7.5\r\nhelm 3.1",
+        ] {
+            assert!(after(text).is_err(), "{text}");
+        }
+        let two = proof(".tool-versions", TOOLS, "2.6.4", "2.7.5 1", "# tools\r\nflux2 2.7.5 1\r\nhelm\t3.1");
+        assert!(two.is_err());
+    }
+}
