@@ -3,11 +3,15 @@
 //! The only module that does IO. Symbolic links are never followed, neither for reading nor for writing.
 
 mod files;
+mod guard;
 mod journal;
 mod list;
 mod write;
 
 pub use files::{Limits, ReadError, Tree, read};
+pub use guard::{
+    AddressClass, AllowHost, AllowHostError, Guard, GuardOptions, RealmRefused, Refused, Setting,
+};
 pub use journal::{JOURNAL, JournalError, State, Unfinished, unfinished};
 pub use write::{Replacement, WriteError, write};
 
