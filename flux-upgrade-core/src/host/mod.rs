@@ -2,12 +2,17 @@
 //!
 //! The only module that does IO. Symbolic links are never followed, neither for reading nor for writing.
 
+mod credentials;
 mod files;
 mod guard;
 mod journal;
 mod list;
 mod write;
 
+pub use credentials::{
+    Credential, CredentialError, CredentialNote, CredentialOptions, Credentials, Login, MappingFrom,
+    Protocol, RepositorySecret, Secret, Tls,
+};
 pub use files::{Limits, ReadError, Tree, read};
 pub use guard::{
     AddressClass, AllowHost, AllowHostError, Guard, GuardOptions, RealmRefused, Refused, Setting,
