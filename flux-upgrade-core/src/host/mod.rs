@@ -2,6 +2,7 @@
 //!
 //! The only module that does IO. Symbolic links are never followed, neither for reading nor for writing.
 
+mod cache;
 mod credentials;
 mod files;
 mod guard;
@@ -9,6 +10,7 @@ mod journal;
 mod list;
 mod write;
 
+pub use cache::{Cache, CacheError, CacheOptions, Entry, Key, cache_folder};
 pub use credentials::{
     Credential, CredentialError, CredentialNote, CredentialOptions, Credentials, Login, MappingFrom,
     Protocol, RepositorySecret, Secret, Tls,
