@@ -92,16 +92,14 @@ impl Credentials {
     /// A file that cannot be used is no error here: [`find`](Self::find) tells of it where it would have mattered.
     #[must_use]
     pub fn discover(options: &CredentialOptions) -> Self {
-        let home = options.home.clone();
-        let folder = options.work_tree.clone().or_else(|| home.clone()).unwrap_or_else(std::env::temp_dir);
-        let runner = Runner {
-            env: options.env.clone(),
-            folder: home.unwrap_or_else(std::env::temp_dir),
-            timeout: options.helper_timeout,
-        };
+        // A home that is not there, as in many containers, is no place to start a program in.
+        let is_there = |folder: &PathBuf| folder.is_dir();
+        let home = options.home.clone().filter(is_there).unwrap_or_else(std::env::temp_dir);
+        let work_tree = options.work_tree.clone().filter(is_there).unwrap_or_else(|| home.clone());
+        let runner = Runner { env: options.env.clone(), folder: home, timeout: options.helper_timeout };
         let mut out = Self {
             environment: Environment::read(options),
-            git: Git::new(Runner { folder, ..runner.clone() }),
+            git: Git::new(Runner { folder: work_tree, ..runner.clone() }),
             helpers: Helpers::new(runner),
             options: options.clone(),
             places: Vec::new(),

@@ -76,12 +76,20 @@ impl CredentialOptions {
 
     /// A variable that is set, not empty, and UTF-8.
     pub(super) fn text(&self, name: &str) -> Option<String> {
-        let value = self.env.get(OsStr::new(name))?.to_str()?;
+        let value = variable(&self.env, name)?.to_str()?;
         (!value.is_empty()).then(|| value.to_owned())
     }
 
     /// A variable that holds an absolute path.
     pub(super) fn path(&self, name: &str) -> Option<PathBuf> {
-        Some(PathBuf::from(self.env.get(OsStr::new(name))?)).filter(|path| path.is_absolute())
+        Some(PathBuf::from(variable(&self.env, name)?)).filter(|path| path.is_absolute())
     }
+}
+
+/// A variable; on Windows, names have no case.
+pub(super) fn variable<'e>(env: &'e BTreeMap<OsString, OsString>, name: &str) -> Option<&'e OsStr> {
+    let same = |key: &OsStr| cfg!(windows) && key.eq_ignore_ascii_case(name);
+    let found =
+        env.get(OsStr::new(name)).or_else(|| env.iter().find(|(key, _)| same(key)).map(|(_, value)| value));
+    found.map(OsString::as_os_str)
 }

@@ -1,7 +1,7 @@
 //! Running a helper: bounded in time and output, without a terminal to ask at.
 
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -9,6 +9,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use super::options::variable;
 
 /// What a helper may print at most, in bytes.
 const LIMIT: u64 = 64 << 10;
@@ -43,7 +45,7 @@ pub(super) enum Outcome {
 impl Runner {
     /// The program of that name in an absolute folder of `PATH`: never one that lies in the current folder.
     pub(super) fn program(&self, name: &str) -> Option<PathBuf> {
-        let path = self.env.get(OsStr::new("PATH"))?;
+        let path = variable(&self.env, "PATH")?;
         let names =
             if cfg!(windows) { vec![format!("{name}.exe"), name.to_owned()] } else { vec![name.to_owned()] };
         std::env::split_paths(path)
