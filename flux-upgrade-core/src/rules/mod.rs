@@ -5,6 +5,8 @@
 mod credentials;
 mod file;
 mod glob;
+#[cfg(test)]
+mod schema;
 mod show;
 
 use std::fmt;
