@@ -54,11 +54,10 @@ impl<'t> Words<'t> {
     pub(super) fn found(&self) -> Option<Result<Found, Reason>> {
         let names = ["packageName", "lookupName", "depName", "chart", "image"];
         let name = names.into_iter().find_map(|key| self.word(key))?;
-        let datasource = self.word("datasource").or_else(|| self.word("registryUrl").map(|_| "helm"))?;
         let git = |url: String| {
             Ok(Found { source: SourceKey::Git { url }, consumer: Consumer::Comment, url: None })
         };
-        Some(match datasource {
+        Some(match self.word("datasource")? {
             "docker" => Ok(self.image(name)),
             "helm" => self.chart(name),
             "github-releases" | "github-tags" | "github-release-attachments" => {
@@ -128,7 +127,10 @@ mod tests {
         for text in ["# renovate: datasource=pypi depName=x", "# renovate: datasource=helm depName=x"] {
             assert!(matches!(words(text).unwrap().found(), Some(Err(_))), "{text}");
         }
-        assert!(words("# renovate: keep this").unwrap().found().is_none());
+        for text in ["# renovate: keep this", "# renovate: registryUrl=https://charts.example.com chart=app"]
+        {
+            assert!(words(text).unwrap().found().is_none(), "{text}");
+        }
         assert!(words("# see renovate: datasource=docker depName=x").is_none());
     }
 
