@@ -1,7 +1,7 @@
 //! Variables: where the text of `${NAME}` is written.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::field::{expressions, variable};
 use super::link::Links;
@@ -12,6 +12,8 @@ use crate::yaml::Node;
 /// A place that defines a variable.
 #[derive(Clone, Copy)]
 pub(super) struct Definition<'a, 'f> {
+    /// The object that it stands in.
+    owner: &'a Resource,
     pub(super) document: usize,
     pub(super) node: Node<'a, 'f>,
 }
@@ -27,9 +29,42 @@ impl<'a> Links<'a> {
     /// Where the variable of an object gets its text: in each Flux Kustomization that applies the object, or in a ConfigMap
     /// that it names. An object that none is known to apply takes it from any.
     ///
+    /// A definition that is a variable of another Flux Kustomization, the one that applies its object, is followed there.
+    ///
     /// Source: kustomize-controller `postBuild`: `substituteFrom` in order, later ones first, `substitute` before them all.
     /// Secrets are never read.
     pub(super) fn definitions<'f>(
+        &self,
+        inventory: &'a Inventory<'f>,
+        resource: &Resource,
+        name: &str,
+    ) -> Definitions<'a, 'f> {
+        let Definitions { mut nodes, lacking } = self.own_definitions(inventory, resource, name);
+        // Each question is asked once, so that variables which name each other come to an end.
+        let mut asked = BTreeMap::from([((resource.applied_by.as_slice(), name), true)]);
+        let mut found = BTreeMap::new();
+        while let Some(definition) = nodes.pop() {
+            let text = definition.node.text().unwrap_or("");
+            let only = expressions(text).next().filter(|variable| variable.range == (0..text.len()));
+            let goes_on = only.is_some_and(|variable| {
+                let question = (definition.owner.applied_by.as_slice(), variable.name);
+                *asked.entry(question).or_insert_with(|| {
+                    let inner = self.own_definitions(inventory, definition.owner, variable.name);
+                    // Where some lack it, the default counts, which stands here.
+                    let is_whole = !inner.lacking && !inner.nodes.is_empty();
+                    nodes.extend(inner.nodes.into_iter().filter(|_| is_whole));
+                    is_whole
+                })
+            });
+            if !goes_on {
+                found.insert((definition.document, definition.node.number()), definition);
+            }
+        }
+        Definitions { nodes: found.into_values().collect(), lacking }
+    }
+
+    /// Where the Flux Kustomizations that apply an object define a variable.
+    fn own_definitions<'f>(
         &self,
         inventory: &'a Inventory<'f>,
         resource: &Resource,
@@ -49,16 +84,19 @@ impl<'a> Links<'a> {
             for applier in appliers {
                 match self.defined_by(inventory, &inventory.resources()[applier], name) {
                     Some(found) => {
-                        places.insert((found.document, found.node.number()));
+                        places.extend(
+                            inventory.index_of(found.owner).map(|owner| (owner, found.node.number())),
+                        );
                     }
                     None => lacking |= !unknown,
                 }
             }
             (places, lacking)
         });
-        let node = |(document, number): &(usize, u32)| {
-            let node = inventory.documents[*document].document.node(*number)?;
-            Some(Definition { document: *document, node })
+        let node = |(owner, number): &(usize, u32)| {
+            let owner = &inventory.resources()[*owner];
+            let node = inventory.held(owner).document.node(*number)?;
+            Some(Definition { owner, document: owner.document, node })
         };
         Definitions { nodes: places.iter().filter_map(node).collect(), lacking: *lacking }
     }
@@ -85,12 +123,12 @@ impl<'a> Links<'a> {
         name: &str,
     ) -> Option<Definition<'a, 'f>> {
         let patches = self.patches_of(applier.kind, &applier.name, &applier.placements);
-        let all: Vec<&Resource> =
+        let all: Vec<&'a Resource> =
             patches.into_iter().filter(|patch| patch.fragment.is_empty()).chain([applier]).collect();
         let post_build = |resource: &Resource| inventory.node(resource)?.at(&["spec", "postBuild"]);
-        let own = |resource: &&Resource| {
+        let own = |resource: &&'a Resource| {
             let node = post_build(resource)?.at(&["substitute", name])?;
-            node.text().map(|_| Definition { document: resource.document, node })
+            node.text().map(|_| Definition { owner: *resource, document: resource.document, node })
         };
         if let Some(found) = all.iter().find_map(own) {
             return Some(found);
@@ -104,7 +142,7 @@ impl<'a> Links<'a> {
                 .collect();
             let value = |map: &&'a Resource| {
                 let node = inventory.node(map)?.at(&["data", name])?;
-                node.text().map(|_| Definition { document: map.document, node })
+                node.text().map(|_| Definition { owner: *map, document: map.document, node })
             };
             let maps = maps.into_iter().rev();
             maps.flat_map(|map| self.named(Kind::ConfigMap, map, None, &applier.placements))
