@@ -68,7 +68,8 @@ fn fields(data: &Path) -> Fields {
         for field in all.keys() {
             let mut words = field.rsplit('.');
             let (last, parent) = (words.next().unwrap_or(""), words.next());
-            if !WORDS.contains(&last) && !(last == "name" && parent == Some("ref")) {
+            let bears = WORDS.contains(&last) || last == "name" && parent == Some("ref");
+            if !bears {
                 continue;
             }
             match LEFT_OUT.iter().position(|(kind, path, _)| *kind == name && path == field) {
@@ -107,7 +108,7 @@ impl Places {
             let digest = site.digest.iter().map(|digest| &digest.at);
             for at in [&site.at, &site.spot.at].into_iter().chain(digest).chain(findings) {
                 let places = out.entry(at.path.as_str().to_owned()).or_default();
-                places.extend([(at.line as usize, at.column as usize), (at.line as usize, 0)]);
+                places.extend([(at.line, at.column), (at.line, 0)]);
             }
         }
         Self(out)

@@ -178,8 +178,8 @@ impl Moving {
     fn of(files: &[SourceFile]) -> Self {
         let mut out: BTreeMap<(String, usize), Vec<Text>> = BTreeMap::new();
         let mut add = |spot: &Spot, text: &str, is_held: bool| {
-            let key = (spot.at.path.as_str().to_owned(), spot.at.line as usize);
-            let (column, text) = (spot.at.column as usize, text.to_owned());
+            let key = (spot.at.path.as_str().to_owned(), spot.at.line);
+            let (column, text) = (spot.at.column, text.to_owned());
             out.entry(key).or_default().push(Text { column, text, is_held });
         };
         for Site { spot, digest, source, blocked, .. } in &locate(&scan(files)) {

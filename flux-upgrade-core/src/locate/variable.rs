@@ -12,10 +12,10 @@ use crate::yaml::Node;
 /// A place that defines a variable.
 #[derive(Clone, Copy)]
 pub(super) struct Definition<'a, 'f> {
-    /// The object that it stands in.
-    owner: &'a Resource,
     pub(super) document: usize,
     pub(super) node: Node<'a, 'f>,
+    /// The object that holds it, as an index of the resources.
+    pub(super) holder: usize,
 }
 
 /// The places that define a variable for an object.
@@ -27,9 +27,8 @@ pub(super) struct Definitions<'a, 'f> {
 
 impl<'a> Links<'a> {
     /// Where the variable of an object gets its text: in each Flux Kustomization that applies the object, or in a ConfigMap
-    /// that it names. An object that none is known to apply takes it from any.
-    ///
-    /// A definition that is a variable of another Flux Kustomization, the one that applies its object, is followed there.
+    /// that it names. An object that none is known to apply takes it from any. A definition that is a variable itself is
+    /// followed to where the object that holds it gets that.
     ///
     /// Source: kustomize-controller `postBuild`: `substituteFrom` in order, later ones first, `substitute` before them all.
     /// Secrets are never read.
@@ -44,12 +43,13 @@ impl<'a> Links<'a> {
         let mut asked = BTreeMap::from([((resource.applied_by.as_slice(), name), true)]);
         let mut found = BTreeMap::new();
         while let Some(definition) = nodes.pop() {
+            let holder = &inventory.resources()[definition.holder];
             let text = definition.node.text().unwrap_or("");
             let only = expressions(text).next().filter(|variable| variable.range == (0..text.len()));
             let goes_on = only.is_some_and(|variable| {
-                let question = (definition.owner.applied_by.as_slice(), variable.name);
+                let question = (holder.applied_by.as_slice(), variable.name);
                 *asked.entry(question).or_insert_with(|| {
-                    let inner = self.own_definitions(inventory, definition.owner, variable.name);
+                    let inner = self.own_definitions(inventory, holder, variable.name);
                     // Where some lack it, the default counts, which stands here.
                     let is_whole = !inner.lacking && !inner.nodes.is_empty();
                     nodes.extend(inner.nodes.into_iter().filter(|_| is_whole));
@@ -84,19 +84,17 @@ impl<'a> Links<'a> {
             for applier in appliers {
                 match self.defined_by(inventory, &inventory.resources()[applier], name) {
                     Some(found) => {
-                        places.extend(
-                            inventory.index_of(found.owner).map(|owner| (owner, found.node.number())),
-                        );
+                        places.insert((found.holder, found.node.number()));
                     }
                     None => lacking |= !unknown,
                 }
             }
             (places, lacking)
         });
-        let node = |(owner, number): &(usize, u32)| {
-            let owner = &inventory.resources()[*owner];
-            let node = inventory.held(owner).document.node(*number)?;
-            Some(Definition { owner, document: owner.document, node })
+        let node = |(holder, number): &(usize, u32)| {
+            let document = inventory.resources()[*holder].document;
+            let node = inventory.documents[document].document.node(*number)?;
+            Some(Definition { document, node, holder: *holder })
         };
         Definitions { nodes: places.iter().filter_map(node).collect(), lacking: *lacking }
     }
@@ -123,12 +121,13 @@ impl<'a> Links<'a> {
         name: &str,
     ) -> Option<Definition<'a, 'f>> {
         let patches = self.patches_of(applier.kind, &applier.name, &applier.placements);
-        let all: Vec<&'a Resource> =
+        let all: Vec<&Resource> =
             patches.into_iter().filter(|patch| patch.fragment.is_empty()).chain([applier]).collect();
         let post_build = |resource: &Resource| inventory.node(resource)?.at(&["spec", "postBuild"]);
-        let own = |resource: &&'a Resource| {
+        let own = |resource: &&Resource| {
             let node = post_build(resource)?.at(&["substitute", name])?;
-            node.text().map(|_| Definition { owner: *resource, document: resource.document, node })
+            let holder = inventory.index_of(resource)?;
+            node.text().map(|_| Definition { document: resource.document, node, holder })
         };
         if let Some(found) = all.iter().find_map(own) {
             return Some(found);
@@ -142,7 +141,8 @@ impl<'a> Links<'a> {
                 .collect();
             let value = |map: &&'a Resource| {
                 let node = inventory.node(map)?.at(&["data", name])?;
-                node.text().map(|_| Definition { owner: *map, document: map.document, node })
+                let holder = inventory.index_of(map)?;
+                node.text().map(|_| Definition { document: map.document, node, holder })
             };
             let maps = maps.into_iter().rev();
             maps.flat_map(|map| self.named(Kind::ConfigMap, map, None, &applier.placements))
