@@ -15,9 +15,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use common::shared;
+use common::{shared, trees, unpacked};
 use flux_upgrade_core::{SourceFile, locate, scan};
-use outline::{Object, Outline, is_yaml, trees, unpacked};
+use outline::{Object, Outline, is_yaml};
 use serde_json::Value;
 
 /// Last words of fields that say which version of something runs.

@@ -14,10 +14,10 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 
-use common::shared;
+use common::{shared, trees, unpacked};
 use flux_upgrade_core::locate::{Site, Spot};
 use flux_upgrade_core::{SourceFile, locate, scan};
-use outline::{Outline, Scalar, is_yaml, trees, unpacked};
+use outline::{Outline, Scalar, is_yaml};
 use serde_json::Value;
 
 /// The classes of changes that this tool makes; `replay/check.py` has the same list.

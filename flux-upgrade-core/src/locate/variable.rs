@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::field::{expressions, variable};
 use super::link::Links;
 use crate::plan::Reason;
-use crate::scan::{Inventory, Kind, Resource};
+use crate::scan::{Inventory, Kind, Placement, Resource};
 use crate::yaml::Node;
 
 /// A place that defines a variable.
@@ -81,12 +81,14 @@ impl<'a> Links<'a> {
                 }
             };
             let (mut places, mut lacking) = (BTreeSet::new(), false);
-            for applier in appliers {
-                match self.defined_by(inventory, &inventory.resources()[applier], name) {
-                    Some(found) => {
-                        places.insert((found.holder, found.node.number()));
+            for applier in appliers.into_iter().map(|applier| &inventory.resources()[applier]) {
+                for from in by_cluster(&applier.placements) {
+                    match self.defined_by(inventory, applier, from, name) {
+                        Some(found) => {
+                            places.insert((found.holder, found.node.number()));
+                        }
+                        None => lacking |= !unknown,
                     }
-                    None => lacking |= !unknown,
                 }
             }
             (places, lacking)
@@ -113,14 +115,15 @@ impl<'a> Links<'a> {
         })
     }
 
-    /// Where one Flux Kustomization, or a patch of it, defines a variable.
+    /// Where one Flux Kustomization, or a patch of it, defines a variable in some of its places.
     fn defined_by<'f>(
         &self,
         inventory: &'a Inventory<'f>,
         applier: &'a Resource,
+        from: &[Placement],
         name: &str,
     ) -> Option<Definition<'a, 'f>> {
-        let patches = self.patches_of(applier.kind, &applier.name, &applier.placements);
+        let patches = self.patches_of(applier.kind, &applier.name, from);
         let all: Vec<&Resource> =
             patches.into_iter().filter(|patch| patch.fragment.is_empty()).chain([applier]).collect();
         let post_build = |resource: &Resource| inventory.node(resource)?.at(&["spec", "postBuild"]);
@@ -133,8 +136,8 @@ impl<'a> Links<'a> {
             return Some(found);
         }
         all.iter().find_map(|resource| {
-            let from = post_build(resource)?.get("substituteFrom")?.resolved()?;
-            let maps: Vec<&str> = from
+            let all = post_build(resource)?.get("substituteFrom")?.resolved()?;
+            let maps: Vec<&str> = all
                 .items()
                 .filter(|item| item.text_at(&["kind"]) == Some("ConfigMap"))
                 .filter_map(|item| item.text_at(&["name"]))
@@ -145,8 +148,7 @@ impl<'a> Links<'a> {
                 node.text().map(|_| Definition { document: map.document, node, holder })
             };
             let maps = maps.into_iter().rev();
-            maps.flat_map(|map| self.named(Kind::ConfigMap, map, None, &applier.placements))
-                .find_map(|map| value(&map))
+            maps.flat_map(|map| self.named(Kind::ConfigMap, map, None, from)).find_map(|map| value(&map))
         })
     }
 
@@ -190,4 +192,15 @@ impl<'a> Links<'a> {
             node.text_at(&["metadata", field, "kustomize.toolkit.fluxcd.io/substitute"]) == Some("disabled")
         })
     }
+}
+
+/// The places of an object, those of each cluster by themselves: a Flux Kustomization that clusters share has in each the
+/// patches and the ConfigMaps of that one.
+fn by_cluster(placements: &[Placement]) -> Vec<&[Placement]> {
+    // Placements are in the order of their clusters, and those of none come first.
+    let mut parts: Vec<&[Placement]> = placements.chunk_by(|a, b| a.cluster == b.cluster).collect();
+    if parts.len() > 1 && parts[0][0].cluster.is_none() {
+        parts.remove(0);
+    }
+    parts
 }

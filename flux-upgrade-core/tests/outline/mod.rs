@@ -3,12 +3,9 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use flux_upgrade_core::{RepoPath, SourceFile};
+use flux_upgrade_core::SourceFile;
 use yaml_rust2::parser::{Event, MarkedEventReceiver, Parser};
 use yaml_rust2::scanner::{Marker, TScalarStyle};
 
@@ -217,40 +214,6 @@ impl MarkedEventReceiver for Tree {
             _ => {}
         }
     }
-}
-
-/// The trees in a folder: name and archive.
-pub(crate) fn trees(folder: &Path) -> Vec<(String, PathBuf)> {
-    let entries = fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path());
-    let mut found: Vec<_> = entries
-        .filter_map(|path| {
-            let name = path.file_name()?.to_string_lossy().strip_suffix(".tar.gz")?.to_owned();
-            Some((name, path))
-        })
-        .collect();
-    found.sort();
-    assert!(!found.is_empty(), "the folder of trees is empty");
-    found
-}
-
-/// The files of an archive.
-pub(crate) fn unpacked(archive: &Path) -> Vec<SourceFile> {
-    let mut files = BTreeMap::new();
-    let reader = flate2::read::GzDecoder::new(File::open(archive).expect("an archive"));
-    let mut archive = tar::Archive::new(reader);
-    for entry in archive.entries().expect("entries") {
-        let mut entry = entry.expect("an entry");
-        let name = entry.path().expect("a path").to_string_lossy().into_owned();
-        let mut text = String::new();
-        if entry.header().entry_type().is_file() && entry.read_to_string(&mut text).is_ok() {
-            files.insert(name, text);
-        }
-    }
-    let file = |(name, text): (String, String)| SourceFile {
-        path: RepoPath::parse(&name).expect("a path inside"),
-        text,
-    };
-    files.into_iter().map(file).collect()
 }
 
 pub(crate) fn is_yaml(file: &SourceFile) -> bool {
