@@ -61,7 +61,7 @@ pub(super) fn place(inventory: &mut Inventory<'_>) {
     let rest: VecDeque<Entry> = rest.filter_map(|index| Entry::of(inventory, urls, index)).collect();
     follow(inventory, urls, &mut builder, rest, None, &mut placements, &mut reached);
     unreached(inventory, &mut builder, &mut placements);
-    for (patch, by, selected) in &targets {
+    for Selected { patch, by, selected, .. } in &targets {
         let Some(by) = by else { continue };
         // A patch of a Flux Kustomization goes where the objects go that it changes, in the clusters of its own.
         let clusters: BTreeSet<Option<String>> =
@@ -74,11 +74,13 @@ pub(super) fn place(inventory: &mut Inventory<'_>) {
         }
     }
     let (appliers, mut applied) = appliers(inventory, urls, &mut builder);
-    for (patch, by, _) in &targets {
-        let path = by.and_then(|by| Some(Entry::of(inventory, urls, by)?.path));
-        applied[*patch].extend(path.and_then(|path| appliers.keys().position(|known| *known == path)));
+    for Selected { patch, of, .. } in &targets {
+        let paths = of.iter().filter_map(|by| Some(Entry::of(inventory, urls, *by)?.path));
+        let paths: BTreeSet<String> = paths.collect();
+        applied[*patch]
+            .extend(paths.iter().filter_map(|path| appliers.keys().position(|known| known == path)));
     }
-    for (patch, _, selected) in targets {
+    for Selected { patch, selected, .. } in targets {
         let names: BTreeSet<&str> =
             selected.iter().map(|index| inventory.resources[*index].name.as_str()).collect();
         let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
@@ -167,15 +169,25 @@ fn appliers(
     (all, out)
 }
 
-/// A patch, the Flux Kustomization that it stands in, and the objects that it changes.
-type Selected = (usize, Option<usize>, Vec<usize>);
+/// A patch with the objects that it changes.
+struct Selected {
+    patch: usize,
+    /// The Flux Kustomization that it stands in, or the patch of some.
+    by: Option<usize>,
+    /// The Flux Kustomizations that apply it.
+    of: Vec<usize>,
+    selected: Vec<usize>,
+}
 
 /// The objects that each patch changes, among those that its kustomization builds.
 fn targets(inventory: &Inventory<'_>, urls: &GitUrls, builder: &mut Builder<'_>) -> Vec<Selected> {
+    let path_of = |by: usize| Entry::of(inventory, urls, by).map(|entry| entry.path);
+    let is_inner = |patch: &&Patch| patch.by.is_some_and(|by| inventory.resources[by].is_patch);
+    let (inner, outer): (Vec<&Patch>, Vec<&Patch>) = inventory.patches.iter().partition(is_inner);
     let mut by_path: BTreeMap<String, Vec<&Patch>> = BTreeMap::new();
-    for patch in &inventory.patches {
+    for patch in outer {
         let path = match patch.by.map(|by| (by, inventory.resources[by].kind)) {
-            Some((by, Kind::Kustomization)) => Entry::of(inventory, urls, by).map(|entry| entry.path),
+            Some((by, Kind::Kustomization)) => path_of(by),
             // What a post-renderer patches is in the chart.
             Some(_) => None,
             None => Some(patch.folder.clone()),
@@ -185,28 +197,49 @@ fn targets(inventory: &Inventory<'_>, urls: &GitUrls, builder: &mut Builder<'_>)
         }
     }
     let users = component_users(inventory, urls);
-    let mut out = Vec::new();
+    let mut out: Vec<Selected> = Vec::new();
     for (path, patches) in by_path {
-        let mut members: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
-        for path in reached_by(&path, &users) {
-            for (index, _) in builder.build(path).iter() {
-                let object = &inventory.resources[*index];
-                if !object.is_patch {
-                    members.entry(object.name.as_str()).or_default().insert(*index);
-                }
+        let found = selected(inventory, builder, (&path, &users), &patches).into_iter();
+        out.extend(found.map(|(patch, all)| Selected {
+            patch: patch.resource,
+            by: patch.by,
+            of: patch.by.into_iter().collect(),
+            selected: all.into_iter().collect(),
+        }));
+    }
+    // A patch that stands in a patch of Flux Kustomizations changes what each of those applies.
+    let outer: BTreeMap<usize, Vec<usize>> =
+        out.iter().map(|found| (found.patch, found.selected.clone())).collect();
+    let mut by_path: BTreeMap<String, Vec<&Patch>> = BTreeMap::new();
+    let mut parts: BTreeMap<usize, Selected> = BTreeMap::new();
+    for patch in inner {
+        let Some(by) = patch.by.filter(|by| inventory.resources[*by].kind == Kind::Kustomization) else {
+            continue;
+        };
+        let namesakes = || {
+            let name = &inventory.resources[by].name;
+            let all = kustomizations(inventory).into_iter();
+            all.filter(|index| inventory.resources[*index].name == *name).collect()
+        };
+        let of = outer.get(&by).cloned().unwrap_or_else(namesakes);
+        let paths: BTreeSet<String> = of.iter().filter_map(|index| path_of(*index)).collect();
+        for path in paths {
+            by_path.entry(path).or_default().push(patch);
+        }
+        let part = Selected { patch: patch.resource, by: Some(by), of, selected: Vec::new() };
+        parts.insert(patch.resource, part);
+    }
+    for (path, patches) in by_path {
+        for (patch, all) in selected(inventory, builder, (&path, &users), &patches) {
+            if let Some(part) = parts.get_mut(&patch.resource) {
+                part.selected.extend(all);
             }
         }
-        for Patch { resource, by, target, .. } in patches {
-            let selects = |index: &usize| target.selects(inventory, &inventory.resources[*index]);
-            let mut selected: Vec<usize> = match target.plain_name() {
-                Some(name) => members.get(name).into_iter().flatten().copied().filter(selects).collect(),
-                None => members.values().flatten().copied().filter(selects).collect(),
-            };
-            selected.sort_unstable();
-            if !selected.is_empty() {
-                out.push((*resource, *by, selected));
-            }
-        }
+    }
+    for mut part in parts.into_values().filter(|part| !part.selected.is_empty()) {
+        part.selected.sort_unstable();
+        part.selected.dedup();
+        out.push(part);
     }
     out
 }
@@ -238,6 +271,34 @@ fn reached_by<'a>(path: &'a str, users: &'a BTreeMap<String, BTreeSet<String>>) 
     out
 }
 
+/// What each of some patches changes among the objects that a path builds; those that change nothing are left out.
+fn selected<'p>(
+    inventory: &Inventory<'_>,
+    builder: &mut Builder<'_>,
+    (path, users): (&str, &BTreeMap<String, BTreeSet<String>>),
+    patches: &[&'p Patch],
+) -> Vec<(&'p Patch, BTreeSet<usize>)> {
+    let mut members: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+    for path in reached_by(path, users) {
+        for (index, _) in builder.build(path).iter() {
+            let object = &inventory.resources[*index];
+            if !object.is_patch {
+                members.entry(object.name.as_str()).or_default().insert(*index);
+            }
+        }
+    }
+    let changed = patches.iter().map(|patch| {
+        let target = &patch.target;
+        let selects = |index: &usize| target.selects(inventory, &inventory.resources[*index]);
+        let selected: BTreeSet<usize> = match target.plain_name() {
+            Some(name) => members.get(name).into_iter().flatten().copied().filter(selects).collect(),
+            None => members.values().flatten().copied().filter(selects).collect(),
+        };
+        (*patch, selected)
+    });
+    changed.filter(|(_, selected)| !selected.is_empty()).collect()
+}
+
 /// A namespace that is a text and no variable or template.
 fn known(namespace: Option<&str>) -> Option<String> {
     namespace.filter(|text| !text.contains("${") && !text.contains("{{")).map(str::to_owned)
@@ -259,10 +320,14 @@ struct Entry {
 
 impl Entry {
     /// What the Flux Kustomization with this index applies from this repository.
+    ///
+    /// Source: Kustomization spec page: `sourceRef` is required, and `path` is the root where it is absent. An object with
+    /// neither is a part of one, such as a patch that no kustomization names.
     fn of(inventory: &Inventory<'_>, urls: &GitUrls, index: usize) -> Option<Self> {
         let resource = &inventory.resources[index];
         let spec = inventory.node(resource)?.get("spec")?;
-        if is_foreign(urls, spec) {
+        let is_part = spec.get("path").is_none() && spec.get("sourceRef").is_none();
+        if is_part || is_foreign(urls, spec) {
             return None;
         }
         let path = join("", spec.text_at(&["path"]).unwrap_or(""))?;
