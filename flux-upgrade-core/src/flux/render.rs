@@ -86,7 +86,7 @@ impl Rules {
         Self {
             labels_pods: numbers >= (7, 0),
             names_namespace: numbers < (7, 2),
-            watcher_misnamed: numbers >= (7, 0) && numbers < (7, 2),
+            watcher_misnamed: ((7, 0)..(7, 2)).contains(&numbers),
         }
     }
 }
