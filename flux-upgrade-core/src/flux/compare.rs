@@ -233,7 +233,7 @@ fn same_scalar(a: Node<'_, '_>, b: Node<'_, '_>) -> bool {
     !collection(a) && !collection(b) && a.text() == b.text() && is_string(a) == is_string(b)
 }
 
-fn is_string(node: Node<'_, '_>) -> bool {
+pub(super) fn is_string(node: Node<'_, '_>) -> bool {
     node.quote() != Some(Quote::Plain) || node.text().is_some_and(is_plain_string)
 }
 

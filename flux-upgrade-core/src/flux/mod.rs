@@ -6,21 +6,38 @@
 //!                              Proof ◀──prove── Recovered ◀──recover─────┘
 //! ```
 
+use memchr::memmem;
+
+use crate::text::SourceFile;
+
 mod archive;
 mod block;
 mod carry;
 mod compare;
 mod manifest;
 mod options;
+mod patches;
 mod prove;
 mod recover;
 mod render;
+mod summary;
 mod upgrade;
 
 pub use archive::{ArchiveError, Release};
 pub use manifest::{Generation, ObjectId};
 pub use options::{Component, LogLevel, OptionError, Options};
+pub use patches::{Fit, PatchCheck, check_patches};
 pub use prove::{Cause, Difference, Proof, ProveError, prove};
 pub use recover::{RecoverError, Recovered, recover};
 pub use render::{RenderError, render};
+pub use summary::{Changed, Kind, Move, Summary, summarize};
 pub use upgrade::{Fate, LocalEdits, Upgrade, UpgradeError, upgrade};
+
+/// Whether a file may hold Flux's own manifests, told by its bytes: definitions of Flux's kinds beside Deployments.
+///
+/// [`recover`] then says whether the Deployments are Flux's controllers.
+#[must_use]
+pub fn is_flux_manifest(file: &SourceFile) -> bool {
+    let has = |word: &[u8]| memmem::find(file.text.as_bytes(), word).is_some();
+    has(b".toolkit.fluxcd.io") && has(b"kind: CustomResourceDefinition") && has(b"kind: Deployment")
+}

@@ -94,15 +94,18 @@ impl Difference {
 /// `line 12: Deployment/source-controller spec.replicas: 1 -> 2 (replicas changed)`.
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: ", self.line)?;
+        write!(f, "line {}:", self.line)?;
         if let Some(object) = &self.object {
-            write!(f, "{object} ")?;
+            write!(f, " {object}")?;
+        }
+        if !self.field.is_empty() {
+            write!(f, " {}", self.field)?;
         }
         match (&self.rendered, &self.found) {
-            (Some(old), Some(new)) => write!(f, "{}: {} -> {}", self.field, cut(old), cut(new))?,
-            (Some(old), None) if !self.field.is_empty() => write!(f, "{}: {} is gone", self.field, cut(old))?,
-            (None, Some(new)) if !self.field.is_empty() => write!(f, "{}: {} is new", self.field, cut(new))?,
-            _ => f.write_str(&self.field)?,
+            (Some(old), Some(new)) => write!(f, ": {} -> {}", cut(old), cut(new))?,
+            (Some(old), None) => write!(f, ": {} is gone", cut(old))?,
+            (None, Some(new)) => write!(f, ": {} is new", cut(new))?,
+            (None, None) => {}
         }
         write!(f, " ({})", self.cause)
     }

@@ -1,0 +1,7 @@
+//! Flux's own manifests: rendering, recovery, proof, upgrade, and the checks around them, on a release that is made up here.
+
+mod archive;
+mod patches;
+mod release;
+mod render;
+mod upgrade;
