@@ -41,6 +41,8 @@ pub enum Ask {
         /// Its URL, as the first file writes it.
         url: String,
     },
+    /// The releases of Flux itself; answered by [`Answer::Releases`].
+    Releases,
 }
 
 impl Ask {
@@ -50,6 +52,7 @@ impl Ask {
         match self {
             Self::Charts { url, .. } | Self::Refs { url } => url.clone(),
             Self::Tags { repository } => format!("oci://{repository}"),
+            Self::Releases => crate::locate::SourceKey::Flux.address(),
             Self::Digest { repository, tag } | Self::Created { repository, tag } => {
                 format!("oci://{repository}:{tag}")
             }
@@ -79,6 +82,8 @@ pub enum Answer {
     Created(Option<Timestamp>),
     /// Full ref names, each with its commit in [`Candidate::digest`].
     Refs(Vec<Candidate>),
+    /// Releases of Flux, `vX.Y.Z`.
+    Releases(Vec<Candidate>),
 }
 
 /// An answer, or why there is none.
