@@ -22,6 +22,7 @@ mod recover;
 mod render;
 mod summary;
 mod upgrade;
+mod verify;
 
 pub use archive::{ArchiveError, Release};
 pub use manifest::{Generation, ObjectId};
@@ -32,6 +33,7 @@ pub use recover::{RecoverError, Recovered, recover};
 pub use render::{RenderError, render};
 pub use summary::{Changed, Kind, Move, Summary, summarize};
 pub use upgrade::{Fate, LocalEdits, Upgrade, UpgradeError, upgrade};
+pub use verify::{Installation, ManifestState, Support, verify};
 
 /// Whether a file may hold Flux's own manifests, told by its bytes: definitions of Flux's kinds beside Deployments.
 ///

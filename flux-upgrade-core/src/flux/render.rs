@@ -11,14 +11,15 @@ use memchr::memmem;
 use super::archive::Release;
 use super::block::{Block, below};
 use super::options::{Component, Options};
+use crate::version::Version;
 use crate::yaml;
 
 /// Why nothing can be rendered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RenderError {
-    /// The release is older than what the renderer was checked for.
-    #[error("Flux {version} cannot be rendered: releases from v2.2.3 on can")]
+    /// The release is older than what the renderer was checked for, or of another major version.
+    #[error("Flux {version} cannot be rendered: releases of Flux 2 from v2.2.3 on can")]
     TooOld {
         /// The release.
         version: String,
@@ -62,11 +63,15 @@ impl RenderError {
 /// [`RenderError`] for a release before 2.2.3, a component that the release does not have, and files of another shape than a
 /// release has.
 pub fn render(release: &Release, options: &Options) -> Result<String, RenderError> {
-    let version = release.version();
-    if (version.major(), version.minor(), version.patch()) < (2, 2, 3) || version.major() > 2 {
-        return Err(RenderError::TooOld { version: version.text().to_owned() });
+    if !is_known(release.version()) {
+        return Err(RenderError::TooOld { version: release.version().text().to_owned() });
     }
     Renderer { release, options, rules: Rules::of(release) }.run()
+}
+
+/// Whether a release is one of those that the renderer was checked for.
+pub(super) fn is_known(version: &Version) -> bool {
+    version.major() == 2 && (version.minor(), version.patch()) >= (2, 3)
 }
 
 /// What changed between releases.

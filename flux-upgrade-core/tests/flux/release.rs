@@ -55,6 +55,11 @@ pub(crate) fn files() -> Vec<(String, String)> {
     files_of(&OLD)
 }
 
+/// The files of the newer release.
+pub(crate) fn new_files() -> Vec<(String, String)> {
+    files_of(&NEW)
+}
+
 /// The older release with these options.
 pub(crate) fn rendered(flags: &[(&str, &str)]) -> String {
     render(&old(), &options(flags)).expect("a text")

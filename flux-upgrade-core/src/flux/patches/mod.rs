@@ -16,6 +16,7 @@ use self::selector::Target;
 use self::value::{apply, deletes, merge, name, value};
 use super::manifest::{Manifest, normal};
 use super::recover::RecoverError;
+use crate::scan::items;
 use crate::text::{Lines, Location, SourceFile, Span, join};
 use crate::yaml::{self, Comments, Document, Node};
 
@@ -138,10 +139,6 @@ pub fn check_patches(
 
 fn bom(text: &str) -> usize {
     if text.starts_with('\u{feff}') { 3 } else { 0 }
-}
-
-fn items<'d, 't>(root: Node<'d, 't>, field: &str) -> impl Iterator<Item = Node<'d, 't>> + use<'d, 't> {
-    root.get(field).and_then(Node::resolved).into_iter().flat_map(Node::items).filter_map(Node::resolved)
 }
 
 /// A patch as it is applied.

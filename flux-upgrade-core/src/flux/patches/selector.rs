@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::scan::select;
 use crate::version::Pattern;
 use crate::yaml::Node;
 
@@ -11,8 +12,8 @@ use crate::yaml::Node;
 #[derive(Debug, Default)]
 pub(super) struct Target {
     parts: Vec<(Part, Pattern)>,
-    labels: Vec<Requirement>,
-    annotations: Vec<Requirement>,
+    labels: String,
+    annotations: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,15 +23,6 @@ enum Part {
     Kind,
     Name,
     Namespace,
-}
-
-/// One condition of a label selector.
-#[derive(Debug, PartialEq, Eq)]
-enum Requirement {
-    /// The label is there, or is not.
-    There(String, bool),
-    /// Its value is one of these, or none of these.
-    In(String, Vec<String>, bool),
 }
 
 impl Target {
@@ -49,8 +41,8 @@ impl Target {
                 target.add(part, text)?;
             }
         }
-        target.labels = requirements(node.text_at(&["labelSelector"]).unwrap_or_default())?;
-        target.annotations = requirements(node.text_at(&["annotationSelector"]).unwrap_or_default())?;
+        target.labels = node.text_at(&["labelSelector"]).unwrap_or_default().to_owned();
+        target.annotations = node.text_at(&["annotationSelector"]).unwrap_or_default().to_owned();
         Ok(target)
     }
 
@@ -95,64 +87,16 @@ impl Target {
                 Part::Namespace => text("/metadata/namespace"),
             })
         });
-        let met = |requirement: &Requirement, place: &str| {
-            let value = |key: &str| object.pointer(place)?.get(key)?.as_str();
-            match requirement {
-                Requirement::There(key, wanted) => value(key).is_some() == *wanted,
-                Requirement::In(key, values, true) => {
-                    value(key).is_some_and(|value| values.iter().any(|one| one == value))
-                }
-                Requirement::In(key, values, false) => {
-                    !value(key).is_some_and(|value| values.iter().any(|one| one == value))
-                }
-            }
-        };
+        let value = |place: &str, key: &str| object.pointer(place)?.get(key)?.as_str();
         whole
-            && self.labels.iter().all(|one| met(one, "/metadata/labels"))
-            && self.annotations.iter().all(|one| met(one, "/metadata/annotations"))
+            && select(&self.labels, |key| value("/metadata/labels", key))
+            && select(&self.annotations, |key| value("/metadata/annotations", key))
     }
 }
 
 /// A text as a pattern for itself.
 fn quoted(text: &str) -> String {
     format!("\\Q{text}\\E")
-}
-
-/// Reads a label selector of Kubernetes: `a`, `!a`, `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b,c)`, with commas.
-fn requirements(text: &str) -> Result<Vec<Requirement>, String> {
-    let mut depth = 0;
-    let parts = text.split(|c| {
-        depth += i32::from(c == '(') - i32::from(c == ')');
-        c == ',' && depth == 0
-    });
-    let parts = parts.map(str::trim).filter(|part| !part.is_empty());
-    parts.map(requirement).collect()
-}
-
-fn requirement(text: &str) -> Result<Requirement, String> {
-    let one = |key: &str, value: &str, wanted| {
-        Requirement::In(key.trim().to_owned(), vec![value.trim().to_owned()], wanted)
-    };
-    if let Some((key, value)) = text.split_once("!=") {
-        return Ok(one(key, value, false));
-    }
-    if let Some((key, value)) = text.split_once("==").or_else(|| text.split_once('=')) {
-        return Ok(one(key, value, true));
-    }
-    if let Some(list) = text.strip_suffix(')') {
-        let (head, list) = list.split_once('(').ok_or_else(|| format!("`{text}` is no selector"))?;
-        let values = list.split(',').map(|value| value.trim().to_owned()).collect();
-        let (key, word) = head.trim().rsplit_once(' ').ok_or_else(|| format!("`{text}` is no selector"))?;
-        return match word {
-            "in" => Ok(Requirement::In(key.trim().to_owned(), values, true)),
-            "notin" => Ok(Requirement::In(key.trim().to_owned(), values, false)),
-            _ => Err(format!("`{text}` is no selector")),
-        };
-    }
-    Ok(match text.strip_prefix('!') {
-        Some(key) => Requirement::There(key.trim().to_owned(), false),
-        None => Requirement::There(text.to_owned(), true),
-    })
 }
 
 #[cfg(test)]
@@ -176,9 +120,8 @@ mod tests {
             ("app notin (x,y)", false),
             ("app in (y),tier", false),
         ] {
-            let target = Target { labels: requirements(text).unwrap(), ..Target::default() };
+            let target = Target { labels: text.to_owned(), ..Target::default() };
             assert_eq!(target.selects(&object), expected, "{text}");
         }
-        assert!(requirements("app within (x)").is_err());
     }
 }
