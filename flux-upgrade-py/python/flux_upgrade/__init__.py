@@ -126,10 +126,12 @@ def render_flux(
 ) -> str:
     """Render what `flux install --export` of a release writes, byte for byte.
 
-    `archive` is the release's `manifests.tar.gz`; `version` is `v2.9.4` or `2.9.4`. An option left out has Flux's own default.
+    `archive` is the release's `manifests.tar.gz`; `version` is `v2.9.4` or `2.9.4`. An option left out has Flux's
+    own default.
 
     Raises:
-        FluxUpgradeError: the archive is no release, or an option has a value that Flux does not take; its `code` says which.
+        FluxUpgradeError: the archive is no release, or an option has a value that Flux does not take; its `code`
+            says which.
     """
     options = {
         "components": None if components is None else list(components),
