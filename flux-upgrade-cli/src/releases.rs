@@ -12,6 +12,17 @@ use crate::fault::Fault;
 /// Bytes of an archive at most; a release has about a hundred thousand.
 const LARGEST: u64 = 32 << 20;
 
+/// An archive of manifests, if it is there and can be read.
+pub(crate) fn archive(file: &Path) -> Option<Vec<u8>> {
+    bytes_of(file).ok()
+}
+
+fn bytes_of(file: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(file)?.take(LARGEST).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// A folder of releases.
 pub(crate) struct Releases {
     folder: PathBuf,
@@ -77,10 +88,9 @@ impl Releases {
 
     fn read(&self, version: &Version) -> Result<Release, Fault> {
         let file = self.folder.join(version.text()).join("manifests.tar.gz");
-        let mut bytes = Vec::new();
-        let read = File::open(&file).and_then(|file| file.take(LARGEST).read_to_end(&mut bytes));
+        let read = bytes_of(&file);
         let shown = format!("{}/{version}/manifests.tar.gz", self.shown);
-        read.map_err(|error| Fault::of(&error).under(format!("cannot read `{shown}`")))?;
+        let bytes = read.map_err(|error| Fault::of(&error).under(format!("cannot read `{shown}`")))?;
         Release::read(version.text(), &bytes).map_err(|error| Fault::of(&error).under(format!("`{shown}`")))
     }
 }

@@ -30,7 +30,7 @@ pub use options::{Component, LogLevel, OptionError, Options};
 pub use patches::{Fit, PatchCheck, check_patches};
 pub use prove::{Cause, Difference, Proof, ProveError, prove};
 pub use recover::{RecoverError, Recovered, recover};
-pub use render::{RenderError, render};
+pub use render::{RenderError, is_rendered, render};
 pub use summary::{Changed, Kind, Move, Summary, summarize};
 pub use upgrade::{Fate, LocalEdits, Upgrade, UpgradeError, upgrade};
 pub use verify::{Installation, ManifestState, Support, verify};

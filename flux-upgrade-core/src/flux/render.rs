@@ -69,6 +69,12 @@ pub fn render(release: &Release, options: &Options) -> Result<String, RenderErro
     Renderer { release, options, rules: Rules::of(release) }.run()
 }
 
+/// Whether a version, as text, is a release that [`render()`] knows.
+#[must_use]
+pub fn is_rendered(version: &str) -> bool {
+    Version::parse(version).is_ok_and(|version| is_known(&version))
+}
+
 /// Whether a release is one of those that the renderer was checked for.
 pub(super) fn is_known(version: &Version) -> bool {
     version.major() == 2 && (version.minor(), version.patch()) >= (2, 3)

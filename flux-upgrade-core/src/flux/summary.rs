@@ -53,6 +53,8 @@ pub struct Kind {
     pub added: Vec<String>,
     /// Versions that are no longer served.
     pub removed: Vec<String>,
+    /// How many versions are served before and after.
+    pub kept: usize,
     /// Versions that are marked as deprecated from now on.
     pub deprecated: Vec<String>,
     /// The version that objects are stored in, where that changes.
@@ -158,6 +160,7 @@ fn kinds(old: &Manifest<'_>, new: &Manifest<'_>) -> Vec<Kind> {
             name: name.clone(),
             added: only(&to.served, &from.served),
             removed: only(&from.served, &to.served),
+            kept: from.served.iter().filter(|version| to.served.contains(version)).count(),
             deprecated: only(&to.deprecated, &from.deprecated),
             stored: to.stored.clone().filter(|_| from.stored.is_some() && from.stored != to.stored),
         };

@@ -2,7 +2,6 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
-use std::str::FromStr;
 
 use serde::Serialize;
 
@@ -26,19 +25,6 @@ pub enum LocalEdits {
     Keep,
     /// They are dropped.
     Discard,
-}
-
-impl FromStr for LocalEdits {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "hold" => Ok(Self::Hold),
-            "keep" => Ok(Self::Keep),
-            "discard" => Ok(Self::Discard),
-            _ => Err("expected hold, keep or discard".to_owned()),
-        }
-    }
 }
 
 /// What became of one difference.

@@ -2,6 +2,7 @@
 
 mod archive;
 mod patches;
+mod plan;
 #[allow(dead_code, reason = "the command's tests use all of it")]
 mod release;
 mod render;
