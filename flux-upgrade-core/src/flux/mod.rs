@@ -37,7 +37,7 @@ pub use verify::{Installation, ManifestState, Support, verify};
 
 /// Whether a file may hold Flux's own manifests, told by its bytes: definitions of Flux's kinds beside Deployments.
 ///
-/// [`recover`] then says whether the Deployments are Flux's controllers.
+/// [`recover()`] then says whether the Deployments are Flux's controllers.
 #[must_use]
 pub fn is_flux_manifest(file: &SourceFile) -> bool {
     let has = |word: &[u8]| memmem::find(file.text.as_bytes(), word).is_some();

@@ -71,7 +71,7 @@ impl Recovered {
 /// Recovers the options of a `gotk-components.yaml` or `toolkit-components.yaml`.
 ///
 /// Each option is what most Deployments say, so that one that was edited by hand does not speak for all. Whether they are right
-/// is for [`prove`](super::prove) to say.
+/// is for [`prove()`](super::prove()) to say.
 ///
 /// # Errors
 ///

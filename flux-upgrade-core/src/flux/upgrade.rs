@@ -90,7 +90,7 @@ impl UpgradeError {
 
 /// Moves a file of Flux's manifests from one release to another, with the options that it was made with.
 ///
-/// `from` is the release of the file, `others` as for [`prove`](super::prove). Line ends, a byte order mark, a missing last line end and
+/// `from` is the release of the file, `others` as for [`prove()`](super::prove()). Line ends, a byte order mark, a missing last line end and
 /// another order of the documents stay.
 ///
 /// # Errors

@@ -24,11 +24,15 @@ pub fn verify_table(installations: &[Installation], style: Style) -> String {
         grid.row(vec![plain(clean(one.file.as_str())), plain(clean(version)), support, manifest, patches]);
     }
     let mut text = if installations.is_empty() { String::new() } else { grid.print(style.color) };
-    for one in installations.iter().filter(|one| one.is_wrong() || one.is_unclear()) {
+    for one in installations {
+        let details = details(one);
+        if details.is_empty() {
+            continue;
+        }
         text.push('\n');
         text.push_str(&Paint::Bold.on(&clean(one.file.as_str()), style.color));
         text.push('\n');
-        for line in details(one) {
+        for line in details {
             text.push_str(&format!("  {}\n", clean(&line)));
         }
     }

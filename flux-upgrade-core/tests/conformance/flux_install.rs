@@ -284,3 +284,35 @@ fn pair_of_texts(before: &str, after: &str, to: &Release, releases: &[Release], 
         (..) => found.wrong.push(format!("{id}: another text")),
     }
 }
+
+#[test]
+fn files_of_whole_repositories() {
+    let Some(shared) = shared().filter(|folder| folder.join("replay/trees").is_dir()) else {
+        eprintln!("skipped: no ../shared/replay/trees");
+        return;
+    };
+    let releases = releases(&shared);
+    let (mut proven, mut other) = (0, Vec::new());
+    for tree in fs::read_dir(shared.join("replay/trees")).expect("a folder").flatten() {
+        if !tree.file_name().to_string_lossy().ends_with(".tar.gz") {
+            continue;
+        }
+        let mut archive = tar::Archive::new(GzDecoder::new(fs::File::open(tree.path()).expect("a file")));
+        for entry in archive.entries().expect("tar") {
+            let mut entry = entry.expect("tar");
+            let path = entry.path().expect("a path").to_string_lossy().into_owned();
+            let mut text = String::new();
+            if !path.ends_with("-components.yaml") || entry.read_to_string(&mut text).is_err() {
+                continue;
+            }
+            let Ok(recovered) = recover(&text) else { continue };
+            let release = recovered.version().and_then(|version| of_version(&releases, version));
+            match release.map(|release| prove(&text, release, &releases).expect("a proof").is_consistent()) {
+                Some(true) => proven += 1,
+                _ => other.push(path),
+            }
+        }
+    }
+    eprintln!("trees: {proven} proven, others: {other:?}");
+    assert!(proven >= 7 && other.is_empty());
+}
