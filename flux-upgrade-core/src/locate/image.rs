@@ -100,13 +100,22 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
             && only.range == (0..value.len())
         {
             let found = self.here.links.definitions(self.here.inventory, self.here.resource, only.name);
+            let lacking = found.lacking || found.nodes.is_empty();
             let sites = found.nodes.into_iter().filter_map(|definition| {
                 let (draft, range) = self.draft(definition.node.text()?, path)?;
                 let text = Text { node: definition.node, range };
                 let place = self.here.defined(definition, &text, only.name)?;
                 Some(self.here.site_at(node, draft, place))
             });
-            return sites.collect();
+            let mut sites: Vec<Site> = sites.collect();
+            let default = only.default.filter(|_| lacking);
+            if let Some((default, (draft, range))) =
+                default.and_then(|default| Some((default.clone(), self.draft(&value[default], path)?)))
+            {
+                let range = default.start + range.start..default.start + range.end;
+                sites.extend(self.here.sites(&Text { node, range }, |_| draft.clone()));
+            }
+            return sites;
         }
         let Some((draft, range)) = self.draft(value, path) else { return Vec::new() };
         self.here.sites(&Text { node, range }, |_| draft.clone())
