@@ -36,6 +36,10 @@ pub(crate) enum Command {
     ///
     /// Each file is replaced in one step. When a file has changed since it was read, nothing is written.
     Apply(Apply),
+    /// Move manifests to the API versions of a Flux release; without --write, show what would change
+    ///
+    /// Fields that the new version lacks are converted along. Objects that cannot be are told of and left as they are.
+    Migrate(Migrate),
     /// Print a completion script for a shell
     ///
     /// For example: flux-upgrade completions bash > ~/.local/share/bash-completion/completions/flux-upgrade
@@ -93,6 +97,28 @@ pub(crate) struct Apply {
     /// Without it such an apply is finished first.
     #[arg(long)]
     pub(crate) undo: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Migrate {
+    #[command(flatten)]
+    pub(crate) common: Common,
+
+    /// The Flux release that the manifests shall be ready for, for example v2.9 [default: the newest known]
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) to: Option<String>,
+
+    /// Write the files
+    #[arg(long)]
+    pub(crate) write: bool,
+
+    /// Form of the result
+    #[arg(long, value_name = "FORM", default_value = "table")]
+    pub(crate) format: MigrateFormat,
+
+    /// Exit with 2 when there are changes
+    #[arg(long)]
+    pub(crate) exit_code: bool,
 }
 
 /// What every command on folders takes.
@@ -168,6 +194,16 @@ pub(crate) enum ScanFormat {
     Table,
     /// For tools: flux-upgrade/sites/v1
     Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MigrateFormat {
+    /// For people
+    Table,
+    /// For tools: flux-upgrade/migration/v1
+    Json,
+    /// A unified diff for `git apply`, paths relative to PATH
+    Diff,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

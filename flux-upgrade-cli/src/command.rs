@@ -15,6 +15,7 @@ use crate::args::{Apply, Cli, Command, Common, Format, Plan, Scan, ScanFormat};
 use crate::env::Env;
 use crate::fault::Fault;
 use crate::job::{self, Planned, Scanned, Settle};
+use crate::migrate;
 use crate::pick::pick;
 use crate::streams::Streams;
 use crate::{CHANGES, FAILED, FINE};
@@ -25,6 +26,7 @@ pub(crate) fn execute(cli: &Cli, streams: &mut Streams<'_>, env: &Env) -> i32 {
         Command::Scan(scan) => Ok(run_scan(scan, streams, env)),
         Command::Plan(plan) => run_plan(plan, streams, env),
         Command::Apply(apply) => run_apply(apply, streams, env),
+        Command::Migrate(args) => migrate::run(args, streams, env),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "flux-upgrade", &mut script);
@@ -298,16 +300,16 @@ fn under_flags(rules: Rules, flags: Overrides) -> Result<Rules, Fault> {
     })
 }
 
-fn worse(a: i32, b: i32) -> i32 {
+pub(crate) fn worse(a: i32, b: i32) -> i32 {
     if a == FAILED || b == FAILED { FAILED } else { a.max(b) }
 }
 
-fn out_style(common: &Common, env: &Env) -> Style {
+pub(crate) fn out_style(common: &Common, env: &Env) -> Style {
     Style { color: common.color.on(env, env.out_is_terminal) }
 }
 
 /// Tells findings on standard error.
-fn tell(common: &Common, findings: &[Diagnostic], streams: &mut Streams<'_>, env: &Env) {
+pub(crate) fn tell(common: &Common, findings: &[Diagnostic], streams: &mut Streams<'_>, env: &Env) {
     if !common.quiet {
         let style = Style { color: common.color.on(env, env.err_is_terminal) };
         streams.err(&report::findings(findings, style));
@@ -315,12 +317,12 @@ fn tell(common: &Common, findings: &[Diagnostic], streams: &mut Streams<'_>, env
 }
 
 /// The path as given, where there are several.
-fn root_name(common: &Common, number: usize) -> Option<String> {
+pub(crate) fn root_name(common: &Common, number: usize) -> Option<String> {
     (common.paths.len() > 1).then(|| common.paths[number].display().to_string())
 }
 
 /// A heading over each of several tables.
-fn heading(common: &Common, number: usize, style: Style) -> String {
+pub(crate) fn heading(common: &Common, number: usize, style: Style) -> String {
     let Some(name) = root_name(common, number) else { return String::new() };
     let gap = if number == 0 { "" } else { "\n" };
     let (bold, end) = if style.color { ("\u{1b}[1m", "\u{1b}[0m") } else { ("", "") };

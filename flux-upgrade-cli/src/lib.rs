@@ -9,6 +9,7 @@ mod command;
 mod env;
 mod fault;
 mod job;
+mod migrate;
 mod pick;
 mod spelling;
 mod streams;

@@ -41,6 +41,7 @@ pub mod diagnostic;
 #[cfg(feature = "native")]
 pub mod host;
 pub mod locate;
+pub mod migrate;
 pub mod patch;
 pub mod plan;
 pub mod reference;

@@ -10,6 +10,7 @@ mod findings;
 mod grid;
 mod json;
 mod markdown;
+mod migration;
 mod summary;
 mod table;
 mod words;
@@ -18,8 +19,9 @@ pub use edits::edits;
 pub use excerpt::excerpt;
 pub use explain::explain;
 pub use findings::findings;
-pub use json::{PLAN_SCHEMA, SITES_SCHEMA, json, sites_json};
+pub use json::{MIGRATION_SCHEMA, PLAN_SCHEMA, SITES_SCHEMA, json, migration_json, sites_json};
 pub use markdown::markdown;
+pub use migration::migration_table;
 pub use summary::Summary;
 pub use table::{Style, Tense, sites_table, table};
 

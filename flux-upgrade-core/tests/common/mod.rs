@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -209,7 +211,8 @@ impl Case {
     }
 }
 
-fn walk(folder: &Path, prefix: &str, files: &mut Vec<SourceFile>) {
+/// The texts below a folder.
+pub(crate) fn walk(folder: &Path, prefix: &str, files: &mut Vec<SourceFile>) {
     for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
         let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
         if entry.path().is_dir() {
@@ -249,4 +252,21 @@ pub(crate) fn shared(folder: &str) -> Option<PathBuf> {
     // Written straight to the stream, since what a passing test prints is kept back otherwise.
     let _ = writeln!(std::io::stderr(), "skipped: no ../shared/{folder}");
     None
+}
+
+/// The YAML files of an archive.
+pub(crate) fn unpacked(archive: &Path) -> Vec<SourceFile> {
+    let mut files = BTreeMap::new();
+    let reader = flate2::read::GzDecoder::new(File::open(archive).expect("an archive"));
+    let mut archive = tar::Archive::new(reader);
+    for entry in archive.entries().expect("entries") {
+        let mut entry = entry.expect("an entry");
+        let name = entry.path().expect("a path").to_string_lossy().into_owned();
+        let is_yaml = name.ends_with(".yaml") || name.ends_with(".yml") || name.ends_with("Kustomization");
+        let mut text = String::new();
+        if entry.header().entry_type().is_file() && is_yaml && entry.read_to_string(&mut text).is_ok() {
+            files.insert(name, text);
+        }
+    }
+    files.into_iter().map(|(name, text)| file(&name, text)).collect()
 }

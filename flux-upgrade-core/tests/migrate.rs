@@ -1,0 +1,176 @@
+//! Migrations, one folder per rule: `tests/migrate/README.md` says what is in a folder. And whole public repositories, where
+//! they lie beside the checkout.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test tells what it does and may fail")]
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::{patched, shared, unpacked, walk};
+use flux_upgrade_core::SourceFile;
+use flux_upgrade_core::migrate::{Goal, Migration, apis, migrate};
+use flux_upgrade_core::patch::{apply, diff};
+use flux_upgrade_core::version::FluxMinor;
+
+fn goal(to: &str) -> Goal {
+    Goal::release(to.parse().expect("a minor")).expect("a known minor")
+}
+
+fn texts(folder: &Path) -> Vec<SourceFile> {
+    let mut files = Vec::new();
+    if folder.is_dir() {
+        walk(folder, "", &mut files);
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    files
+}
+
+/// A migration in the words of `expect.txt`.
+fn lines(migration: &Migration) -> String {
+    let mut out = String::new();
+    for change in &migration.changes {
+        let fields: String = change.fields.iter().map(|field| format!("; {field}")).collect();
+        let (at, object) = (&change.at, &change.object);
+        out.push_str(&format!(
+            "{}:{} {object}: {} -> {}{fields}\n",
+            at.path, at.line, change.from, change.to
+        ));
+    }
+    for finding in &migration.findings {
+        out.push_str(&format!("! {} {}\n", finding.at, finding.code));
+    }
+    out
+}
+
+/// What holds for every migration, whatever it does.
+fn laws(files: &[SourceFile], migration: &Migration, goal: &Goal, wrong: &mut Vec<String>, name: &str) {
+    let mut check = |holds: bool, what: &str| {
+        if !holds {
+            wrong.push(format!("== {name}: {what}"));
+        }
+    };
+    check(migration.set.refused.is_empty(), &format!("refused {:?}", migration.set.refused));
+    for patch in &migration.set.files {
+        let before = &files.iter().find(|file| file.path == patch.path).expect("the file").text;
+        check(apply::apply(before, &patch.edits).as_ref() == Ok(&patch.after), "the edits give another text");
+        let back = apply::apply(&patch.after, &apply::invert(&patch.edits));
+        check(back.as_ref() == Ok(before), "it does not go back");
+    }
+    check(diff::unified(files, &migration.set).is_ok(), "it has no diff");
+    let after = patched(files, &migration.set);
+    let again = migrate(&after, goal);
+    check(
+        again.changes.is_empty() && again.set.files.is_empty(),
+        &format!("moves again: {:?}", again.changes),
+    );
+    let mut reversed = files.to_vec();
+    reversed.reverse();
+    check(migrate(&reversed, goal) == *migration, "the order of files matters");
+}
+
+#[test]
+fn every_folder_holds() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/migrate");
+    let entries = fs::read_dir(root).expect("the folders").flatten().map(|entry| entry.path());
+    let mut folders: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
+    folders.sort();
+    assert!(folders.len() >= 20, "only {} folders were found", folders.len());
+    let mut wrong = Vec::new();
+    for folder in folders {
+        let name = folder.file_name().expect("a name").to_string_lossy().into_owned();
+        let options = fs::read_to_string(folder.join("options.json")).unwrap_or_else(|_| "{}".to_owned());
+        let options: serde_json::Value = serde_json::from_str(&options).expect("options are JSON");
+        let goal = goal(options["to"].as_str().unwrap_or("2.9"));
+        let files = texts(&folder.join("in"));
+        let migration = migrate(&files, &goal);
+        let expected = fs::read_to_string(folder.join("expect.txt")).unwrap_or_default();
+        let found = lines(&migration);
+        if found != expected {
+            wrong.push(format!("== {name}\nwanted\n{expected}found\n{found}"));
+        }
+        let after: BTreeMap<String, String> =
+            migration.set.files.iter().map(|file| (file.path.to_string(), file.after.clone())).collect();
+        let wanted: BTreeMap<String, String> =
+            texts(&folder.join("out")).into_iter().map(|file| (file.path.to_string(), file.text)).collect();
+        for path in after.keys().chain(wanted.keys()).collect::<BTreeSet<_>>() {
+            if after.get(path) != wanted.get(path) {
+                wrong.push(format!(
+                    "== {name}: {path} differs\n{}",
+                    after.get(path).map_or("unchanged", |text| text)
+                ));
+            }
+        }
+        laws(&files, &migration, &goal, &mut wrong, &name);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Lines of a text that name an API which `minor` does not serve, by a search that knows no YAML.
+fn unserved(text: &str, minor: FluxMinor) -> Vec<(usize, String)> {
+    let mut out = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let code = line.trim_start();
+        if code.starts_with('#') || !code.contains("apiVersion") {
+            continue;
+        }
+        for api in apis().iter().filter(|api| !api.is_served(minor)) {
+            let name = format!("{}/{}", api.group, api.version);
+            let found = code
+                .match_indices(&name)
+                .any(|(at, _)| !code[at + name.len()..].starts_with(|c: char| c.is_ascii_alphanumeric()));
+            let is_served = apis().iter().any(|other| {
+                (other.group, other.version) == (api.group, api.version) && other.is_served(minor)
+            });
+            if found && !is_served {
+                out.push((number + 1, name));
+            }
+        }
+    }
+    out.dedup();
+    out
+}
+
+#[test]
+fn whole_repositories_have_no_api_left_that_is_not_served_but_those_told_of() {
+    let Some(trees) = shared("replay/trees") else { return };
+    let entries = fs::read_dir(trees).expect("a folder").flatten().map(|entry| entry.path());
+    let mut archives: Vec<_> = entries.filter(|path| path.to_string_lossy().ends_with(".tar.gz")).collect();
+    archives.sort();
+    assert!(!archives.is_empty(), "the folder of trees is empty");
+    let mut wrong = Vec::new();
+    for archive in archives {
+        let name = archive.file_name().expect("a name").to_string_lossy().replace(".tar.gz", "");
+        let files = unpacked(&archive);
+        let goal = goal("2.9");
+        let migration = migrate(&files, &goal);
+        laws(&files, &migration, &goal, &mut wrong, &name);
+        let told: BTreeSet<(String, usize)> =
+            migration.findings.iter().map(|finding| (finding.at.path.to_string(), finding.at.line)).collect();
+        let mut left = 0;
+        for file in patched(&files, &migration.set) {
+            if file.path.name() == "gotk-components.yaml" {
+                continue;
+            }
+            // Lines of a file that changes may have moved: its findings are counted instead.
+            let moved = migration.set.files.iter().any(|patch| patch.path == file.path);
+            let here = told.iter().filter(|(path, _)| *path == file.path.to_string()).count();
+            let found = unserved(&file.text, goal.to());
+            left += found.len();
+            let told = |line: usize| told.contains(&(file.path.to_string(), line));
+            let fine = if moved { found.len() <= here } else { found.iter().all(|(line, _)| told(*line)) };
+            if !fine {
+                wrong.push(format!("== {name}: {} still has {found:?}", file.path));
+            }
+        }
+        println!(
+            "{name}: {} files, {} objects in {} files migrated, {} findings, {left} left and told of",
+            files.len(),
+            migration.changes.len(),
+            migration.set.files.len(),
+            migration.findings.len()
+        );
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
