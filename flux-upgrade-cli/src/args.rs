@@ -108,6 +108,14 @@ pub(crate) struct Migrate {
     #[arg(long, value_name = "VERSION")]
     pub(crate) to: Option<String>,
 
+    /// Move only to versions that this Flux serves as well, so that the manifests can be applied before it is upgraded
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) from: Option<String>,
+
+    /// The Kubernetes version of the clusters, to say whether it suffices
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) kubernetes: Option<String>,
+
     /// Write the files
     #[arg(long)]
     pub(crate) write: bool,

@@ -145,6 +145,12 @@ impl Goal {
         self.to
     }
 
+    /// The minor that must serve the manifests too, where they are applied before the components are.
+    #[must_use]
+    pub fn from(&self) -> Option<FluxMinor> {
+        self.from
+    }
+
     /// The version that a kind is moved to; `None` where the kind is unknown, or the minor does not have it.
     #[must_use]
     pub fn version(&self, group: &str, kind: &str) -> Option<&'static str> {

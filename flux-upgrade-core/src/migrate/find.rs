@@ -63,7 +63,12 @@ pub(super) fn needs(node: Node<'_, '_>, named: Named<'_>, goal: &Goal) -> Needs 
         out.problems.push(Problem::unknown_version(at, &api(version), kind, &known));
         return out;
     };
+    let is_served = |minor: FluxMinor| of_kind(group, kind).any(|api| api.is_served(minor));
     let Some(wanted) = goal.version(group, kind) else {
+        if let Some(from) = goal.from().filter(|from| is_served(*from) && is_served(goal.to())) {
+            out.problems.push(Problem::no_overlap(at, &api(version), kind, from, goal.to()));
+            return out;
+        }
         let first = of_kind(group, kind).map(|api| api.first).min();
         out.problems.push(Problem::not_served(at, &api(version), kind, goal.to(), first));
         return out;

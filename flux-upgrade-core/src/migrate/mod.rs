@@ -15,12 +15,18 @@ mod find;
 mod lists;
 mod meaning;
 mod op;
+mod preflight;
 mod problem;
 mod proof;
 mod read;
+mod releases;
 mod schema;
+mod steps;
 
 pub use apis::{Api, Goal, KNOWN, apis};
+pub use preflight::{Preflight, Running, preflight, running};
+pub use releases::{Behaviour, Support, behaviours, supported_kubernetes};
+pub use steps::{Step, steps};
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::patch::PatchSet;

@@ -1,5 +1,6 @@
 //! Why something is left as it is, in words.
 
+use super::steps::steps;
 use crate::diagnostic::Severity;
 use crate::text::Span;
 use crate::version::FluxMinor;
@@ -36,6 +37,15 @@ impl Problem {
         let help =
             "manifests are never moved backwards; migrate for a newer Flux, or write the older form by hand";
         Self::error(at, "migrate.newer", message, help)
+    }
+
+    pub(super) fn no_overlap(at: Span, api: &str, kind: &str, from: FluxMinor, to: FluxMinor) -> Self {
+        let message =
+            format!("no version of {kind} is served by both Flux {from} and {to}, and this is `{api}`");
+        let way = steps(from, to).unwrap_or_default();
+        let way: Vec<String> = way.iter().map(|step| step.to.to_string()).collect();
+        let help = format!("take one step after the other: {from} → {}", way.join(" → "));
+        Self::error(at, "migrate.no-overlap", message, help)
     }
 
     pub(super) fn aliased(at: Span, field: &str) -> Self {
