@@ -1,7 +1,6 @@
 //! `migrate`: manifests to the API versions of a Flux release, and what else stands in its way.
 
-use flux_upgrade_core::diagnostic::Diagnostic;
-use flux_upgrade_core::migrate::{Goal, KNOWN, Migration, Preflight, migrate, preflight};
+use flux_upgrade_core::migrate::{Goal, KNOWN, Migration, Preflight, beside_migration, migrate};
 use flux_upgrade_core::patch::diff;
 use flux_upgrade_core::report::{self, Tense};
 use flux_upgrade_core::version::{FluxMinor, Version};
@@ -61,7 +60,9 @@ impl<'a> Job<'a> {
         let migration = migrate(&tree.files, &self.goal);
         let broken = job::has_errors(&tree.diagnostics) || migration.left().next().is_some();
         tell(common, &tree.diagnostics, streams, env);
-        tell(common, &self.findings(&tree.files, &migration), streams, env);
+        let before = beside_migration(&tree.files, &self.asked);
+        tell(common, &migration.findings, streams, env);
+        tell(common, &before, streams, env);
         let mut tense = Tense::Planned;
         if args.write && common.strict && broken {
             streams.err("error: nothing is written, since --strict wants every manifest migrated\n");
@@ -75,26 +76,13 @@ impl<'a> Job<'a> {
                 heading(common, number, style) + &report::migration_table(&migration, style, tense)
             }
             MigrateFormat::Json => {
-                report::migration_json(&migration, &self.goal, root_name(common, number).as_deref())
+                report::migration_json(&migration, &self.goal, &before, root_name(common, number).as_deref())
             }
             MigrateFormat::Diff => {
                 diff::unified(&tree.files, &migration.set).map_err(|error| Fault::of(&error))?
             }
         });
         Ok(self.code(&migration, broken))
-    }
-
-    /// The findings of the migration, and what else stands in the way; what the table shows is left out.
-    fn findings(&self, files: &[flux_upgrade_core::SourceFile], migration: &Migration) -> Vec<Diagnostic> {
-        let before = preflight(files, &self.asked).into_iter();
-        let before = before.filter(|finding| !finding.code.starts_with("migrate."));
-        let before = before.filter(|finding| finding.code != "preflight.removed-api");
-        // With --from nothing is moved too early.
-        let before =
-            before.filter(|finding| self.asked.from.is_none() || finding.code != "preflight.too-early");
-        let mut all: Vec<Diagnostic> = migration.findings.iter().cloned().chain(before).collect();
-        all.sort_by(|a, b| (&a.at, a.code).cmp(&(&b.at, b.code)));
-        all
     }
 
     fn code(&self, migration: &Migration, broken: bool) -> i32 {

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 
 use common::{patched, shared, unpacked, walk};
 use flux_upgrade_core::SourceFile;
-use flux_upgrade_core::migrate::{Goal, Migration, apis, migrate};
+use flux_upgrade_core::migrate::{Goal, Migration, Preflight, apis, behaviours, migrate, preflight};
 use flux_upgrade_core::patch::{apply, diff};
-use flux_upgrade_core::version::FluxMinor;
+use flux_upgrade_core::version::{FluxMinor, Version};
 
 fn goal(to: &str) -> Goal {
     Goal::release(to.parse().expect("a minor")).expect("a known minor")
@@ -82,7 +82,10 @@ fn every_folder_holds() {
         let name = folder.file_name().expect("a name").to_string_lossy().into_owned();
         let options = fs::read_to_string(folder.join("options.json")).unwrap_or_else(|_| "{}".to_owned());
         let options: serde_json::Value = serde_json::from_str(&options).expect("options are JSON");
-        let goal = goal(options["to"].as_str().unwrap_or("2.9"));
+        let mut goal = goal(options["to"].as_str().unwrap_or("2.9"));
+        if let Some(from) = options["from"].as_str() {
+            goal = Goal::step(from.parse().expect("a minor"), goal.to()).expect("known minors");
+        }
         let files = texts(&folder.join("in"));
         let migration = migrate(&files, &goal);
         let expected = fs::read_to_string(folder.join("expect.txt")).unwrap_or_default();
@@ -105,6 +108,42 @@ fn every_folder_holds() {
         laws(&files, &migration, &goal, &mut wrong, &name);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_preflight_folder_holds() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/preflight");
+    let entries = fs::read_dir(root).expect("the folders").flatten().map(|entry| entry.path());
+    let mut folders: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
+    folders.sort();
+    let mut wrong = Vec::new();
+    let mut codes = BTreeSet::new();
+    for folder in folders {
+        let options = fs::read_to_string(folder.join("options.json")).unwrap_or_else(|_| "{}".to_owned());
+        let options: serde_json::Value = serde_json::from_str(&options).expect("options are JSON");
+        let minor = |key: &str| options[key].as_str().map(|text| text.parse().expect("a minor"));
+        let kubernetes = options["kubernetes"].as_str().map(|text| Version::parse(text).expect("a version"));
+        let asked = Preflight { from: minor("from"), to: minor("to"), kubernetes };
+        let mut files = texts(&folder.join("in"));
+        let found = preflight(&files, &asked);
+        codes.extend(found.iter().map(|finding| finding.code));
+        let lines: String = found
+            .iter()
+            .map(|finding| {
+                format!("{} {} {}: {}\n", finding.at, finding.severity, finding.code, finding.message)
+            })
+            .collect();
+        let expected = fs::read_to_string(folder.join("expect.txt")).unwrap_or_default();
+        if lines != expected {
+            wrong.push(format!("== {}\nwanted\n{expected}found\n{lines}", folder.display()));
+        }
+        files.reverse();
+        assert_eq!(preflight(&files, &asked), found, "the order of files matters");
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    for change in behaviours() {
+        assert!(codes.contains(change.code), "no folder shows {}", change.code);
+    }
 }
 
 /// Lines of a text that name an API which `minor` does not serve, by a search that knows no YAML.

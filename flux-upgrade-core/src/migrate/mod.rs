@@ -24,7 +24,7 @@ mod schema;
 mod steps;
 
 pub use apis::{Api, Goal, KNOWN, apis};
-pub use preflight::{Preflight, Running, preflight, running};
+pub use preflight::{Preflight, Running, beside_migration, preflight, running};
 pub use releases::{Behaviour, Support, behaviours, supported_kubernetes};
 pub use steps::{Step, steps};
 

@@ -33,6 +33,7 @@ struct MigrationJson<'a> {
     to: String,
     changes: Vec<MigratedJson<'a>>,
     diagnostics: Vec<DiagnosticJson<'a>>,
+    preflight: Vec<DiagnosticJson<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     refused: Vec<RefusedJson<'a>>,
     verified: bool,
@@ -48,9 +49,16 @@ struct MigratedJson<'a> {
     fields: &'a [String],
 }
 
-/// A migration as JSON, with a line end after it; `root` is a name that tells it from others in the same output.
+/// A migration as JSON, with a line end after it.
+///
+/// `before` is what else stands in the way of `goal`, and `root` a name that tells it from others in the same output.
 #[must_use]
-pub fn migration_json(migration: &Migration, goal: &Goal, root: Option<&str>) -> String {
+pub fn migration_json(
+    migration: &Migration,
+    goal: &Goal,
+    before: &[Diagnostic],
+    root: Option<&str>,
+) -> String {
     let changes = migration.changes.iter().map(|change| MigratedJson {
         at: location(&change.at),
         object: &change.object,
@@ -65,6 +73,7 @@ pub fn migration_json(migration: &Migration, goal: &Goal, root: Option<&str>) ->
         to: goal.to().to_string(),
         changes: changes.collect(),
         diagnostics: migration.findings.iter().map(diagnostic).collect(),
+        preflight: before.iter().map(diagnostic).collect(),
         refused: refused
             .map(|refused| RefusedJson { path: &refused.path, why: refused.why.clone() })
             .collect(),

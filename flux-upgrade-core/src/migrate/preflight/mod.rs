@@ -73,6 +73,19 @@ pub fn preflight(files: &[SourceFile], asked: &Preflight) -> Vec<Diagnostic> {
     out
 }
 
+/// As [`preflight`], without what a migration for the same move tells by itself.
+#[must_use]
+pub fn beside_migration(files: &[SourceFile], asked: &Preflight) -> Vec<Diagnostic> {
+    let mut out = preflight(files, asked);
+    out.retain(|finding| {
+        let told = finding.code.starts_with("migrate.") || finding.code.starts_with("yaml.");
+        // With both ends known nothing is moved too early.
+        let early = finding.code == "preflight.too-early" && asked.from.is_some();
+        !told && !early && finding.code != "preflight.removed-api"
+    });
+    out
+}
+
 /// What holds for one place where Flux is installed.
 fn cluster(
     place: &Running,

@@ -22,6 +22,8 @@ struct Substituting {
     known: BTreeSet<String>,
     /// ConfigMaps and Secrets that supply more.
     from: Vec<(String, String)>,
+    /// Whether it is a patch of other Kustomizations, which gives them what it has.
+    is_patch: bool,
 }
 
 pub(super) fn find(files: &[SourceFile], out: &mut Vec<Diagnostic>) {
@@ -36,6 +38,7 @@ pub(super) fn find(files: &[SourceFile], out: &mut Vec<Diagnostic>) {
         return;
     }
     let config = config_maps(files);
+    let (patches, all): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| one.is_patch);
     let mut used: Vec<(&SourceFile, Vec<(String, Span)>)> = files
         .iter()
         .filter(|file| {
@@ -47,7 +50,10 @@ pub(super) fn find(files: &[SourceFile], out: &mut Vec<Diagnostic>) {
     used.sort_by(|a, b| a.0.path.cmp(&b.0.path));
     for mut one in all {
         let mut supplied_elsewhere = false;
-        for source in &one.from {
+        for patch in &patches {
+            one.known.extend(patch.known.iter().cloned());
+        }
+        for source in one.from.iter().chain(patches.iter().flat_map(|patch| &patch.from)) {
             match config.get(source) {
                 Some(keys) => one.known.extend(keys.iter().cloned()),
                 None => supplied_elsewhere = true,
@@ -97,7 +103,8 @@ fn substituting(node: Node<'_, '_>) -> Option<Substituting> {
         return None;
     }
     let name = node.text_at(&["metadata", "name"]).unwrap_or("").to_owned();
-    Some(Substituting { name, folder, known, from })
+    let is_patch = node.at(&["spec", "sourceRef"]).is_none();
+    Some(Substituting { name, folder, known, from, is_patch })
 }
 
 /// The keys of the ConfigMaps in these files, by kind and name.
