@@ -1,10 +1,13 @@
 // Browsers and bundlers: the module is fetched from beside this file at the first call.
-import init, { plan } from "./native/flux_upgrade.js";
-import { planner } from "./planner.js";
+import init, { migrate, plan } from "./native/flux_upgrade.js";
+import { migrator, planner } from "./planner.js";
 
 export * from "./index.js";
 
-export const planUpgrade = planner(async () => {
+async function native() {
   await init({ module_or_path: new URL("./flux_upgrade_bg.wasm", import.meta.url) });
-  return { plan };
-});
+  return { plan, migrate };
+}
+
+export const planUpgrade = planner(native);
+export const migrateManifests = migrator(native);

@@ -1,7 +1,7 @@
 // For hosts that bring the module's bytes themselves, from `flux-upgrade/flux_upgrade_bg.wasm`.
 import { FluxUpgradeError } from "./error.js";
-import { initSync, plan } from "./native/flux_upgrade.js";
-import { planner } from "./planner.js";
+import { initSync, migrate, plan } from "./native/flux_upgrade.js";
+import { migrator, planner } from "./planner.js";
 
 export * from "./index.js";
 
@@ -13,7 +13,10 @@ export function load(module: ArrayBuffer | ArrayBufferView | WebAssembly.Module)
   ready = true;
 }
 
-export const planUpgrade = planner(() => {
+function native() {
   if (!ready) throw new FluxUpgradeError("wasm.not-loaded", "`load` has not been called");
-  return { plan };
-});
+  return { plan, migrate };
+}
+
+export const planUpgrade = planner(native);
+export const migrateManifests = migrator(native);

@@ -10,3 +10,10 @@ use wasm_bindgen::prelude::wasm_bindgen;
 pub fn plan(request: &str) -> String {
     flux_upgrade_core::bridge::plan(request)
 }
+
+/// Migrates a JSON request and gives the JSON response.
+#[wasm_bindgen]
+#[must_use]
+pub fn migrate(request: &str) -> String {
+    flux_upgrade_core::bridge::migrate(request)
+}
