@@ -13,6 +13,7 @@ use flux_upgrade_core::SourceFile;
 use flux_upgrade_core::migrate::{Goal, Migration, Preflight, apis, behaviours, migrate, preflight};
 use flux_upgrade_core::patch::{apply, diff};
 use flux_upgrade_core::version::{FluxMinor, Version};
+use proptest::prelude::*;
 
 fn goal(to: &str) -> Goal {
     Goal::release(to.parse().expect("a minor")).expect("a known minor")
@@ -212,4 +213,48 @@ fn whole_repositories_have_no_api_left_that_is_not_served_but_those_told_of() {
         );
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Lines of the folders' files, each changed a little: what people write, and what nobody should.
+fn mangled() -> impl Strategy<Value = String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/migrate");
+    let mut all = Vec::new();
+    for folder in fs::read_dir(root).expect("the folders").flatten() {
+        all.extend(texts(&folder.path().join("in")).into_iter().map(|file| file.text));
+    }
+    all.sort();
+    let change = (any::<prop::sample::Index>(), 0..7_u8, any::<prop::sample::Index>());
+    (prop::sample::select(all), prop::collection::vec(change, 0..6)).prop_map(|(text, changes)| {
+        let mut lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
+        for (at, what, other) in changes {
+            let (at, other) = (at.index(lines.len()), other.index(lines.len()));
+            match what {
+                0 => drop(lines.remove(at)),
+                1 => lines.insert(at, "# a comment\n".to_owned()),
+                2 => lines.insert(at, "\n".to_owned()),
+                3 => lines.insert(at, format!("  {}", lines[other])),
+                4 => lines[at] = lines[at].trim_end().to_owned() + " # on the line\n",
+                5 => lines.swap(at, other),
+                _ => lines[at] = lines[at].replacen(": ", ": &a ", 1),
+            }
+            if lines.is_empty() {
+                lines.push("\n".to_owned());
+            }
+        }
+        lines.concat()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::default())]
+
+    #[test]
+    fn whatever_is_written_is_migrated_whole_or_left_alone(text in mangled()) {
+        let files = [common::file("a.yaml", text)];
+        let goal = goal("2.9");
+        let migration = migrate(&files, &goal);
+        let mut wrong = Vec::new();
+        laws(&files, &migration, &goal, &mut wrong, "mangled");
+        prop_assert!(wrong.is_empty(), "{}\n{}", wrong.join("\n"), files[0].text);
+    }
 }

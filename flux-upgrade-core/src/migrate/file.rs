@@ -1,7 +1,7 @@
 //! One file: what its objects need, the edits, and the proof.
 
 use super::apis::{Goal, age, is_group, of_kind};
-use super::draft::Draft;
+use super::draft::{Draft, Piece};
 use super::edit;
 use super::find::{Named, entry, named, needs};
 use super::meaning::Tasks;
@@ -28,59 +28,93 @@ pub(super) fn migrate(file: &SourceFile, goal: &Goal, out: &mut Migration) {
         return;
     }
     let view = without_tags(&file.text);
+    let lines = Lines::new(&file.text);
+    let (mut done, mut proven) = attempt(file, &view, goal, &BTreeSet::new());
+    if proven.is_err() {
+        // One object that defies the proof keeps none of its neighbours from moving.
+        let rebuilt = std::mem::take(&mut done.rebuilt);
+        let alone = rebuilt.iter().take(SUSPECTS).map(|one| BTreeSet::from([*one]));
+        for held in alone.chain([rebuilt.clone()]) {
+            (done, proven) = attempt(file, &view, goal, &held);
+            if proven.is_ok() {
+                break;
+            }
+        }
+    }
+    match proven {
+        Ok(None) => {}
+        Ok(Some(patch)) => {
+            out.set.files.push(patch);
+            out.changes.extend(done.changes.into_iter().map(|change| Migrated {
+                at: lines.locate(&file.path, change.at),
+                object: change.object,
+                from: change.from,
+                to: change.to,
+                fields: change.fields,
+            }));
+        }
+        Err(why) => {
+            done.problems = vec![Problem::unproven(Span::default(), &why)];
+            out.set.refused.push(Refused { path: file.path.clone(), why });
+        }
+    }
+    out.findings.extend(done.problems.into_iter().map(|problem| {
+        let at = lines.locate(&file.path, problem.at);
+        Diagnostic::new(problem.code, problem.severity, at, problem.message).with_help(problem.help)
+    }));
+}
+
+/// Objects that are tried one by one when a file cannot be proven.
+const SUSPECTS: usize = 16;
+
+/// What became of one try.
+struct Done {
+    problems: Vec<Problem>,
+    changes: Vec<Change>,
+    /// Objects whose fields are rebuilt, by the place of their versions.
+    rebuilt: BTreeSet<usize>,
+}
+
+/// Migrates a file but for the objects in `held`; the patch, none where nothing changes, or why it is not proven.
+fn attempt(
+    file: &SourceFile,
+    view: &str,
+    goal: &Goal,
+    held: &BTreeSet<usize>,
+) -> (Done, Result<Option<FilePatch>, String>) {
     let mut work = Work {
         text: &file.text,
-        view: &view,
+        view,
         goal,
+        held,
         draft: Draft::new(&file.text),
         problems: Vec::new(),
         changes: Vec::new(),
+        rebuilt: BTreeSet::new(),
         dropped: Vec::new(),
         heading: None,
     };
     let plans = work.parts();
-    let Work { draft, mut problems, changes, mut dropped, .. } = work;
-    dropped.sort();
-    let lines = Lines::new(&file.text);
-    if !draft.is_empty() {
-        let pieces = draft.finish();
-        let edits: Vec<Edit> = pieces
-            .iter()
-            .map(|piece| Edit {
-                path: file.path.clone(),
-                span: piece.span,
-                expect: piece.span.of(&file.text).to_owned(),
-                replace: piece.text.clone(),
-            })
-            .collect();
-        let proven = apply::apply(&file.text, &edits).map_err(|error| error.to_string()).and_then(|after| {
-            match proof::check(&view, &after, &plans, &pieces, &dropped) {
-                Ok(()) => Ok(after),
-                Err(why) => Err(why.to_owned()),
-            }
-        });
-        match proven {
-            Ok(after) => {
-                out.set.files.push(FilePatch { path: file.path.clone(), edits, after });
-                out.changes.extend(changes.into_iter().map(|change| Migrated {
-                    at: lines.locate(&file.path, change.at),
-                    object: change.object,
-                    from: change.from,
-                    to: change.to,
-                    fields: change.fields,
-                }));
-            }
-            Err(why) => {
-                let at = pieces.first().map_or(Span::default(), |piece| piece.span);
-                problems = vec![Problem::unproven(at, &why)];
-                out.set.refused.push(Refused { path: file.path.clone(), why });
-            }
-        }
+    let Work { draft, problems, changes, rebuilt, mut dropped, .. } = work;
+    let done = Done { problems, changes, rebuilt };
+    if draft.is_empty() {
+        return (done, Ok(None));
     }
-    out.findings.extend(problems.into_iter().map(|problem| {
-        let at = lines.locate(&file.path, problem.at);
-        Diagnostic::new(problem.code, problem.severity, at, problem.message).with_help(problem.help)
-    }));
+    dropped.sort();
+    let pieces = draft.finish();
+    let edit = |piece: &Piece| Edit {
+        path: file.path.clone(),
+        span: piece.span,
+        expect: piece.span.of(&file.text).to_owned(),
+        replace: piece.text.clone(),
+    };
+    let edits: Vec<Edit> = pieces.iter().map(edit).collect();
+    let after = apply::apply(&file.text, &edits).map_err(|error| error.to_string());
+    let proven = after.and_then(|after| {
+        proof::check(view, &after, &plans, &pieces, &dropped).map_err(str::to_owned)?;
+        Ok(Some(FilePatch { path: file.path.clone(), edits, after }))
+    });
+    (done, proven)
 }
 
 /// An object that changes.
@@ -96,9 +130,11 @@ struct Work<'t, 'g> {
     text: &'t str,
     view: &'t str,
     goal: &'g Goal,
+    held: &'g BTreeSet<usize>,
     draft: Draft<'t>,
     problems: Vec<Problem>,
     changes: Vec<Change>,
+    rebuilt: BTreeSet<usize>,
     /// Comments that go with their fields.
     dropped: Vec<Span>,
     /// The part before the one at hand, where it holds comments only.
@@ -176,12 +212,12 @@ impl<'t> Work<'t, '_> {
             Some(around) => Around { outermost: false, ..around },
             None => Around { encrypted: is_guarded(root), outermost: true, doubled: None },
         };
+        let again = read.document.duplicate_keys().first().map(|(_, again)| *again);
+        let around = Around { doubled: again.or(around.doubled), ..around };
         for (number, inside) in &read.blocks {
             let inner = inside.iter().map(|read| self.document(read, Some(around))).collect();
             tasks.blocks.insert(*number, inner);
         }
-        let around =
-            Around { doubled: read.document.duplicate_keys().first().map(|(_, again)| *again), ..around };
         let nodes: Vec<Node<'_, '_>> = read.document.nodes().collect();
         // Versions of objects, which speak for themselves.
         let mut spoken = BTreeSet::new();
@@ -218,6 +254,13 @@ impl<'t> Work<'t, '_> {
         if !needs.obstacles.is_empty() {
             self.problems.append(&mut needs.obstacles);
             return;
+        }
+        if needs.tasks.iter().any(|task| task.op.rebuilds()) {
+            if self.held.contains(&at.start) {
+                self.problems.push(Problem::lossy(at, &label(node, named.kind, self.text)));
+                return;
+            }
+            self.rebuilt.insert(at.start);
         }
         let mut told = Vec::new();
         for task in &needs.tasks {

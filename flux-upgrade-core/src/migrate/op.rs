@@ -30,6 +30,11 @@ pub(super) struct Task {
 }
 
 impl Op {
+    /// Whether it takes more than a word in place of another.
+    pub(super) fn rebuilds(&self) -> bool {
+        !matches!(self, Self::Version { .. } | Self::Template { .. })
+    }
+
     /// What happens to the field, for people.
     pub(super) fn words(&self, field: &str) -> String {
         match self {

@@ -114,6 +114,13 @@ impl Problem {
         Self::error(at, "migrate.unproven", message, "the file is left as it is; please report this")
     }
 
+    pub(super) fn lossy(at: Span, object: &str) -> Self {
+        let message =
+            format!("{object} cannot be rewritten without losing a comment or changing what it says");
+        let help = "move the comments that stand between its fields above them, then migrate again";
+        Self::error(at, "migrate.layout", message, help)
+    }
+
     pub(super) fn doubled(at: Span, key: &str) -> Self {
         let message = format!("the key `{key}` stands twice in one mapping");
         let help = "Flux refuses such a document; remove one of the two, then migrate again";
