@@ -6,6 +6,7 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use common::{patched, shared, unpacked, walk};
@@ -257,4 +258,54 @@ proptest! {
         laws(&files, &migration, &goal, &mut wrong, "mangled");
         prop_assert!(wrong.is_empty(), "{}\n{}", wrong.join("\n"), files[0].text);
     }
+}
+
+/// The APIs in the definitions of one release: group, kind and version, whether they are stored, whether deprecated.
+fn defined(archive: &Path) -> BTreeSet<(String, String, String, bool, bool)> {
+    let reader = flate2::read::GzDecoder::new(fs::File::open(archive).expect("an archive"));
+    let mut out = BTreeSet::new();
+    for entry in tar::Archive::new(reader).entries().expect("entries") {
+        let mut text = String::new();
+        entry.expect("an entry").read_to_string(&mut text).expect("a text");
+        for document in text.split("\n---\n").filter(|text| text.contains("kind: CustomResourceDefinition")) {
+            let documents = yaml_rust2::YamlLoader::load_from_str(document).expect("YAML");
+            let spec = &documents[0]["spec"];
+            let text = |value: &yaml_rust2::Yaml| value.as_str().expect("a text").to_owned();
+            for version in spec["versions"].as_vec().expect("versions") {
+                if version["served"].as_bool() == Some(true) {
+                    let stored = version["storage"].as_bool() == Some(true);
+                    let deprecated = version["deprecated"].as_bool() == Some(true);
+                    let kind = text(&spec["names"]["kind"]);
+                    out.insert((text(&spec["group"]), kind, text(&version["name"]), stored, deprecated));
+                }
+            }
+        }
+    }
+    out
+}
+
+#[test]
+fn the_table_of_apis_is_what_the_releases_define() {
+    let Some(releases) = shared("flux-releases") else { return };
+    let mut count = 0;
+    for release in fs::read_dir(releases).expect("a folder").flatten() {
+        let name = release.file_name().to_string_lossy().into_owned();
+        let minor: FluxMinor = name.parse().expect("a release");
+        let stored = goal(&minor.to_string());
+        let known: BTreeSet<_> = apis()
+            .iter()
+            .filter(|api| api.is_served(minor))
+            .map(|api| {
+                let is_stored = stored.version(api.group, api.kind) == Some(api.version);
+                let [group, kind, version] = [api.group, api.kind, api.version].map(str::to_owned);
+                (group, kind, version, is_stored, api.is_deprecated(minor))
+            })
+            .collect();
+        let found = defined(&release.path().join("manifests.tar.gz"));
+        let differ: Vec<_> = known.symmetric_difference(&found).collect();
+        assert!(differ.is_empty(), "{name}: {differ:?}");
+        count += 1;
+    }
+    println!("{count} releases define what the table says");
+    assert!(count >= 29, "{count}");
 }
