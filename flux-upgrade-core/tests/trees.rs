@@ -4,22 +4,16 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::fs;
 
-use common::{forms, patched, registry_for, run, shared, unpacked};
+use common::{forms, patched, registry_for, run, shared, trees, unpacked};
 use flux_upgrade_core::patch::{apply, verify};
 use flux_upgrade_core::rules::{Overrides, Rules};
 
 #[test]
 fn whole_repositories_are_planned_and_proven() {
-    let Some(trees) = shared("replay/trees") else { return };
-    let entries = fs::read_dir(trees).expect("a folder").flatten().map(|entry| entry.path());
-    let mut archives: Vec<_> = entries.filter(|path| path.to_string_lossy().ends_with(".tar.gz")).collect();
-    archives.sort();
-    assert!(!archives.is_empty(), "the folder of trees is empty");
+    let Some(folder) = shared("replay/trees") else { return };
     let mut wrong = String::new();
-    for archive in archives {
-        let name = archive.file_name().expect("a name").to_string_lossy().replace(".tar.gz", "");
+    for (name, archive) in trees(&folder) {
         let files = unpacked(&archive);
         let snapshot = registry_for(&files);
         for (ranges, digests) in [("keep", "update"), ("move", "pin")] {

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::field::{Draft, Place, Text, expressions};
+use super::variable::Definition;
 use super::{Consumer, Here, Part, Site, SourceKey};
 use crate::plan::Reason;
 use crate::reference::{ImageReference, is_repository, normalise_repository};
@@ -46,15 +47,20 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
             self.groups(node, path, sites);
             for (key, value) in node.entries() {
                 let Some(name) = key.text().filter(|name| *name != "<<") else { continue };
-                path.push(name.to_owned());
-                self.walk(value, path, sites);
-                path.pop();
+                if is_collection(value) || names_image(name) {
+                    path.push(name.to_owned());
+                    self.walk(value, path, sites);
+                    path.pop();
+                }
             }
         } else if node.is_sequence() {
+            let is_list_of_images = path.last().is_some_and(|name| names_image(name));
             for (index, item) in node.items().enumerate() {
-                path.push(index.to_string());
-                self.walk(item, path, sites);
-                path.pop();
+                if is_collection(item) || is_list_of_images {
+                    path.push(index.to_string());
+                    self.walk(item, path, sites);
+                    path.pop();
+                }
             }
         } else if node.resolved().is_some_and(|node| node.quote().is_some()) {
             self.scalar(node, path, sites);
@@ -73,17 +79,28 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
             sites.extend(self.whole(node, path));
         } else if path.len() == self.here.resource.fragment.len() && key.ends_with("tag") {
             // An operation of a JSON patch that sets one field: the others are in what it patches.
-            let (parent, key) = path.split_at(path.len() - 1);
-            let base = self.base.and_then(|base| base(parent));
-            let group = base.and_then(|base| group(base, &key[0], is_image_key(parent)));
-            let own = Group {
-                registry: group.as_ref().and_then(|group| group.registry),
-                repository: group.as_ref().and_then(|group| group.repository),
-                tag: Some((&key[0], node)),
-                digest: None,
-            };
-            sites.extend(self.site(&own, parent));
+            sites.extend(self.lone_tag(node, path));
         }
+    }
+
+    /// The one value that goes to a path, for which everything else stands in the base.
+    pub(super) fn single(&self, node: Node<'_, 'f>, path: &[String], sites: &mut Vec<Site>) {
+        let Some(key) = path.last().map(|key| plain(key)) else { return };
+        if key.ends_with("image") || key.ends_with("imagename") {
+            sites.extend(self.whole(node, path));
+        } else if key.ends_with("tag") {
+            sites.extend(self.lone_tag(node, path));
+        }
+    }
+
+    /// A tag whose repository stands in the base.
+    fn lone_tag(&self, node: Node<'_, 'f>, path: &[String]) -> Option<Site> {
+        let (key, parent) = path.split_last()?;
+        let base = self.base.and_then(|base| base(parent));
+        let beside = base.and_then(|base| fields(base, &stem(&plain(key)), is_image_key(parent)));
+        let (registry, repository) = beside.unwrap_or_default();
+        let repository = repository.filter(|repository| could_be_repository(repository));
+        self.site(&Group { registry, repository, tag: Some((key, node)), digest: None }, parent)
     }
 
     /// A reference in one scalar, or in the variable that the scalar names.
@@ -92,15 +109,25 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
         let mut all = expressions(value);
         if let (Some(only), None) = (all.next(), all.next())
             && only.range == (0..value.len())
+            && !self.here.links.is_left_alone(self.here.node)
         {
             let found = self.here.links.definitions(self.here.inventory, self.here.resource, only.name);
+            let lacking = found.lacking || found.nodes.is_empty();
             let sites = found.nodes.into_iter().filter_map(|definition| {
                 let (draft, range) = self.draft(definition.node.text()?, path)?;
                 let text = Text { node: definition.node, range };
-                let place = self.here.defined(definition.document, &text, only.name)?;
+                let place = self.here.defined(definition, &text, only.name)?;
                 Some(self.here.site_at(node, draft, place))
             });
-            return sites.collect();
+            let mut sites: Vec<Site> = sites.collect();
+            let default = only.default.filter(|_| lacking);
+            if let Some((default, (draft, range))) =
+                default.and_then(|default| Some((default.clone(), self.draft(&value[default], path)?)))
+            {
+                let range = default.start + range.start..default.start + range.end;
+                sites.extend(self.here.sites(&Text { node, range }, |_| draft.clone()));
+            }
+            return sites;
         }
         let Some((draft, range)) = self.draft(value, path) else { return Vec::new() };
         self.here.sites(&Text { node, range }, |_| draft.clone())
@@ -117,7 +144,9 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
     fn groups(&self, mapping: Node<'_, 'f>, path: &[String], sites: &mut Vec<Site>) {
         let in_image = is_image_key(path);
         for (key, _) in mapping.entries() {
-            let Some(key) = key.text() else { continue };
+            let Some(key) = key.text().filter(|key| ends_with_any(key, &["tag", "version", "digest"])) else {
+                continue;
+            };
             let name = plain(key);
             let is_tag = name.ends_with("tag") || in_image && name == "version";
             let is_digest = in_image
@@ -196,14 +225,21 @@ impl<'f> Here<'_, 'f> {
     }
 
     /// A part of the scalar that defines a variable.
-    pub(super) fn defined(&self, document: usize, text: &Text<'_, 'f>, variable: &str) -> Option<Place> {
+    pub(super) fn defined(
+        &self,
+        definition: Definition<'_, 'f>,
+        text: &Text<'_, 'f>,
+        variable: &str,
+    ) -> Option<Place> {
         let all = text.node.text()?;
         let frame = super::Frame {
             before: all[..text.range.start].to_owned(),
             after: all[text.range.end..].to_owned(),
             ..super::Frame::default()
         };
-        self.place(document, text.node, &all[text.range.clone()], frame, Some(variable))
+        let place =
+            self.place(definition.document, text.node, &all[text.range.clone()], frame, Some(variable));
+        place.map(|place| place.held_by(definition.holder))
     }
 }
 
@@ -283,7 +319,25 @@ fn has_host(repository: &str) -> bool {
 
 /// Whether the mapping at a path is an image: its key says so.
 fn is_image_key(path: &[String]) -> bool {
-    path.last().is_some_and(|key| plain(key).ends_with("image"))
+    path.last().is_some_and(|key| ends_with_any(key, &["image"]))
+}
+
+fn is_collection(node: Node<'_, '_>) -> bool {
+    node.is_mapping() || node.is_sequence()
+}
+
+/// Whether a key can hold a whole reference, or a list of them.
+fn names_image(key: &str) -> bool {
+    ends_with_any(key, &["image", "imagename", "images"])
+}
+
+/// Whether a key ends with one of some words of lower case, whatever case and dashes it is written with.
+fn ends_with_any(key: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| {
+        let mut letters =
+            key.bytes().rev().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase());
+        word.bytes().rev().all(|byte| letters.next() == Some(byte))
+    })
 }
 
 /// A key in lower case without dashes and underscores: `imageTag`, `image_tag` and `IMAGE-TAG` are one style.

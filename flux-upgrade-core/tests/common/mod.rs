@@ -2,9 +2,7 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read as _;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use flux_upgrade_core::locate::{Consumer, Part, Site, SourceKey};
@@ -211,7 +209,6 @@ impl Case {
     }
 }
 
-/// The texts below a folder.
 pub(crate) fn walk(folder: &Path, prefix: &str, files: &mut Vec<SourceFile>) {
     for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
         let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
@@ -254,17 +251,30 @@ pub(crate) fn shared(folder: &str) -> Option<PathBuf> {
     None
 }
 
-/// The YAML files of an archive.
+/// The trees in a folder: name and archive.
+pub(crate) fn trees(folder: &Path) -> Vec<(String, PathBuf)> {
+    let entries = std::fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path());
+    let mut found: Vec<_> = entries
+        .filter_map(|path| {
+            let name = path.file_name()?.to_string_lossy().strip_suffix(".tar.gz")?.to_owned();
+            Some((name, path))
+        })
+        .collect();
+    found.sort();
+    assert!(!found.is_empty(), "the folder of trees is empty");
+    found
+}
+
+/// The files of an archive, by path.
 pub(crate) fn unpacked(archive: &Path) -> Vec<SourceFile> {
     let mut files = BTreeMap::new();
-    let reader = flate2::read::GzDecoder::new(File::open(archive).expect("an archive"));
-    let mut archive = tar::Archive::new(reader);
+    let archive = std::fs::File::open(archive).expect("an archive");
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(archive));
     for entry in archive.entries().expect("entries") {
         let mut entry = entry.expect("an entry");
         let name = entry.path().expect("a path").to_string_lossy().into_owned();
-        let is_yaml = name.ends_with(".yaml") || name.ends_with(".yml") || name.ends_with("Kustomization");
         let mut text = String::new();
-        if entry.header().entry_type().is_file() && is_yaml && entry.read_to_string(&mut text).is_ok() {
+        if entry.header().entry_type().is_file() && entry.read_to_string(&mut text).is_ok() {
             files.insert(name, text);
         }
     }
