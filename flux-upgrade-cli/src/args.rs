@@ -42,6 +42,10 @@ pub(crate) enum Command {
     ///
     /// Fails when one is out of support, is not what its release and its options give, or has a patch that does not fit.
     Verify(Verify),
+    /// Move manifests to the API versions of a Flux release; without --write, show what would change
+    ///
+    /// Fields that the new version lacks are converted along. Objects that cannot be are told of and left as they are.
+    Migrate(Migrate),
     /// Print a completion script for a shell
     ///
     /// For example: flux-upgrade completions bash > ~/.local/share/bash-completion/completions/flux-upgrade
@@ -99,6 +103,36 @@ pub(crate) struct Apply {
     /// Without it such an apply is finished first.
     #[arg(long)]
     pub(crate) undo: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Migrate {
+    #[command(flatten)]
+    pub(crate) common: Common,
+
+    /// The Flux release that the manifests shall be ready for, for example v2.9 [default: the newest known]
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) to: Option<String>,
+
+    /// Move only to versions that this Flux serves as well, so that the manifests can be applied before it is upgraded
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) from: Option<String>,
+
+    /// The Kubernetes version of the clusters, to say whether it suffices
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) kubernetes: Option<String>,
+
+    /// Write the files
+    #[arg(long)]
+    pub(crate) write: bool,
+
+    /// Form of the result
+    #[arg(long, value_name = "FORM", default_value = "table")]
+    pub(crate) format: MigrateFormat,
+
+    /// Exit with 2 when there are changes
+    #[arg(long)]
+    pub(crate) exit_code: bool,
 }
 
 /// What every command on folders takes.
@@ -275,6 +309,16 @@ pub(crate) enum ScanFormat {
     Table,
     /// For tools: flux-upgrade/sites/v1
     Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MigrateFormat {
+    /// For people
+    Table,
+    /// For tools: flux-upgrade/migration/v1
+    Json,
+    /// A unified diff for `git apply`, paths relative to PATH
+    Diff,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

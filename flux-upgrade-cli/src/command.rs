@@ -16,6 +16,7 @@ use crate::env::Env;
 use crate::fault::Fault;
 use crate::flux;
 use crate::job::{self, Planned, Scanned, Settle};
+use crate::migrate;
 use crate::pick::pick;
 use crate::streams::Streams;
 use crate::{CHANGES, FAILED, FINE};
@@ -28,6 +29,7 @@ pub(crate) fn execute(cli: &Cli, streams: &mut Streams<'_>, env: &Env) -> i32 {
         Command::Apply(apply) => run_apply(apply, streams, env),
         Command::Install(install) => flux::install(install, streams, env),
         Command::Verify(verify) => flux::verify(verify, streams, env),
+        Command::Migrate(args) => migrate::run(args, streams, env),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "flux-upgrade", &mut script);
@@ -301,7 +303,7 @@ fn under_flags(rules: Rules, flags: Overrides) -> Result<Rules, Fault> {
     })
 }
 
-fn worse(a: i32, b: i32) -> i32 {
+pub(crate) fn worse(a: i32, b: i32) -> i32 {
     if a == FAILED || b == FAILED { FAILED } else { a.max(b) }
 }
 
@@ -318,7 +320,7 @@ pub(crate) fn tell(common: &Common, findings: &[Diagnostic], streams: &mut Strea
 }
 
 /// The path as given, where there are several.
-fn root_name(common: &Common, number: usize) -> Option<String> {
+pub(crate) fn root_name(common: &Common, number: usize) -> Option<String> {
     (common.paths.len() > 1).then(|| common.paths[number].display().to_string())
 }
 

@@ -149,20 +149,24 @@ impl Planned {
 
     /// Writes the files of the patch set.
     pub(crate) fn write(&self) -> Result<(), Fault> {
-        let text_of = |path: &RepoPath| {
-            let at = self.tree.files.binary_search_by(|file| file.path.cmp(path)).ok()?;
-            Some(self.tree.files[at].text.as_str())
-        };
-        let set: Vec<Replacement<'_>> = self
-            .set
-            .files
-            .iter()
-            .filter_map(|file| {
-                Some(Replacement { path: &file.path, before: text_of(&file.path)?, after: &file.after })
-            })
-            .collect();
-        host::write(&self.tree.root, &set).map_err(|error| Fault::of(&error))
+        write(&self.tree, &self.set)
     }
+}
+
+/// Writes the files of a patch set.
+pub(crate) fn write(tree: &Tree, set: &PatchSet) -> Result<(), Fault> {
+    let text_of = |path: &RepoPath| {
+        let at = tree.files.binary_search_by(|file| file.path.cmp(path)).ok()?;
+        Some(tree.files[at].text.as_str())
+    };
+    let replacements: Vec<Replacement<'_>> = set
+        .files
+        .iter()
+        .filter_map(|file| {
+            Some(Replacement { path: &file.path, before: text_of(&file.path)?, after: &file.after })
+        })
+        .collect();
+    host::write(&tree.root, &replacements).map_err(|error| Fault::of(&error))
 }
 
 pub(crate) fn has_errors(diagnostics: &[Diagnostic]) -> bool {

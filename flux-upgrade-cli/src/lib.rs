@@ -10,6 +10,7 @@ mod env;
 mod fault;
 mod flux;
 mod job;
+mod migrate;
 mod pick;
 mod releases;
 mod spelling;

@@ -17,12 +17,14 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::flux;
+use crate::migrate::{Goal, KNOWN, Preflight};
 use crate::patch::diff;
 use crate::report;
 use crate::resolve::{Snapshot, SnapshotError, offline};
 use crate::rules::{FlagError, Overrides, Rules, RulesError};
 use crate::text::{RepoPath, SourceFile};
-use crate::{locate, patch, scan};
+use crate::version::{FluxMinor, Version};
+use crate::{locate, migrate, patch, scan};
 
 /// The name under which rules are looked for among the files.
 const RULES_FILE: &str = ".flux-upgrade.yaml";
@@ -49,6 +51,28 @@ struct Options {
     flux_version: Option<String>,
     only: Vec<String>,
     config: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct MigrateRequest {
+    files: BTreeMap<String, String>,
+    #[serde(default)]
+    options: MigrateOptions,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+struct MigrateOptions {
+    to: Option<String>,
+    from: Option<String>,
+    kubernetes: Option<String>,
+}
+
+#[derive(Serialize)]
+struct MigrateAnswer<'a> {
+    migration: &'a RawValue,
+    diff: String,
+    patched: BTreeMap<&'a str, &'a str>,
 }
 
 #[derive(Serialize)]
@@ -181,6 +205,65 @@ fn camel_case(flag: &str) -> String {
         out.push_str(rest);
     }
     out
+}
+
+/// Moves manifests to the API versions of a Flux release.
+///
+/// The request is `{"files": {"path": "text"}, "options": {"to": "2.9", "from": "2.8", "kubernetes": "1.34.1"}}`, every
+/// option may be absent. The answer is `{"migration": …, "diff": "…", "patched": {"path": "…"}}`, or `error` as for
+/// [`plan`].
+///
+/// # Examples
+///
+/// ```
+/// let answer = flux_upgrade_core::bridge::migrate(r#"{"files": {"a.yaml": "kind: x"}, "options": {"to": "v2.9"}}"#);
+/// assert!(answer.starts_with(r#"{"migration":{"schema":"flux-upgrade/migration/v1","to":"2.9""#));
+/// ```
+#[must_use]
+pub fn migrate(request: &str) -> String {
+    run_migrate(request).unwrap_or_else(|fault| {
+        serde_json::json!({ "error": serde_json::to_value(fault).unwrap_or_default() }).to_string()
+    })
+}
+
+fn run_migrate(request: &str) -> Result<String, Box<Fault>> {
+    let request: MigrateRequest =
+        serde_json::from_str(request).map_err(|error| Fault::new("request.syntax", error))?;
+    let files = files(request.files)?;
+    let options = request.options;
+    let (to, from) = (minor("to", options.to)?, minor("from", options.from)?);
+    let to = to.unwrap_or(KNOWN.1);
+    let goal = match from {
+        Some(from) => Goal::step(from, to),
+        None => Goal::release(to),
+    };
+    let goal = goal.ok_or_else(|| Fault::new("internal", "no goal"))?;
+    let kubernetes = options.kubernetes.map(|text| {
+        Version::parse(&text).map_err(|error| Fault::new("options.value", format!("`kubernetes`: {error}")))
+    });
+    let migration = migrate::migrate(&files, &goal);
+    let asked = Preflight { from, to: Some(to), kubernetes: kubernetes.transpose()? };
+    let json = report::migration_json(&migration, &goal, &migrate::beside_migration(&files, &asked), None);
+    let raw: &RawValue = serde_json::from_str(&json).map_err(|error| Fault::new("internal", error))?;
+    let set = &migration.set;
+    let answer = MigrateAnswer {
+        migration: raw,
+        diff: diff::unified(&files, set).map_err(|error| Fault::new(error.code(), error))?,
+        patched: set.files.iter().map(|file| (file.path.as_str(), file.after.as_str())).collect(),
+    };
+    serde_json::to_string(&answer).map_err(|error| Fault::new("internal", error))
+}
+
+/// A Flux minor that is known.
+fn minor(name: &str, text: Option<String>) -> Result<Option<FluxMinor>, Box<Fault>> {
+    let read = |text: String| {
+        let minor = text.parse::<FluxMinor>().ok().filter(|minor| Goal::release(*minor).is_some());
+        minor.ok_or_else(|| {
+            let known = format!("a Flux minor from {} to {} was expected", KNOWN.0, KNOWN.1);
+            Fault::new("options.value", format!("`{name}`: `{text}`: {known}"))
+        })
+    };
+    text.map(read).transpose()
 }
 
 fn run(request: &str) -> Result<String, Box<Fault>> {

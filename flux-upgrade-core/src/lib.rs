@@ -42,6 +42,7 @@ pub mod flux;
 #[cfg(feature = "native")]
 pub mod host;
 pub mod locate;
+pub mod migrate;
 pub mod patch;
 pub mod plan;
 pub mod reference;

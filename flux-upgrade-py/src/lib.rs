@@ -13,7 +13,17 @@ use pyo3::prelude::*;
 /// A fault inside the core comes out as a `RuntimeError`; no panic crosses the border.
 #[pyfunction]
 fn plan(py: Python<'_>, request: &str) -> PyResult<String> {
-    py.detach(|| catch_unwind(|| bridge::plan(request)))
+    call(py, request, bridge::plan)
+}
+
+/// Migrates a JSON request and gives the JSON response; faults as for `plan`.
+#[pyfunction]
+fn migrate(py: Python<'_>, request: &str) -> PyResult<String> {
+    call(py, request, bridge::migrate)
+}
+
+fn call(py: Python<'_>, request: &str, function: fn(&str) -> String) -> PyResult<String> {
+    py.detach(|| catch_unwind(|| function(request)))
         .map_err(|_| PyRuntimeError::new_err("flux-upgrade failed on this request: please report it"))
 }
 
@@ -29,5 +39,6 @@ fn render_flux(py: Python<'_>, archive: &[u8], request: &str) -> PyResult<String
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_function(wrap_pyfunction!(plan, module)?)?;
-    module.add_function(wrap_pyfunction!(render_flux, module)?)
+    module.add_function(wrap_pyfunction!(render_flux, module)?)?;
+    module.add_function(wrap_pyfunction!(migrate, module)?)
 }

@@ -1,8 +1,8 @@
 // Node, compiled as CommonJS; node.mts gives the same objects to ES modules.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { initSync, plan, renderFlux as render } from "./native/flux_upgrade.js";
-import { planner, renderer } from "./planner.js";
+import { initSync, migrate, plan, renderFlux as render } from "./native/flux_upgrade.js";
+import { migrator, planner, renderer } from "./planner.js";
 
 export * from "./index.js";
 
@@ -11,8 +11,9 @@ let ready = false;
 function load() {
   if (!ready) initSync({ module: readFileSync(join(__dirname, "..", "flux_upgrade_bg.wasm")) });
   ready = true;
-  return { plan, renderFlux: render };
+  return { plan, migrate, renderFlux: render };
 }
 
 export const planUpgrade = planner(load);
+export const migrateManifests = migrator(load);
 export const renderFlux = renderer(load);

@@ -1,10 +1,21 @@
 import { FluxUpgradeError } from "./error.js";
-import type { FilePatch, Files, Location, Plan, PlanOptions, PlanUpgrade, RenderFlux } from "./types.js";
+import type {
+  FilePatch,
+  Files,
+  Location,
+  MigrateManifests,
+  Migration,
+  Plan,
+  PlanOptions,
+  PlanUpgrade,
+  RenderFlux,
+} from "./types.js";
 
 /** The WebAssembly module: a JSON request in, a JSON response out. */
 export interface Native {
   plan(request: string): string;
   renderFlux(archive: Uint8Array, request: string): string;
+  migrate(request: string): string;
 }
 
 type Fault = {
@@ -20,15 +31,19 @@ type Response =
     }
   | Fault;
 
+type MigrateResponse =
+  | { migration: Omit<Migration, "patches" | "diff">; diff: string; patched: Record<string, string> }
+  | Fault;
+
 /** `planUpgrade` over a module that `load` makes ready, at the first call and then at no cost. */
 export function planner(load: () => Native | Promise<Native>): PlanUpgrade {
   return async (files, options = {}) => {
     const native = await load();
-    const response = JSON.parse(call(() => native.plan(request(files, options)))) as Response;
+    const text = request(files, options);
+    const response = JSON.parse(call(() => native.plan(text))) as Response;
     if ("error" in response) throw failure(response.error);
     const { plan, patched, diff, markdown } = response;
-    const patches = Object.entries(patched).map(([path, text]): [string, FilePatch] => [path, { text }]);
-    return { ...plan, patches: Object.fromEntries(patches), diff, markdown } as Plan;
+    return { ...plan, patches: patchesOf(patched), diff, markdown } as Plan;
   };
 }
 
@@ -43,6 +58,22 @@ export function renderer(load: () => Native | Promise<Native>): RenderFlux {
   };
 }
 
+/** `migrateManifests` over a module that `load` makes ready. */
+export function migrator(load: () => Native | Promise<Native>): MigrateManifests {
+  return async (files, options = {}) => {
+    const native = await load();
+    const text = JSON.stringify({ files, options });
+    const response = JSON.parse(call(() => native.migrate(text))) as MigrateResponse;
+    if ("error" in response) throw failure(response.error);
+    const { migration, patched, diff } = response;
+    return { ...migration, patches: patchesOf(patched), diff } as Migration;
+  };
+}
+
+function patchesOf(patched: Record<string, string>): Record<string, FilePatch> {
+  return Object.fromEntries(Object.entries(patched).map(([path, text]): [string, FilePatch] => [path, { text }]));
+}
+
 function request(files: Files, { snapshot, ...options }: PlanOptions): string {
   return JSON.stringify({ files, snapshot, options });
 }
@@ -50,6 +81,9 @@ function request(files: Files, { snapshot, ...options }: PlanOptions): string {
 function call(run: () => string): string {
   try {
     return run();
+function call(ask: () => string): string {
+  try {
+    return ask();
   } catch (cause) {
     throw new FluxUpgradeError("internal", "flux-upgrade failed on this request: please report it", { cause });
   }

@@ -164,3 +164,48 @@ export interface FluxOptions {
  * `manifests.tar.gz`, `version` is `v2.9.4` or `2.9.4`. Rejects with a `FluxUpgradeError`.
  */
 export type RenderFlux = (archive: Uint8Array, version: string, options?: FluxOptions) => Promise<string>;
+
+/** Which release the manifests shall be ready for. */
+export interface MigrateOptions {
+  /** A Flux release such as `2.9` or `v2.9.4`; the newest known if left out. */
+  to?: string;
+  /** Move only to versions that this Flux serves as well, so that it can still apply them. */
+  from?: string;
+  /** The Kubernetes version of the clusters, to say whether it suffices. */
+  kubernetes?: string;
+}
+
+/** An object, or a reference to one, that changes. */
+export interface Migrated extends Location {
+  /** Kind, namespace and name as written. */
+  readonly object: string;
+  /** `apiVersion` before. */
+  readonly from: string;
+  /** `apiVersion` after. */
+  readonly to: string;
+  /** What happens to its fields, in words. */
+  readonly fields: readonly string[];
+}
+
+/** Manifests of Flux in the API versions of another release. */
+export interface Migration {
+  readonly schema: string;
+  readonly to: string;
+  readonly changes: readonly Migrated[];
+  /** What cannot be converted. */
+  readonly diagnostics: readonly Diagnostic[];
+  /** What else stands in the way of the release. */
+  readonly preflight: readonly Diagnostic[];
+  /** The changed files by path, and no others. */
+  readonly patches: Readonly<Record<string, FilePatch>>;
+  /** The changes as a unified diff; empty when there are none. */
+  readonly diff: string;
+  readonly [more: string]: unknown;
+}
+
+/**
+ * Moves manifests of Flux to the API versions of a release. Nothing is written and nothing is fetched.
+ *
+ * Rejects with a `FluxUpgradeError` when an option has a value that it does not take.
+ */
+export type MigrateManifests = (files: Files, options?: MigrateOptions) => Promise<Migration>;

@@ -17,3 +17,10 @@ pub fn plan(request: &str) -> String {
 pub fn render_flux(archive: &[u8], request: &str) -> String {
     flux_upgrade_core::bridge::render_flux(archive, request)
 }
+
+/// Migrates a JSON request and gives the JSON response.
+#[wasm_bindgen]
+#[must_use]
+pub fn migrate(request: &str) -> String {
+    flux_upgrade_core::bridge::migrate(request)
+}

@@ -10,7 +10,8 @@ const bytes = readFileSync(new URL("../dist/flux_upgrade_bg.wasm", import.meta.u
 test("Node: import and require give the same objects", async () => {
   const imported = await import("flux-upgrade");
   const required = createRequire(import.meta.url)("flux-upgrade");
-  assert.deepEqual(Object.keys(imported).sort(), ["FluxUpgradeError", "isFluxUpgradeError", "planUpgrade", "renderFlux"]);
+  const names = ["FluxUpgradeError", "isFluxUpgradeError", "migrateManifests", "planUpgrade", "renderFlux"];
+  assert.deepEqual(Object.keys(imported).sort(), names);
   for (const name of Object.keys(imported)) assert.equal(imported[name], required[name]);
   const plan = await imported.planUpgrade(files);
   assert.deepEqual(
@@ -33,14 +34,17 @@ test("browser: fetches the module once, and again after a failure", async (conte
   assert.deepEqual(asked, [url, url]);
   const { planUpgrade: inNode } = await import("flux-upgrade");
   for (const plan of plans) assert.deepEqual(plan, await inNode(files));
+  const { migrateManifests } = await import("../dist/browser.js");
+  assert.equal((await migrateManifests(files)).diff, "");
 });
 
 test("slim: takes the bytes from the host", async () => {
-  const { load, planUpgrade } = await import("flux-upgrade/slim");
+  const { load, migrateManifests, planUpgrade } = await import("flux-upgrade/slim");
   await assert.rejects(planUpgrade(files), { name: "FluxUpgradeError", code: "wasm.not-loaded" });
   load(bytes);
   load(bytes);
   assert.equal((await planUpgrade(files)).diff, "");
+  assert.equal((await migrateManifests(files, { to: "2.9" })).diff, "");
 });
 
 test("half a surrogate pair is refused, never changed", async () => {

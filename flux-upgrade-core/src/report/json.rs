@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::summary::Summary;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::locate::{Owner, Part, Site, SourceKey};
+use crate::migrate::{Goal, Migration};
 use crate::patch::{Edit, PatchSet};
 use crate::plan::{Beyond, Plan, Reason};
 use crate::text::{Lines, Location, RepoPath, SourceFile, Span};
@@ -20,6 +21,65 @@ pub const PLAN_SCHEMA: &str = "flux-upgrade/plan/v1";
 
 /// The `schema` of a scan.
 pub const SITES_SCHEMA: &str = "flux-upgrade/sites/v1";
+
+/// The `schema` of a migration.
+pub const MIGRATION_SCHEMA: &str = "flux-upgrade/migration/v1";
+
+#[derive(Serialize)]
+struct MigrationJson<'a> {
+    schema: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    root: Option<&'a str>,
+    to: String,
+    changes: Vec<MigratedJson<'a>>,
+    diagnostics: Vec<DiagnosticJson<'a>>,
+    preflight: Vec<DiagnosticJson<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    refused: Vec<RefusedJson<'a>>,
+    verified: bool,
+}
+
+#[derive(Serialize)]
+struct MigratedJson<'a> {
+    #[serde(flatten)]
+    at: LocationJson<'a>,
+    object: &'a str,
+    from: &'a str,
+    to: &'a str,
+    fields: &'a [String],
+}
+
+/// A migration as JSON, with a line end after it.
+///
+/// `before` is what else stands in the way of `goal`, and `root` a name that tells it from others in the same output.
+#[must_use]
+pub fn migration_json(
+    migration: &Migration,
+    goal: &Goal,
+    before: &[Diagnostic],
+    root: Option<&str>,
+) -> String {
+    let changes = migration.changes.iter().map(|change| MigratedJson {
+        at: location(&change.at),
+        object: &change.object,
+        from: &change.from,
+        to: &change.to,
+        fields: &change.fields,
+    });
+    let refused = migration.set.refused.iter();
+    print(&MigrationJson {
+        schema: MIGRATION_SCHEMA,
+        root,
+        to: goal.to().to_string(),
+        changes: changes.collect(),
+        diagnostics: migration.findings.iter().map(diagnostic).collect(),
+        preflight: before.iter().map(diagnostic).collect(),
+        refused: refused
+            .map(|refused| RefusedJson { path: &refused.path, why: refused.why.clone() })
+            .collect(),
+        verified: migration.set.refused.is_empty(),
+    })
+}
 
 #[derive(Serialize)]
 struct PlanJson<'a> {

@@ -47,6 +47,10 @@ pub struct DialectError {
 }
 
 impl DialectError {
+    pub(super) fn new(text: &str) -> Self {
+        Self { text: text.to_owned() }
+    }
+
     /// The stable code of this error.
     pub fn code(&self) -> &'static str {
         "version.not-a-flux-version"
@@ -63,7 +67,7 @@ impl Dialect {
     ///
     /// [`DialectError`] if the text is not a version with at least two numbers.
     pub fn for_flux(version: &str) -> Result<Dialect, DialectError> {
-        let wrong = || DialectError { text: version.to_owned() };
+        let wrong = || DialectError::new(version);
         let parsed = super::Version::parse(version).map_err(|_| wrong())?;
         if !version.contains('.') {
             return Err(wrong());

@@ -13,10 +13,12 @@
 
 mod dialect;
 mod flavour;
+mod flux;
 mod gofloat;
 mod gosyntax;
 mod grammar;
 mod hyphen;
+pub mod operator;
 mod parse;
 mod pattern;
 mod policy;
@@ -29,6 +31,7 @@ mod term;
 
 pub use dialect::{Dialect, DialectError, Library};
 pub use flavour::{Flavour, Prereleases, Refusal};
+pub use flux::{FluxMinor, component_major, component_minor, controllers, flux_minor_of, is_cli_compatible};
 pub use grammar::{RangeError, RangeProblem};
 pub use parse::{VersionError, VersionProblem};
 pub use pattern::{Pattern, PatternError, PatternProblem};

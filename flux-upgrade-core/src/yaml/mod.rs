@@ -227,6 +227,11 @@ impl<'d, 't> Node<'d, 't> {
         })
     }
 
+    /// The node and every node inside it, in the order of the text, aliases not followed.
+    pub(crate) fn below(self) -> impl Iterator<Item = Self> {
+        (self.at..self.slot().next).map(move |at| self.with(at))
+    }
+
     /// The value of a key: the last one written, else one that a merge key supplies. Aliases of the mapping itself are
     /// followed; the value may be an alias.
     ///

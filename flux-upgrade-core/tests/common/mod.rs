@@ -209,7 +209,7 @@ impl Case {
     }
 }
 
-fn walk(folder: &Path, prefix: &str, files: &mut Vec<SourceFile>) {
+pub(crate) fn walk(folder: &Path, prefix: &str, files: &mut Vec<SourceFile>) {
     for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
         let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
         if entry.path().is_dir() {

@@ -1,7 +1,6 @@
 //! Versions and ranges against Masterminds/semver.
 
-use super::{Outcome, Verdict, run, same, text_of, texts};
-use flux_upgrade_core::resolve::{Candidate, select::newest_first};
+use super::{Outcome, run, same, text_of, texts};
 use flux_upgrade_core::version::{Dialect, Level, Library, MismatchKind, Range, Version};
 use serde_json::Value;
 
@@ -210,23 +209,4 @@ fn reference_runs() {
         }
         same(admitted, texts(&expected["satisfied"]))
     });
-}
-
-#[test]
-fn flux_helpers() {
-    let judge = |input: &Value, expected: &Value| -> Verdict {
-        match text_of(&input["op"]) {
-            "parse_three_part" => {
-                same(Version::parse_flux(text_of(&input["version"])).is_ok(), expected["valid"] == true)
-            }
-            "filter_sort_desc" => {
-                let list: Vec<Candidate> = texts(&input["list"]).into_iter().map(Candidate::new).collect();
-                let range = Range::parse(text_of(&input["constraint"])).map_err(|error| error.to_string())?;
-                let found = newest_first(&range, &list, Dialect::default());
-                same(found.iter().map(|tag| tag.text.clone()).collect(), texts(&expected["result"]))
-            }
-            _ => Ok(Outcome::Aside("not a rule about versions; tested with the module that has it")),
-        }
-    };
-    run("flux_version.json", 10, judge);
 }

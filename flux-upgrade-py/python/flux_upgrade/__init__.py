@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeAlias
 
 from . import _files, _native
 from ._errors import AnswerError, FluxUpgradeError, ManifestError, PatchError, RangeError, error_from
+from ._migration import Migrated, Migration, migration_from
 from ._native import __version__
 from ._plan import Change, Diagnostic, Held, Owner, Plan, Reason, Site
 from ._record import Record
@@ -30,6 +31,8 @@ __all__ = [
     "FluxUpgradeError",
     "Held",
     "ManifestError",
+    "Migrated",
+    "Migration",
     "Owner",
     "PatchError",
     "Plan",
@@ -38,6 +41,7 @@ __all__ = [
     "Record",
     "Site",
     "__version__",
+    "migrate",
     "plan",
     "render_flux",
 ]
@@ -150,6 +154,37 @@ def render_flux(
         raise error_from(response["error"])
     text: str = response["text"]
     return text
+
+
+def migrate(
+    source: StrPath | Mapping[str, str],
+    *,
+    to: str | None = None,
+    from_: str | None = None,
+    kubernetes: str | None = None,
+) -> Migration:
+    """Move manifests of Flux to the API versions of a release, for a folder or for texts given by path.
+
+    Nothing is written; `Migration.patched` has the new texts.
+
+    - `to`: the Flux release that the manifests shall be ready for, such as `2.9`; the newest known if left out
+    - `from_`: move only to versions that this Flux serves as well, so that it can still apply them
+    - `kubernetes`: the version of the clusters, to say whether it suffices
+
+    Raises:
+        FluxUpgradeError: an option has a value that it does not take; `code` says why.
+        OSError: a file cannot be read.
+    """
+    files, skipped = (source, []) if isinstance(source, Mapping) else _files.read(Path(source))
+    options = {"to": to, "from": from_, "kubernetes": kubernetes}
+    request = {
+        "files": dict(files),
+        "options": {name: value for name, value in options.items() if value is not None},
+    }
+    response = json.loads(_native.migrate(json.dumps(request, ensure_ascii=False)))
+    if "error" in response:
+        raise error_from(response["error"])
+    return migration_from(response, skipped)
 
 
 def _snapshot(source: StrPath | Mapping[str, Any] | None) -> dict[str, Any] | None:

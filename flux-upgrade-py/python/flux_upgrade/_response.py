@@ -16,7 +16,7 @@ def plan_from(response: Mapping[str, Any], skipped: Iterable[Diagnostic]) -> Pla
     return Plan(
         changes=tuple(_change(dict(item)) for item in data["changes"]),
         held=tuple(_held(dict(item)) for item in data["held"]),
-        diagnostics=tuple(_diagnostic(dict(item)) for item in data["diagnostics"]),
+        diagnostics=tuple(diagnostic_from(dict(item)) for item in data["diagnostics"]),
         summary=freeze(data.get("summary", {})),
         patched=Record(response["patched"]),
         skipped=tuple(skipped),
@@ -55,6 +55,7 @@ def _site(item: dict[str, Any]) -> dict[str, Any]:
     return place | {"owner": Owner(owner["kind"], owner.get("namespace"), owner["name"])}
 
 
-def _diagnostic(item: dict[str, Any]) -> Diagnostic:
+def diagnostic_from(item: dict[str, Any]) -> Diagnostic:
+    """A finding; what its fields do not know is in `more`."""
     place = {name: item.pop(name, None) for name in ("help", "path", "line", "column")}
     return Diagnostic(item.pop("code"), item.pop("severity"), item.pop("message"), **place, more=freeze(item))
