@@ -124,11 +124,9 @@ impl<'a> Links<'a> {
         name: &str,
     ) -> Option<Definition<'a, 'f>> {
         let patches = self.patches_of(applier.kind, &applier.name, from);
-        let all: Vec<&Resource> =
-            patches.into_iter().filter(|patch| patch.fragment.is_empty()).chain([applier]).collect();
-        let post_build = |resource: &Resource| inventory.node(resource)?.at(&["spec", "postBuild"]);
+        let all: Vec<&Resource> = patches.into_iter().chain([applier]).collect();
         let own = |resource: &&Resource| {
-            let node = post_build(resource)?.at(&["substitute", name])?;
+            let node = inventory.at(resource, &["spec", "postBuild", "substitute", name])?;
             let holder = inventory.index_of(resource)?;
             node.text().map(|_| Definition { document: resource.document, node, holder })
         };
@@ -136,9 +134,15 @@ impl<'a> Links<'a> {
             return Some(found);
         }
         all.iter().find_map(|resource| {
-            let all = post_build(resource)?.get("substituteFrom")?.resolved()?;
-            let maps: Vec<&str> = all
-                .items()
+            let written = inventory.at(resource, &["spec", "postBuild", "substituteFrom"]);
+            let list = written.and_then(Node::resolved).into_iter().flat_map(Node::items);
+            // An operation of a JSON patch may add one item.
+            let added = resource
+                .fragment
+                .strip_prefix(&["spec", "postBuild", "substituteFrom"].map(str::to_owned)[..]);
+            let item = added.filter(|rest| rest.len() == 1).and_then(|_| inventory.node(resource));
+            let maps: Vec<&str> = list
+                .chain(item)
                 .filter(|item| item.text_at(&["kind"]) == Some("ConfigMap"))
                 .filter_map(|item| item.text_at(&["name"]))
                 .collect();

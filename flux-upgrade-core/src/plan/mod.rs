@@ -3,6 +3,7 @@
 mod choose;
 mod decide;
 mod edits;
+mod lock;
 mod offer;
 mod range;
 mod reason;
@@ -128,12 +129,17 @@ pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution
                     .entry(site.spot.at.path.clone())
                     .or_insert_with(|| edits::preferred_quote(texts.get(&site.spot.at.path).unwrap_or(&"")));
                 match edits::edits(site, &step, preferred) {
-                    Some(edits) => out.changes.push(change(index, site, step, rules.group(site), edits)),
+                    Some(edits) => {
+                        let group = rules.group(site, step.level);
+                        out.changes.push(change(index, site, step, group, edits));
+                    }
                     None => out.held.push(Held { site: index, reason: Reason::MultiLine }),
                 }
             }
         }
     }
+    let stale = lock::stale(inventory, &out);
+    out.diagnostics.extend(stale);
     out.diagnostics.sort_by(|a, b| (&a.at, a.code, &a.message).cmp(&(&b.at, b.code, &b.message)));
     out.diagnostics.dedup();
     out

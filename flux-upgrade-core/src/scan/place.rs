@@ -5,10 +5,9 @@
 //! Kustomization that applies itself (`gotk-sync.yaml`), or what a FluxInstance syncs.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::rc::Rc;
 
+use super::build::Builder;
 use super::find::fragments;
-use super::kustomize::is_kustomization_file;
 use super::{Inventory, Kind, Patch};
 use crate::text::join;
 use crate::yaml::Node;
@@ -41,9 +40,6 @@ impl Placement {
         cluster && namespace
     }
 }
-
-/// Objects that a folder or file builds, each with the namespace set on the way, if any.
-type Build = Rc<BTreeSet<(usize, Option<String>)>>;
 
 /// Fills in the placements of every resource.
 pub(super) fn place(inventory: &mut Inventory<'_>) {
@@ -200,9 +196,10 @@ fn targets(inventory: &Inventory<'_>, urls: &GitUrls, builder: &mut Builder<'_>)
             by_path.entry(path).or_default().push(patch);
         }
     }
+    let users = component_users(inventory, urls);
     let mut out: Vec<Selected> = Vec::new();
     for (path, patches) in by_path {
-        let found = selected(inventory, builder, &path, &patches).into_iter();
+        let found = selected(inventory, builder, &users, &path, &patches).into_iter();
         out.extend(found.map(|(patch, all)| Selected {
             patch: patch.resource,
             by: patch.by,
@@ -233,7 +230,7 @@ fn targets(inventory: &Inventory<'_>, urls: &GitUrls, builder: &mut Builder<'_>)
         parts.insert(patch.resource, part);
     }
     for (path, patches) in by_path {
-        for (patch, all) in selected(inventory, builder, &path, &patches) {
+        for (patch, all) in selected(inventory, builder, &users, &path, &patches) {
             if let Some(part) = parts.get_mut(&patch.resource) {
                 part.selected.extend(all);
             }
@@ -251,15 +248,17 @@ fn targets(inventory: &Inventory<'_>, urls: &GitUrls, builder: &mut Builder<'_>)
 fn selected<'p>(
     inventory: &Inventory<'_>,
     builder: &mut Builder<'_>,
+    users: &Users,
     path: &str,
     patches: &[&'p Patch],
 ) -> Vec<(&'p Patch, BTreeSet<usize>)> {
-    let build = builder.build(path);
-    let mut members: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (index, _) in build.iter().filter(|(index, _)| !inventory.resources[*index].is_patch) {
-        let same_name = members.entry(inventory.resources[*index].name.as_str()).or_default();
-        if same_name.last() != Some(index) {
-            same_name.push(*index);
+    let mut members: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+    for path in reached_by(path, users) {
+        for (index, _) in builder.build(path).iter() {
+            let object = &inventory.resources[*index];
+            if !object.is_patch {
+                members.entry(object.name.as_str()).or_default().insert(*index);
+            }
         }
     }
     let changed = patches.iter().map(|patch| {
@@ -272,6 +271,35 @@ fn selected<'p>(
         (*patch, selected)
     });
     changed.filter(|(_, selected)| !selected.is_empty()).collect()
+}
+
+/// The folders that add each component to what they build.
+type Users = BTreeMap<String, BTreeSet<String>>;
+
+fn component_users(inventory: &Inventory<'_>, urls: &GitUrls) -> Users {
+    let mut out = Users::new();
+    let mut add = |component: &String, user: &String| {
+        out.entry(component.clone()).or_default().insert(user.clone());
+    };
+    for (folder, kustomize) in &inventory.kustomize {
+        kustomize.components.iter().for_each(|component| add(component, folder));
+    }
+    for index in kustomizations(inventory) {
+        let Some(entry) = Entry::of(inventory, urls, index) else { continue };
+        entry.components.iter().for_each(|component| add(component, &entry.path));
+    }
+    out
+}
+
+/// A folder, and where it is a component those whose objects it patches.
+fn reached_by<'a>(path: &'a str, users: &'a Users) -> BTreeSet<&'a str> {
+    let (mut out, mut queue) = (BTreeSet::new(), vec![path]);
+    while let Some(path) = queue.pop() {
+        if out.insert(path) {
+            queue.extend(users.get(path).into_iter().flatten().map(String::as_str));
+        }
+    }
+    out
 }
 
 /// A namespace that is a text and no variable or template.
@@ -393,16 +421,14 @@ fn follow(
         if !applied.insert(entry.clone()) {
             continue;
         }
-        for path in std::iter::once(&entry.path).chain(&entry.components) {
-            for (index, set) in builder.build(path).iter() {
-                let resource = &inventory.resources[*index];
-                let written = known(resource.written_namespace.as_deref());
-                let namespace = entry.namespace.clone().or_else(|| known(set.as_deref())).or(written);
-                placements[*index].insert(Placement { cluster: cluster.map(str::to_owned), namespace });
-                if resource.kind == Kind::Kustomization && !resource.is_patch {
-                    reached.insert(*index);
-                    queue.extend(Entry::of(inventory, urls, *index));
-                }
+        for (index, set) in builder.applied(&entry.path, &entry.components).iter() {
+            let resource = &inventory.resources[*index];
+            let written = known(resource.written_namespace.as_deref());
+            let namespace = entry.namespace.clone().or_else(|| known(set.as_deref())).or(written);
+            placements[*index].insert(Placement { cluster: cluster.map(str::to_owned), namespace });
+            if resource.kind == Kind::Kustomization && !resource.is_patch {
+                reached.insert(*index);
+                queue.extend(Entry::of(inventory, urls, *index));
             }
         }
     }
@@ -410,8 +436,9 @@ fn follow(
 
 /// Objects that no Flux Kustomization reaches still get the namespace of the kustomizations that build them.
 fn unreached(inventory: &Inventory<'_>, builder: &mut Builder<'_>, placements: &mut [BTreeSet<Placement>]) {
+    let all = inventory.kustomize.values();
     let inner: BTreeSet<&str> =
-        inventory.kustomize.values().flat_map(|k| k.members.iter().map(String::as_str)).collect();
+        all.flat_map(|k| k.members.iter().chain(&k.components).map(String::as_str)).collect();
     let before: Vec<bool> = placements.iter().map(|placed| !placed.is_empty()).collect();
     for folder in inventory.kustomize.keys().filter(|folder| !inner.contains(folder.as_str())) {
         for (index, set) in builder.build(folder).iter() {
@@ -421,100 +448,5 @@ fn unreached(inventory: &Inventory<'_>, builder: &mut Builder<'_>, placements: &
                 placements[*index].insert(Placement { cluster: None, namespace });
             }
         }
-    }
-}
-
-/// How many kustomizations may stand in one another; real ones stay below ten.
-const DEEPEST: usize = 64;
-
-/// Builds folders as kustomize would, each once.
-struct Builder<'i> {
-    kustomize: &'i BTreeMap<String, super::Kustomize>,
-    /// Objects by the path of their file.
-    objects: BTreeMap<String, Vec<usize>>,
-    /// Patches inside kustomization files, by folder.
-    inline: BTreeMap<String, Vec<usize>>,
-    built: BTreeMap<String, Build>,
-    open: BTreeSet<String>,
-}
-
-impl<'i> Builder<'i> {
-    fn new(inventory: &'i Inventory<'_>) -> Self {
-        let (mut objects, mut inline) =
-            (BTreeMap::<String, Vec<usize>>::new(), BTreeMap::<String, Vec<usize>>::new());
-        for (index, resource) in inventory.resources.iter().enumerate() {
-            let path = &inventory.file_of(resource).path;
-            let is_own = resource.is_patch || resource.kind == Kind::KustomizationFile;
-            if is_kustomization_file(path.name()) && is_own {
-                inline.entry(path.folder().to_owned()).or_default().push(index);
-            } else {
-                objects.entry(path.as_str().to_owned()).or_default().push(index);
-            }
-        }
-        Self {
-            kustomize: &inventory.kustomize,
-            objects,
-            inline,
-            built: BTreeMap::new(),
-            open: BTreeSet::new(),
-        }
-    }
-
-    /// What the folder or file at `path` builds; a cycle, or one nested too deep, builds nothing.
-    fn build(&mut self, path: &str) -> Build {
-        if let Some(done) = self.built.get(path) {
-            return Rc::clone(done);
-        }
-        if self.open.len() >= DEEPEST || !self.open.insert(path.to_owned()) {
-            return Rc::default();
-        }
-        let mut out = BTreeSet::new();
-        if let Some(kustomize) = self.kustomize.get(path) {
-            let patches = kustomize.patches.iter().map(|(path, _)| path);
-            for member in kustomize.members.iter().chain(patches) {
-                for (index, inner) in self.build(member).iter() {
-                    out.insert((*index, kustomize.namespace.clone().or_else(|| inner.clone())));
-                }
-            }
-            for index in self.inline.get(path).into_iter().flatten() {
-                out.insert((*index, kustomize.namespace.clone()));
-            }
-        } else if let Some(objects) = self.objects.get(path) {
-            out.extend(objects.iter().map(|index| (*index, None)));
-        } else {
-            for member in self.generated(path) {
-                out.extend(self.build(&member).iter().cloned());
-            }
-        }
-        self.open.remove(path);
-        let out = Rc::new(out);
-        self.built.insert(path.to_owned(), Rc::clone(&out));
-        out
-    }
-
-    /// What Flux builds from a folder without a kustomization file: every manifest below it, and folders that have one.
-    ///
-    /// Source: fluxcd/pkg kustomize, `kustomize_generator.go`.
-    fn generated(&self, folder: &str) -> BTreeSet<String> {
-        let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
-        let below = |map_key: &String| map_key.starts_with(&prefix);
-        let mut members: BTreeSet<String> = BTreeSet::new();
-        let folders: Vec<&String> =
-            self.kustomize.range(prefix.clone()..).map(|(key, _)| key).take_while(|key| below(key)).collect();
-        for key in folders {
-            let inside =
-                key.match_indices('/').map(|(at, _)| &key[..at]).any(|outer| members.contains(outer));
-            if !inside {
-                members.insert(key.clone());
-            }
-        }
-        for (path, _) in self.objects.range(prefix.clone()..).take_while(|(path, _)| below(path)) {
-            let mut outer =
-                path.match_indices('/').map(|(at, _)| &path[..at]).filter(|o| o.len() > folder.len());
-            if !outer.any(|outer| self.kustomize.contains_key(outer)) {
-                members.insert(path.clone());
-            }
-        }
-        members
     }
 }
