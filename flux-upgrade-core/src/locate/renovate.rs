@@ -113,7 +113,7 @@ mod tests {
                 "https://git.example.com/a/b",
             ),
             (
-                "# renovate: registryUrl=https://charts.example.com chart=app",
+                "# renovate: datasource=helm registryUrl=https://charts.example.com chart=app",
                 "https://charts.example.com app",
             ),
         ] {

@@ -134,8 +134,8 @@ impl<'a> Links<'a> {
             return Some(found);
         }
         all.iter().find_map(|resource| {
-            let written = inventory.at(resource, &["spec", "postBuild", "substituteFrom"]);
-            let list = written.and_then(Node::resolved).into_iter().flat_map(Node::items);
+            let sources = inventory.at(resource, &["spec", "postBuild", "substituteFrom"]);
+            let list = sources.and_then(Node::resolved).into_iter().flat_map(Node::items);
             // An operation of a JSON patch may add one item.
             let added = resource
                 .fragment

@@ -199,7 +199,7 @@ fn targets(inventory: &Inventory<'_>, urls: &GitUrls, builder: &mut Builder<'_>)
     let users = component_users(inventory, urls);
     let mut out: Vec<Selected> = Vec::new();
     for (path, patches) in by_path {
-        let found = selected(inventory, builder, &users, &path, &patches).into_iter();
+        let found = selected(inventory, builder, (&path, &users), &patches).into_iter();
         out.extend(found.map(|(patch, all)| Selected {
             patch: patch.resource,
             by: patch.by,
@@ -230,7 +230,7 @@ fn targets(inventory: &Inventory<'_>, urls: &GitUrls, builder: &mut Builder<'_>)
         parts.insert(patch.resource, part);
     }
     for (path, patches) in by_path {
-        for (patch, all) in selected(inventory, builder, &users, &path, &patches) {
+        for (patch, all) in selected(inventory, builder, (&path, &users), &patches) {
             if let Some(part) = parts.get_mut(&patch.resource) {
                 part.selected.extend(all);
             }
@@ -244,12 +244,38 @@ fn targets(inventory: &Inventory<'_>, urls: &GitUrls, builder: &mut Builder<'_>)
     out
 }
 
+/// The folders that add each component to what they build.
+fn component_users(inventory: &Inventory<'_>, urls: &GitUrls) -> BTreeMap<String, BTreeSet<String>> {
+    let mut out: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut add = |component: &String, user: &String| {
+        out.entry(component.clone()).or_default().insert(user.clone());
+    };
+    for (folder, kustomize) in &inventory.kustomize {
+        kustomize.components.iter().for_each(|component| add(component, folder));
+    }
+    for index in kustomizations(inventory) {
+        let Some(entry) = Entry::of(inventory, urls, index) else { continue };
+        entry.components.iter().for_each(|component| add(component, &entry.path));
+    }
+    out
+}
+
+/// A folder, and where it is a component those whose objects it patches.
+fn reached_by<'a>(path: &'a str, users: &'a BTreeMap<String, BTreeSet<String>>) -> BTreeSet<&'a str> {
+    let (mut out, mut queue) = (BTreeSet::new(), vec![path]);
+    while let Some(path) = queue.pop() {
+        if out.insert(path) {
+            queue.extend(users.get(path).into_iter().flatten().map(String::as_str));
+        }
+    }
+    out
+}
+
 /// What each of some patches changes among the objects that a path builds; those that change nothing are left out.
 fn selected<'p>(
     inventory: &Inventory<'_>,
     builder: &mut Builder<'_>,
-    users: &Users,
-    path: &str,
+    (path, users): (&str, &BTreeMap<String, BTreeSet<String>>),
     patches: &[&'p Patch],
 ) -> Vec<(&'p Patch, BTreeSet<usize>)> {
     let mut members: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
@@ -271,35 +297,6 @@ fn selected<'p>(
         (*patch, selected)
     });
     changed.filter(|(_, selected)| !selected.is_empty()).collect()
-}
-
-/// The folders that add each component to what they build.
-type Users = BTreeMap<String, BTreeSet<String>>;
-
-fn component_users(inventory: &Inventory<'_>, urls: &GitUrls) -> Users {
-    let mut out = Users::new();
-    let mut add = |component: &String, user: &String| {
-        out.entry(component.clone()).or_default().insert(user.clone());
-    };
-    for (folder, kustomize) in &inventory.kustomize {
-        kustomize.components.iter().for_each(|component| add(component, folder));
-    }
-    for index in kustomizations(inventory) {
-        let Some(entry) = Entry::of(inventory, urls, index) else { continue };
-        entry.components.iter().for_each(|component| add(component, &entry.path));
-    }
-    out
-}
-
-/// A folder, and where it is a component those whose objects it patches.
-fn reached_by<'a>(path: &'a str, users: &'a Users) -> BTreeSet<&'a str> {
-    let (mut out, mut queue) = (BTreeSet::new(), vec![path]);
-    while let Some(path) = queue.pop() {
-        if out.insert(path) {
-            queue.extend(users.get(path).into_iter().flatten().map(String::as_str));
-        }
-    }
-    out
 }
 
 /// A namespace that is a text and no variable or template.
