@@ -2,8 +2,10 @@
 //!
 //! - [`corpus`] writes files: trees, and single files of every shape that could make the work grow too fast.
 //! - [`registry`] writes what is published, as snapshots and lists of tags.
+//! - [`release`] gives a release of Flux.
 //! - [`stages`] runs the stages one after the other.
 
 pub mod corpus;
 pub mod registry;
+pub mod release;
 pub mod stages;

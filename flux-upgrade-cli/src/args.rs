@@ -36,6 +36,12 @@ pub(crate) enum Command {
     ///
     /// Each file is replaced in one step. When a file has changed since it was read, nothing is written.
     Apply(Apply),
+    /// Print Flux's manifests as `flux install --export` would
+    Install(Install),
+    /// Check every Flux: its version, its manifests, the patches beside them
+    ///
+    /// Fails when one is out of support, is not what its release and its options give, or has a patch that does not fit.
+    Verify(Verify),
     /// Print a completion script for a shell
     ///
     /// For example: flux-upgrade completions bash > ~/.local/share/bash-completion/completions/flux-upgrade
@@ -115,6 +121,107 @@ pub(crate) struct Common {
     /// Colour the result [auto: on a terminal, unless NO_COLOR is set]
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,
+}
+
+/// The flags of `flux install` that change what it prints.
+#[derive(Debug, Args)]
+pub(crate) struct Install {
+    /// Print the manifests; nothing else is possible
+    #[arg(long)]
+    pub(crate) export: bool,
+
+    /// The release, for example v2.9.4
+    #[arg(long, short = 'v', value_name = "VERSION", required = true)]
+    pub(crate) version: String,
+
+    /// Controllers, in the order of their documents [default: the four of source, kustomize, helm and notification]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    components: Vec<String>,
+
+    /// Controllers after those
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    components_extra: Vec<String>,
+
+    /// Namespace of the controllers [default: flux-system]
+    #[arg(long, short = 'n', value_name = "NAME")]
+    namespace: Option<String>,
+
+    /// Where the images come from [default: ghcr.io/fluxcd]
+    #[arg(long, value_name = "HOST/PATH")]
+    registry: Option<String>,
+
+    /// Secret that the images are pulled with
+    #[arg(long, value_name = "NAME")]
+    image_pull_secret: Option<String>,
+
+    /// Whether objects of every namespace are reconciled [default: true]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    watch_all_namespaces: Option<String>,
+
+    /// Whether the network policies are there [default: true]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    network_policy: Option<String>,
+
+    /// What the controllers log: debug, info or error [default: info]
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
+
+    /// DNS domain of the cluster [default: cluster.local]
+    #[arg(long, value_name = "DOMAIN")]
+    cluster_domain: Option<String>,
+
+    /// Keys of taints that the controllers tolerate
+    #[arg(long, value_name = "KEYS", value_delimiter = ',')]
+    toleration_keys: Vec<String>,
+
+    /// Folder of releases: DIR/vX.Y.Z/manifests.tar.gz
+    #[arg(long, value_name = "DIR|URL", value_hint = ValueHint::DirPath)]
+    pub(crate) flux_releases: Option<String>,
+}
+
+impl Install {
+    /// The flags that are given, in the order in which they are set.
+    pub(crate) fn flags(&self) -> Vec<(&'static str, String)> {
+        let list = |flag, values: &[String]| (!values.is_empty()).then(|| (flag, values.join(",")));
+        let one = |flag, value: &Option<String>| value.clone().map(|value| (flag, value));
+        [
+            list("components", &self.components),
+            list("components-extra", &self.components_extra),
+            one("namespace", &self.namespace),
+            one("registry", &self.registry),
+            one("image-pull-secret", &self.image_pull_secret),
+            one("watch-all-namespaces", &self.watch_all_namespaces),
+            one("network-policy", &self.network_policy),
+            one("log-level", &self.log_level),
+            one("cluster-domain", &self.cluster_domain),
+            list("toleration-keys", &self.toleration_keys),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub(crate) common: Common,
+
+    /// Folder of releases to compare with: DIR/vX.Y.Z/manifests.tar.gz
+    #[arg(long, value_name = "DIR|URL", value_hint = ValueHint::DirPath)]
+    pub(crate) flux_releases: Option<String>,
+
+    /// Form of the result
+    #[arg(long, value_name = "FORM", default_value = "table")]
+    pub(crate) format: VerifyFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum VerifyFormat {
+    /// For people
+    Table,
+    /// For tools: flux-upgrade/verify/v1
+    Json,
 }
 
 /// Flags that go over the rules file.

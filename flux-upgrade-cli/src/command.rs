@@ -14,6 +14,7 @@ use flux_upgrade_core::time::Timestamp;
 use crate::args::{Apply, Cli, Command, Common, Format, Plan, Scan, ScanFormat};
 use crate::env::Env;
 use crate::fault::Fault;
+use crate::flux;
 use crate::job::{self, Planned, Scanned, Settle};
 use crate::pick::pick;
 use crate::streams::Streams;
@@ -25,6 +26,8 @@ pub(crate) fn execute(cli: &Cli, streams: &mut Streams<'_>, env: &Env) -> i32 {
         Command::Scan(scan) => Ok(run_scan(scan, streams, env)),
         Command::Plan(plan) => run_plan(plan, streams, env),
         Command::Apply(apply) => run_apply(apply, streams, env),
+        Command::Install(install) => flux::install(install, streams, env),
+        Command::Verify(verify) => flux::verify(verify, streams, env),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "flux-upgrade", &mut script);
@@ -302,12 +305,12 @@ fn worse(a: i32, b: i32) -> i32 {
     if a == FAILED || b == FAILED { FAILED } else { a.max(b) }
 }
 
-fn out_style(common: &Common, env: &Env) -> Style {
+pub(crate) fn out_style(common: &Common, env: &Env) -> Style {
     Style { color: common.color.on(env, env.out_is_terminal) }
 }
 
 /// Tells findings on standard error.
-fn tell(common: &Common, findings: &[Diagnostic], streams: &mut Streams<'_>, env: &Env) {
+pub(crate) fn tell(common: &Common, findings: &[Diagnostic], streams: &mut Streams<'_>, env: &Env) {
     if !common.quiet {
         let style = Style { color: common.color.on(env, env.err_is_terminal) };
         streams.err(&report::findings(findings, style));
@@ -320,7 +323,7 @@ fn root_name(common: &Common, number: usize) -> Option<String> {
 }
 
 /// A heading over each of several tables.
-fn heading(common: &Common, number: usize, style: Style) -> String {
+pub(crate) fn heading(common: &Common, number: usize, style: Style) -> String {
     let Some(name) = root_name(common, number) else { return String::new() };
     let gap = if number == 0 { "" } else { "\n" };
     let (bold, end) = if style.color { ("\u{1b}[1m", "\u{1b}[0m") } else { ("", "") };

@@ -14,6 +14,7 @@ use flux_upgrade_core::rules::Rules;
 use flux_upgrade_core::{RepoPath, locate, patch, plan, scan};
 
 use crate::fault::Fault;
+use crate::releases;
 
 /// The rules file that is looked for.
 const RULES_FILE: &str = ".flux-upgrade.yaml";
@@ -126,7 +127,10 @@ pub(crate) fn snapshot(folder: &Path, file: &Path) -> Result<Snapshot, Fault> {
     let named =
         |error: &dyn Error| Fault::of(error).under(format!("cannot read the snapshot `{}`", file.display()));
     let text = fs::read_to_string(folder.join(file)).map_err(|error| named(&error))?;
-    Snapshot::parse(&text).map_err(|error| named(&error))
+    let snapshot = Snapshot::parse(&text).map_err(|error| named(&error))?;
+    let file = folder.join(file);
+    let beside = file.parent().unwrap_or(folder);
+    Ok(snapshot.with_manifests(|place| releases::archive(&beside.join(place))))
 }
 
 impl Planned {

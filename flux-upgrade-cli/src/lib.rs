@@ -8,8 +8,10 @@ mod args;
 mod command;
 mod env;
 mod fault;
+mod flux;
 mod job;
 mod pick;
+mod releases;
 mod spelling;
 mod streams;
 

@@ -398,7 +398,8 @@ fn repository() -> PathBuf {
 fn codes(folder: &Path, out: &mut std::collections::BTreeSet<String>) {
     const FAMILIES: &[&str] = &[
         "yaml", "text", "file", "manifest", "rules", "host", "snapshot", "select", "patch", "request",
-        "options", "version", "range", "pattern", "policy", "flavour", "internal",
+        "options", "version", "range", "pattern", "policy", "flavour", "internal", "archive", "install",
+        "recover", "prove", "upgrade",
     ];
     for entry in fs::read_dir(folder).unwrap().flatten() {
         let path = entry.path();

@@ -13,8 +13,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::flux;
 use crate::patch::diff;
 use crate::report;
 use crate::resolve::{Snapshot, SnapshotError, offline};
@@ -119,6 +121,66 @@ pub fn plan(request: &str) -> String {
     run(request).unwrap_or_else(|fault| {
         serde_json::json!({ "error": serde_json::to_value(fault).unwrap_or_default() }).to_string()
     })
+}
+
+/// Renders Flux's manifests from a release archive: `{"version": "v2.9.4", "options": {"namespace": "gitops"}}` gives `{"text": "…"}`.
+///
+/// `archive` is the release's `manifests.tar.gz`. The options are those of [`flux::Options`] in camel case; lists are arrays, or texts with
+/// commas. Failures are answers with `error`, as for [`plan()`].
+///
+/// # Examples
+///
+/// ```
+/// let answer = flux_upgrade_core::bridge::render_flux(b"", r#"{"version": "v2.9.4"}"#);
+/// assert!(answer.contains(r#""code":"archive.unreadable""#));
+/// ```
+#[must_use]
+pub fn render_flux(archive: &[u8], request: &str) -> String {
+    let answer = rendered(archive, request).map(|text| serde_json::json!({ "text": text }));
+    answer.unwrap_or_else(|fault| serde_json::json!({ "error": fault })).to_string()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RenderRequest {
+    version: String,
+    #[serde(default)]
+    options: BTreeMap<String, Value>,
+}
+
+fn rendered(archive: &[u8], request: &str) -> Result<String, Box<Fault>> {
+    let mut request: RenderRequest =
+        serde_json::from_str(request).map_err(|error| Fault::new("request.syntax", error))?;
+    let mut options = flux::Options::default();
+    for flag in flux::Options::FLAGS {
+        let given = request.options.remove(&camel_case(flag)).unwrap_or_default();
+        let text = match given {
+            Value::Null => continue,
+            Value::Bool(value) => value.to_string(),
+            Value::String(text) => text,
+            Value::Array(list) => list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
+            other => other.to_string(),
+        };
+        options.set(flag, &text).map_err(|error| Fault::new(error.code(), error))?;
+    }
+    if let Some(unknown) = request.options.keys().next() {
+        return Err(Fault::new("options.value", format!("`{unknown}` is no option of `flux install`")));
+    }
+    let release =
+        flux::Release::read(&request.version, archive).map_err(|error| Fault::new(error.code(), error))?;
+    flux::render(&release, &options).map_err(|error| Fault::new(error.code(), error))
+}
+
+/// `log-level` as `logLevel`.
+fn camel_case(flag: &str) -> String {
+    let mut parts = flag.split('-');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (first, rest) = part.split_at(1.min(part.len()));
+        out.push_str(&first.to_ascii_uppercase());
+        out.push_str(rest);
+    }
+    out
 }
 
 fn run(request: &str) -> Result<String, Box<Fault>> {

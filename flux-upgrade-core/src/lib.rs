@@ -38,6 +38,7 @@
 
 pub mod bridge;
 pub mod diagnostic;
+pub mod flux;
 #[cfg(feature = "native")]
 pub mod host;
 pub mod locate;

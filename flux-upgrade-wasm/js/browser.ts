@@ -1,10 +1,13 @@
 // Browsers and bundlers: the module is fetched from beside this file at the first call.
-import init, { plan } from "./native/flux_upgrade.js";
-import { planner } from "./planner.js";
+import init, { plan, renderFlux as render } from "./native/flux_upgrade.js";
+import { planner, renderer } from "./planner.js";
 
 export * from "./index.js";
 
-export const planUpgrade = planner(async () => {
+async function load() {
   await init({ module_or_path: new URL("./flux_upgrade_bg.wasm", import.meta.url) });
-  return { plan };
-});
+  return { plan, renderFlux: render };
+}
+
+export const planUpgrade = planner(load);
+export const renderFlux = renderer(load);

@@ -1,2 +1,2 @@
-export { FluxUpgradeError, isFluxUpgradeError, planUpgrade } from "./cjs/node.js";
+export { FluxUpgradeError, isFluxUpgradeError, planUpgrade, renderFlux } from "./cjs/node.js";
 export type * from "./cjs/index.js";

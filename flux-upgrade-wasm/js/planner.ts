@@ -1,10 +1,15 @@
 import { FluxUpgradeError } from "./error.js";
-import type { FilePatch, Files, Location, Plan, PlanOptions, PlanUpgrade } from "./types.js";
+import type { FilePatch, Files, Location, Plan, PlanOptions, PlanUpgrade, RenderFlux } from "./types.js";
 
 /** The WebAssembly module: a JSON request in, a JSON response out. */
 export interface Native {
   plan(request: string): string;
+  renderFlux(archive: Uint8Array, request: string): string;
 }
+
+type Fault = {
+  error: { code: string; message: string; help?: string; path?: string; line?: number; column?: number };
+};
 
 type Response =
   | {
@@ -13,13 +18,13 @@ type Response =
       markdown: string;
       patched: Record<string, string>;
     }
-  | { error: { code: string; message: string; help?: string; path?: string; line?: number; column?: number } };
+  | Fault;
 
 /** `planUpgrade` over a module that `load` makes ready, at the first call and then at no cost. */
 export function planner(load: () => Native | Promise<Native>): PlanUpgrade {
   return async (files, options = {}) => {
     const native = await load();
-    const response = JSON.parse(call(native, request(files, options))) as Response;
+    const response = JSON.parse(call(() => native.plan(request(files, options)))) as Response;
     if ("error" in response) throw failure(response.error);
     const { plan, patched, diff, markdown } = response;
     const patches = Object.entries(patched).map(([path, text]): [string, FilePatch] => [path, { text }]);
@@ -27,19 +32,30 @@ export function planner(load: () => Native | Promise<Native>): PlanUpgrade {
   };
 }
 
+/** `renderFlux` over a module that `load` makes ready. */
+export function renderer(load: () => Native | Promise<Native>): RenderFlux {
+  return async (archive, version, options = {}) => {
+    const native = await load();
+    const answer = call(() => native.renderFlux(archive, JSON.stringify({ version, options })));
+    const response = JSON.parse(answer) as { text: string } | Fault;
+    if ("error" in response) throw failure(response.error);
+    return response.text;
+  };
+}
+
 function request(files: Files, { snapshot, ...options }: PlanOptions): string {
   return JSON.stringify({ files, snapshot, options });
 }
 
-function call(native: Native, request: string): string {
+function call(run: () => string): string {
   try {
-    return native.plan(request);
+    return run();
   } catch (cause) {
     throw new FluxUpgradeError("internal", "flux-upgrade failed on this request: please report it", { cause });
   }
 }
 
-function failure(error: Extract<Response, { error: unknown }>["error"]): FluxUpgradeError {
+function failure(error: Fault["error"]): FluxUpgradeError {
   const { code, message, help, ...location } = error;
   return new FluxUpgradeError(code, message, { help, location: isPlace(location) ? location : undefined });
 }

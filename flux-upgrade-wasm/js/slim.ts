@@ -1,7 +1,7 @@
 // For hosts that bring the module's bytes themselves, from `flux-upgrade/flux_upgrade_bg.wasm`.
 import { FluxUpgradeError } from "./error.js";
-import { initSync, plan } from "./native/flux_upgrade.js";
-import { planner } from "./planner.js";
+import { initSync, plan, renderFlux as render } from "./native/flux_upgrade.js";
+import { planner, renderer } from "./planner.js";
 
 export * from "./index.js";
 
@@ -13,7 +13,10 @@ export function load(module: ArrayBuffer | ArrayBufferView | WebAssembly.Module)
   ready = true;
 }
 
-export const planUpgrade = planner(() => {
+function loaded() {
   if (!ready) throw new FluxUpgradeError("wasm.not-loaded", "`load` has not been called");
-  return { plan };
-});
+  return { plan, renderFlux: render };
+}
+
+export const planUpgrade = planner(loaded);
+export const renderFlux = renderer(loaded);

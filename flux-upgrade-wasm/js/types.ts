@@ -140,3 +140,27 @@ export interface Plan {
  * Rejects with a `FluxUpgradeError` when the request cannot be planned.
  */
 export type PlanUpgrade = (files: Files, options?: PlanOptions) => Promise<Plan>;
+
+/** The options of `flux install` that change what it prints; one left out has Flux's own default. */
+export interface FluxOptions {
+  /** Controllers, in the order of their documents. */
+  components?: readonly string[];
+  /** Controllers after those. */
+  componentsExtra?: readonly string[];
+  namespace?: string;
+  /** Where the images come from. */
+  registry?: string;
+  imagePullSecret?: string;
+  watchAllNamespaces?: boolean;
+  networkPolicy?: boolean;
+  logLevel?: "debug" | "info" | "error";
+  clusterDomain?: string;
+  /** Keys of taints that the controllers tolerate. */
+  tolerationKeys?: readonly string[];
+}
+
+/**
+ * Renders what `flux install --export` of a release writes, byte for byte. `archive` is the release's
+ * `manifests.tar.gz`, `version` is `v2.9.4` or `2.9.4`. Rejects with a `FluxUpgradeError`.
+ */
+export type RenderFlux = (archive: Uint8Array, version: string, options?: FluxOptions) => Promise<string>;

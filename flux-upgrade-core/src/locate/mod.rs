@@ -7,6 +7,7 @@ mod finding;
 mod git;
 mod helm;
 mod image;
+mod install;
 mod instance;
 mod kustomize;
 mod link;
@@ -78,6 +79,7 @@ pub fn locate(inventory: &Inventory<'_>) -> Vec<Site> {
     }
     tools::tool_versions(inventory, &mut sites);
     explicit::comments(inventory, &links, &dialects, &mut sites);
+    install::manifests(inventory, &mut sites);
     sites.sort_by(|a, b| (&a.at, &a.owner, &a.field).cmp(&(&b.at, &b.owner, &b.field)));
     sites.dedup_by(|later, first| {
         later.spot == first.spot && later.at == first.at && later.owner == first.owner

@@ -157,6 +157,8 @@ pub enum Consumer {
     Image,
     /// The Flux Operator, or an installer of Flux.
     Flux,
+    /// Nobody: it is the version of a file of Flux's own manifests, which is rendered again as a whole.
+    FluxManifests,
 }
 
 impl Consumer {

@@ -12,8 +12,8 @@ use std::ops::Range;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use crate::patch::apply::{invert, ordered};
-use crate::patch::{FilePatch, PatchError, PatchSet};
-use crate::text::{RepoPath, SourceFile};
+use crate::patch::{Edit, FilePatch, PatchError, PatchSet};
+use crate::text::{RepoPath, SourceFile, Span};
 
 /// Lines of context around a change.
 const CONTEXT: usize = 3;
@@ -116,6 +116,33 @@ pub fn between(path: &RepoPath, before: &str, after: &str) -> String {
         }
     }
     print(path, &old, &new, &changes)
+}
+
+/// The edits, in whole lines, that make one text the other.
+pub(crate) fn edits(path: &RepoPath, before: &str, after: &str) -> Vec<Edit> {
+    let (old, new) = (split(before), split(after));
+    let starts = |lines: &[&str]| {
+        let mut starts = vec![0];
+        starts.extend(lines.iter().scan(0, |at, line| {
+            *at += line.len();
+            Some(*at)
+        }));
+        starts
+    };
+    let (old_starts, new_starts) = (starts(&old), starts(&new));
+    let ops = capture_diff_slices(Algorithm::Myers, &old, &new);
+    let changed = ops.into_iter().filter(|op| !matches!(op, DiffOp::Equal { .. }));
+    let edits = changed.map(|op| {
+        let (from, to) = (op.old_range(), op.new_range());
+        let span = Span::new(old_starts[from.start], old_starts[from.end]);
+        Edit {
+            path: path.clone(),
+            span,
+            expect: span.of(before).to_owned(),
+            replace: after[new_starts[to.start]..new_starts[to.end]].to_owned(),
+        }
+    });
+    edits.collect()
 }
 
 /// Lines of the old text that give way to lines of the new one.

@@ -12,6 +12,8 @@ pub use verify::{Unproven, verify};
 
 use std::collections::BTreeMap;
 
+use crate::flux::recover;
+use crate::locate::Consumer;
 use crate::plan::Plan;
 use crate::text::{RepoPath, SourceFile, Span};
 
@@ -69,17 +71,40 @@ pub fn patch(files: &[SourceFile], plan: &Plan) -> PatchSet {
     }
     let texts: BTreeMap<&RepoPath, &str> =
         files.iter().map(|file| (&file.path, file.text.as_str())).collect();
+    let rewritten: BTreeMap<&RepoPath, &str> = plan
+        .changes
+        .iter()
+        .filter(|change| plan.site_of(change).consumer == Consumer::FluxManifests)
+        .map(|change| (&plan.site_of(change).at.path, change.to.as_str()))
+        .collect();
     let mut set = PatchSet::default();
     for (path, mut edits) in by_file {
         edits.sort();
         edits.dedup();
         let before = texts.get(path).copied().unwrap_or("");
-        match proven(path, before, edits) {
+        let proven = match rewritten.get(path) {
+            Some(version) => rendered(path, before, edits, version),
+            None => proven(path, before, edits),
+        };
+        match proven {
             Ok(file) => set.files.push(file),
             Err(why) => set.refused.push(Refused { path: path.clone(), why }),
         }
     }
     set
+}
+
+/// A file of Flux's own manifests, which was rendered as a whole: read again, it says that it is of the version wanted.
+fn rendered(path: &RepoPath, before: &str, edits: Vec<Edit>, version: &str) -> Result<FilePatch, String> {
+    let after = apply::apply(before, &edits).map_err(|error| error.to_string())?;
+    let found = recover(&after).map_err(|error| error.to_string())?;
+    if found.version() != Some(version) {
+        return Err(format!(
+            "it is to be of Flux {version}, and says {}",
+            found.version().unwrap_or("nothing")
+        ));
+    }
+    Ok(FilePatch { path: path.clone(), edits, after })
 }
 
 fn proven(path: &RepoPath, before: &str, edits: Vec<Edit>) -> Result<FilePatch, String> {

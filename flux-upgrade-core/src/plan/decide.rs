@@ -61,6 +61,11 @@ pub(super) fn decide(site: &Site, resolution: &Resolution, rules: &Rules, sink: 
         Part::Range => range::decide(&context, sink),
         Part::Digest => by_digest(&context, sink),
         Part::Commit => by_commit(&context, sink),
+        Part::Version if site.consumer == Consumer::FluxManifests => {
+            let step = pinned(&context, sink)?;
+            super::install::releases(site, &step.to, resolution)?;
+            Ok(step)
+        }
         Part::Version | Part::Tag | Part::Name => pinned(&context, sink),
     }
 }

@@ -3,6 +3,7 @@
 mod choose;
 mod decide;
 mod edits;
+mod install;
 mod lock;
 mod offer;
 mod range;
@@ -13,7 +14,7 @@ use std::collections::BTreeMap;
 pub use reason::{Beyond, Failure, Reason};
 
 use crate::diagnostic::Diagnostic;
-use crate::locate::{Part, Site};
+use crate::locate::{Consumer, Part, Site};
 use crate::patch::Edit;
 use crate::resolve::{Ask, Resolution};
 use crate::rules::Rules;
@@ -124,6 +125,17 @@ pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution
                 let reason = Reason::Unanswered { source, failure: Failure::NotAsked };
                 out.held.push(Held { site: index, reason });
             }
+            Ok(mut step) if site.consumer == Consumer::FluxManifests => {
+                let text = texts.get(&site.at.path).copied().unwrap_or_default();
+                match rewritten(site, text, &step, resolution, rules) {
+                    Ok((edits, notes)) => {
+                        step.notes.extend(notes);
+                        let group = rules.group(site, step.level);
+                        out.changes.push(change(index, site, step, group, edits));
+                    }
+                    Err(reason) => out.held.push(Held { site: index, reason }),
+                }
+            }
             Ok(step) => {
                 let preferred = *quotes
                     .entry(site.spot.at.path.clone())
@@ -143,6 +155,21 @@ pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution
     out.diagnostics.sort_by(|a, b| (&a.at, a.code, &a.message).cmp(&(&b.at, b.code, &b.message)));
     out.diagnostics.dedup();
     out
+}
+
+/// A file of Flux's own manifests, rendered again.
+fn rewritten(
+    site: &Site,
+    text: &str,
+    step: &Move,
+    resolution: &Resolution,
+    rules: &Rules,
+) -> Result<(Vec<Edit>, Vec<String>), Reason> {
+    let releases = install::releases(site, &step.to, resolution).map_err(|stop| match stop {
+        Stop::Held(reason) => reason,
+        Stop::Needs(_) => Reason::Unanswered { source: site.id.clone(), failure: Failure::NotAsked },
+    })?;
+    install::edits(site, text, releases, rules.settings(site).local_edits)
 }
 
 fn change(index: usize, site: &Site, step: Move, group: Option<&str>, edits: Vec<Edit>) -> Change {

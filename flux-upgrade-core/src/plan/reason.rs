@@ -157,7 +157,7 @@ pub enum Reason {
         /// The marker's value.
         policy: String,
     },
-    /// A fact that a rule requires does not hold.
+    /// Something that has to hold first does not: a fact that a rule requires, a file that nobody edited.
     Requires {
         /// The fact.
         detail: String,
@@ -190,6 +190,7 @@ impl Reason {
                 | Self::Disagree { .. }
                 | Self::Aliased
                 | Self::MultiLine
+                | Self::Requires { .. }
         )
     }
 

@@ -12,6 +12,7 @@ mod json;
 mod markdown;
 mod summary;
 mod table;
+mod verify;
 mod words;
 
 pub use edits::edits;
@@ -22,6 +23,7 @@ pub use json::{PLAN_SCHEMA, SITES_SCHEMA, json, sites_json};
 pub use markdown::markdown;
 pub use summary::Summary;
 pub use table::{Style, Tense, sites_table, table};
+pub use verify::{VERIFY_SCHEMA, verify_json, verify_table};
 
 #[cfg(test)]
 mod sample;

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use query::{Answer, Ask, Outcome, Query};
 pub use snapshot::{Snapshot, SnapshotError};
 
+use crate::flux::Release;
 use crate::locate::{Site, SourceKey};
 use crate::plan::{Failure, needs};
 use crate::rules::Rules;
@@ -48,6 +49,7 @@ pub struct Resolution {
     lists: BTreeMap<SourceKey, Result<Vec<Candidate>, Failure>>,
     digests: BTreeMap<(String, String), Result<String, Failure>>,
     created: BTreeMap<(String, String), Result<Option<Timestamp>, Failure>>,
+    manifests: BTreeMap<String, Result<Release, Failure>>,
 }
 
 impl Resolution {
@@ -66,6 +68,11 @@ impl Resolution {
 
     pub(crate) fn digest(&self, repository: &str, tag: &str) -> Option<&Result<String, Failure>> {
         self.digests.get(&(repository.to_owned(), tag.to_owned()))
+    }
+
+    /// The manifests of a release of Flux; none where nobody asked yet.
+    pub(crate) fn manifests(&self, version: &str) -> Option<&Result<Release, Failure>> {
+        self.manifests.get(version)
     }
 
     pub(crate) fn created(&self, repository: &str, tag: &str) -> Option<&Result<Option<Timestamp>, Failure>> {
@@ -176,6 +183,9 @@ impl<'s> Resolver<'s> {
             }
             Ask::Releases => {
                 resolution.lists.insert(SourceKey::Flux, wanted!(Answer::Releases));
+            }
+            Ask::Manifests { version } => {
+                resolution.manifests.insert(version, wanted!(Answer::Manifests));
             }
             Ask::Digest { repository, tag } => {
                 resolution.digests.insert((repository, tag), wanted!(Answer::Digest));

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Candidate;
+use crate::flux::Release;
 use crate::plan::Failure;
 use crate::time::Timestamp;
 
@@ -43,6 +44,11 @@ pub enum Ask {
     },
     /// The releases of Flux itself; answered by [`Answer::Releases`].
     Releases,
+    /// The manifests of a release of Flux; answered by [`Answer::Manifests`].
+    Manifests {
+        /// The version, with its `v`.
+        version: String,
+    },
 }
 
 impl Ask {
@@ -53,6 +59,7 @@ impl Ask {
             Self::Charts { url, .. } | Self::Refs { url } => url.clone(),
             Self::Tags { repository } => format!("oci://{repository}"),
             Self::Releases => crate::locate::SourceKey::Flux.address(),
+            Self::Manifests { version } => format!("manifests.tar.gz of Flux {version}"),
             Self::Digest { repository, tag } | Self::Created { repository, tag } => {
                 format!("oci://{repository}:{tag}")
             }
@@ -84,6 +91,8 @@ pub enum Answer {
     Refs(Vec<Candidate>),
     /// Releases of Flux, `vX.Y.Z`.
     Releases(Vec<Candidate>),
+    /// What a release's `manifests.tar.gz` holds.
+    Manifests(Release),
 }
 
 /// An answer, or why there is none.

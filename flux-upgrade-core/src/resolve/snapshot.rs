@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{Answer, Ask, Candidate, Outcome};
+use crate::flux::Release;
 use crate::plan::Failure;
 use crate::reference::{normalise_git, normalise_repository, normalise_url};
 use crate::time::Timestamp;
@@ -71,6 +72,7 @@ struct File {
 struct FluxEntry {
     version: String,
     created: Option<String>,
+    manifests: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -128,6 +130,10 @@ pub struct Snapshot {
     oci: BTreeMap<String, Vec<Candidate>>,
     git: BTreeMap<String, Vec<Candidate>>,
     flux: Vec<Candidate>,
+    /// Where the manifests of a release lie, by version.
+    places: BTreeMap<String, String>,
+    /// The archives of manifests that were read, by version.
+    archives: BTreeMap<String, Vec<u8>>,
 }
 
 impl Snapshot {
@@ -183,9 +189,21 @@ impl Snapshot {
             }
         }
         for release in file.flux {
+            let place = release.manifests.map(|place| (release.version.clone(), place));
+            out.places.extend(place);
             out.flux.push(candidate("flux", release.version, None, release.created)?);
         }
         Ok(out)
+    }
+
+    /// The same with the archives of Flux's manifests that it names; `read` gets each path as written, which is relative to the
+    /// snapshot, and gives the bytes of the file, if it is there.
+    #[must_use]
+    pub fn with_manifests(mut self, mut read: impl FnMut(&str) -> Option<Vec<u8>>) -> Self {
+        for (version, place) in &self.places {
+            self.archives.extend(read(place).map(|bytes| (version.clone(), bytes)));
+        }
+        self
     }
 
     /// When it was taken, which is the time that ages count from unless the caller gives another.
@@ -213,6 +231,13 @@ impl Snapshot {
                 digest.map(Answer::Digest).ok_or(Failure::NotAsked)
             }
             Ask::Created { repository, tag } => Ok(Answer::Created(self.tag(repository, tag)?.created)),
+            Ask::Manifests { version } => {
+                let bytes = self.archives.get(version).ok_or(Failure::NotAsked)?;
+                let release = Release::read(version, bytes);
+                release
+                    .map(Answer::Manifests)
+                    .map_err(|error| Failure::Malformed { detail: error.to_string() })
+            }
             Ask::Releases if self.flux.is_empty() => Err(Failure::NotAsked),
             Ask::Releases => Ok(Answer::Releases(self.flux.clone())),
             Ask::Refs { url } => {

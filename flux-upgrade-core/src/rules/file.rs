@@ -1,6 +1,7 @@
 //! `.flux-upgrade.yaml` to rules, with the place of every mistake.
 
 use super::{Allow, Digests, Glob, Layer, Matcher, Ranges, Rule, Rules, Slash, ValueError, nearest};
+use crate::flux::LocalEdits;
 use crate::text::{Lines, Location, RepoPath, Span};
 use crate::time::Age;
 use crate::version::Range;
@@ -23,7 +24,7 @@ pub struct RulesError {
 pub(super) const TOP: &[&str] = &["version", "defaults", "rules", "credentials"];
 pub(super) const MATCH: &[&str] = &["kind", "name", "namespace", "path", "source", "package"];
 pub(super) const SETTINGS: &[&str] =
-    &["allow", "prerelease", "ranges", "digests", "minimumAge", "range", "ignore", "group"];
+    &["allow", "prerelease", "ranges", "digests", "localEdits", "minimumAge", "range", "ignore", "group"];
 
 pub(super) fn read(path: &RepoPath, text: &str) -> Result<Rules, RulesError> {
     let file = File { path, lines: Lines::new(text) };
@@ -189,6 +190,7 @@ impl File<'_> {
                 "allow" => layer.allow = Some(self.word(value, str::parse::<Allow>)?),
                 "ranges" => layer.ranges = Some(self.word(value, str::parse::<Ranges>)?),
                 "digests" => layer.digests = Some(self.word(value, str::parse::<Digests>)?),
+                "localEdits" => layer.local_edits = Some(self.word(value, str::parse::<LocalEdits>)?),
                 "prerelease" => {
                     layer.prerelease = Some(match self.text(value)? {
                         "true" => true,

@@ -18,6 +18,7 @@ pub use file::RulesError;
 pub(crate) use glob::{Glob, Slash};
 pub use renovate::Renovate;
 
+use crate::flux::LocalEdits;
 use crate::locate::Site;
 use crate::time::{Age, Timestamp};
 use crate::version::{Dialect, Level, Range};
@@ -117,6 +118,7 @@ macro_rules! words {
 words!(Allow, "patch" => Allow::Patch, "minor" => Allow::Minor, "major" => Allow::Major, "none" => Allow::None);
 words!(Ranges, "keep" => Ranges::Keep, "move" => Ranges::Move, "pin" => Ranges::Pin);
 words!(Digests, "keep" => Digests::Keep, "update" => Digests::Update, "pin" => Digests::Pin);
+words!(LocalEdits, "hold" => LocalEdits::Hold, "keep" => LocalEdits::Keep, "discard" => LocalEdits::Discard);
 
 impl Allow {
     /// Whether a move this far is allowed; a moved digest is one wherever anything is.
@@ -137,6 +139,7 @@ pub(crate) struct Layer {
     pub(crate) prerelease: Option<bool>,
     pub(crate) ranges: Option<Ranges>,
     pub(crate) digests: Option<Digests>,
+    pub(crate) local_edits: Option<LocalEdits>,
     pub(crate) minimum_age: Option<Age>,
     pub(crate) range: Option<Range>,
     pub(crate) ignore: Option<Vec<String>>,
@@ -206,6 +209,7 @@ pub(crate) struct Settings<'r> {
     pub(crate) prerelease: bool,
     pub(crate) ranges: Ranges,
     pub(crate) digests: Digests,
+    pub(crate) local_edits: LocalEdits,
     pub(crate) minimum_age: Option<Age>,
     pub(crate) ranges_wanted: Vec<&'r Range>,
     pub(crate) ignore: Vec<&'r str>,
@@ -314,6 +318,7 @@ impl Rules {
             prerelease: false,
             ranges: Ranges::Keep,
             digests: Digests::Update,
+            local_edits: LocalEdits::Hold,
             minimum_age: None,
             ranges_wanted: Vec::new(),
             ignore: Vec::new(),
@@ -324,6 +329,7 @@ impl Rules {
             out.prerelease = layer.prerelease.unwrap_or(out.prerelease);
             out.ranges = layer.ranges.unwrap_or(out.ranges);
             out.digests = layer.digests.unwrap_or(out.digests);
+            out.local_edits = layer.local_edits.unwrap_or(out.local_edits);
             out.minimum_age = layer.minimum_age.or(out.minimum_age);
             if let Some(range) = &layer.range {
                 out.ranges_wanted = vec![range];

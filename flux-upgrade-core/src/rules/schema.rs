@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Allow, Digests, Ranges, Rules, credentials, file};
+use super::{Allow, Digests, LocalEdits, Ranges, Rules, credentials, file};
 use crate::text::RepoPath;
 
 fn schema() -> Value {
@@ -42,7 +42,12 @@ fn it_has_every_key_and_no_other() {
 #[test]
 fn it_has_every_word_of_every_setting() {
     let schema = schema();
-    for (name, words) in [("allow", Allow::WORDS), ("ranges", Ranges::WORDS), ("digests", Digests::WORDS)] {
+    for (name, words) in [
+        ("allow", Allow::WORDS),
+        ("ranges", Ranges::WORDS),
+        ("digests", Digests::WORDS),
+        ("localEdits", LocalEdits::WORDS),
+    ] {
         assert_eq!(schema["$defs"][name]["enum"], serde_json::json!(words), "{name}");
     }
 }
@@ -53,6 +58,7 @@ fn samples(name: &str) -> (Vec<&'static str>, Vec<&'static str>) {
         "allow" => (Allow::WORDS.to_vec(), vec!["some", "[minor]", "true"]),
         "ranges" => (Ranges::WORDS.to_vec(), vec!["none", "{}"]),
         "digests" => (Digests::WORDS.to_vec(), vec!["move", "[]"]),
+        "localEdits" => (LocalEdits::WORDS.to_vec(), vec!["merge", "{}"]),
         "prerelease" => (vec!["true", "false"], vec!["maybe", "[true]"]),
         "minimumAge" => (vec!["3d", "36h", "0d", "2w", "5m", "9s"], vec!["3 days", "d", "-1d", "[3d]"]),
         "range" => (vec!["\"<17\"", "1.x"], vec!["[1.x]", "{}"]),

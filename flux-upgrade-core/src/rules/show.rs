@@ -93,6 +93,7 @@ fn layer(out: &mut String, indent: &str, layer: &Layer) {
         ("prerelease", layer.prerelease.map(|value| value.to_string())),
         ("ranges", layer.ranges.map(|value| value.to_string())),
         ("digests", layer.digests.map(|value| value.to_string())),
+        ("localEdits", layer.local_edits.map(|value| value.to_string())),
         ("minimumAge", layer.minimum_age.map(|value| value.to_string())),
         ("range", layer.range.as_ref().map(|value| quoted(&value.to_string()))),
         ("ignore", layer.ignore.as_ref().map(|value| list(value.iter().map(String::as_str)))),

@@ -54,7 +54,10 @@ impl Kustomize {
 }
 
 /// The elements of a list under a key.
-pub(super) fn items<'d, 't>(node: Node<'d, 't>, field: &str) -> impl Iterator<Item = Node<'d, 't>> {
+pub(crate) fn items<'d, 't>(
+    node: Node<'d, 't>,
+    field: &str,
+) -> impl Iterator<Item = Node<'d, 't>> + use<'d, 't> {
     let list = node.get(field).and_then(Node::resolved);
     list.into_iter().flat_map(Node::items).filter_map(Node::resolved)
 }

@@ -15,13 +15,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 pub use kind::Kind;
-pub(crate) use kustomize::Kustomize;
+pub(crate) use kustomize::{Kustomize, is_kustomization_file, items};
 pub use place::Placement;
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::text::{Lines, Location, RepoPath, SourceFile, Span};
 use crate::yaml::{Document, Node};
 use target::Target;
+pub(crate) use target::select;
 
 /// The objects of a set of files, and the findings about the files.
 #[derive(Debug)]

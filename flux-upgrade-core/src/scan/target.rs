@@ -57,7 +57,9 @@ impl Target {
         }
         let Some(node) = inventory.node(resource) else { return false };
         let selected = |selector: &Option<String>, field: &str| {
-            selector.as_deref().is_none_or(|selector| select(selector, node.at(&["metadata", field])))
+            let labels = node.at(&["metadata", field]);
+            let value = |key: &str| labels.and_then(|labels| labels.text_at(&[key]));
+            selector.as_deref().is_none_or(|selector| select(selector, value))
         };
         selected(&self.labels, "labels") && selected(&self.annotations, "annotations")
     }
@@ -70,11 +72,11 @@ fn is_whole_match(pattern: &str, text: &str) -> bool {
     Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|regex| regex.is_match(text))
 }
 
-/// Whether a Kubernetes label selector fits a mapping of labels or annotations.
+/// Whether a Kubernetes label selector fits labels or annotations, given the value of each.
 ///
 /// Source: apimachinery `pkg/labels/selector.go`.
-fn select(selector: &str, labels: Option<Node<'_, '_>>) -> bool {
-    let value = |key: &str| labels.and_then(|labels| labels.text_at(&[key.trim()]));
+pub(crate) fn select<'v>(selector: &str, value: impl Fn(&str) -> Option<&'v str>) -> bool {
+    let value = |key: &str| value(key.trim());
     terms(selector).into_iter().all(|term| {
         let term = term.trim();
         if let Some((key, set)) = term.split_once(" in ").or_else(|| term.split_once(" in(")) {

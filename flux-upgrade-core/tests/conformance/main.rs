@@ -6,6 +6,7 @@
 // The counts and skips are this test's report.
 #![allow(clippy::print_stderr)]
 
+mod flux_install;
 mod history;
 mod policy;
 mod semver;

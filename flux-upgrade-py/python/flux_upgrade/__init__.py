@@ -39,12 +39,14 @@ __all__ = [
     "Site",
     "__version__",
     "plan",
+    "render_flux",
 ]
 
 StrPath: TypeAlias = str | os.PathLike[str]
 Allow: TypeAlias = Literal["patch", "minor", "major", "none"]
 Ranges: TypeAlias = Literal["keep", "move", "pin"]
 Digests: TypeAlias = Literal["keep", "update", "pin"]
+LogLevel: TypeAlias = Literal["debug", "info", "error"]
 
 
 def plan(
@@ -105,6 +107,49 @@ def plan(
     if "error" in response:
         raise error_from(response["error"])
     return plan_from(response, skipped)
+
+
+def render_flux(
+    archive: bytes,
+    version: str,
+    *,
+    components: Sequence[str] | None = None,
+    components_extra: Sequence[str] | None = None,
+    namespace: str | None = None,
+    registry: str | None = None,
+    image_pull_secret: str | None = None,
+    watch_all_namespaces: bool | None = None,
+    network_policy: bool | None = None,
+    log_level: LogLevel | None = None,
+    cluster_domain: str | None = None,
+    toleration_keys: Sequence[str] | None = None,
+) -> str:
+    """Render what `flux install --export` of a release writes, byte for byte.
+
+    `archive` is the release's `manifests.tar.gz`; `version` is `v2.9.4` or `2.9.4`. An option left out has Flux's
+    own default.
+
+    Raises:
+        FluxUpgradeError: the archive is no release, or an option has a value that Flux does not take; its `code`
+            says which.
+    """
+    options = {
+        "components": None if components is None else list(components),
+        "componentsExtra": None if components_extra is None else list(components_extra),
+        "namespace": namespace,
+        "registry": registry,
+        "imagePullSecret": image_pull_secret,
+        "watchAllNamespaces": watch_all_namespaces,
+        "networkPolicy": network_policy,
+        "logLevel": log_level,
+        "clusterDomain": cluster_domain,
+        "tolerationKeys": None if toleration_keys is None else list(toleration_keys),
+    }
+    response = json.loads(_native.render_flux(archive, json.dumps({"version": version, "options": options})))
+    if "error" in response:
+        raise error_from(response["error"])
+    text: str = response["text"]
+    return text
 
 
 def _snapshot(source: StrPath | Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -1,0 +1,101 @@
+//! The commands on Flux itself: `install` and `verify`.
+
+use flux_upgrade_core::SourceFile;
+use flux_upgrade_core::flux::{self, Installation, Options, Release};
+use flux_upgrade_core::report;
+
+use crate::args::{Install, Verify, VerifyFormat};
+use crate::command::{heading, out_style, tell};
+use crate::env::Env;
+use crate::fault::Fault;
+use crate::releases::Releases;
+use crate::streams::Streams;
+use crate::{FAILED, FINE, job};
+
+/// Prints what `flux install --export` would.
+pub(crate) fn install(args: &Install, streams: &mut Streams<'_>, env: &Env) -> Result<i32, Fault> {
+    if !args.export {
+        return Err(Fault::new("nothing is installed into a cluster; pass --export to print the manifests"));
+    }
+    let Some(given) = &args.flux_releases else {
+        return Err(Fault::new(
+            "releases are not fetched yet; pass --flux-releases DIR, which has DIR/vX.Y.Z/manifests.tar.gz",
+        ));
+    };
+    let mut options = Options::default();
+    for (flag, value) in args.flags() {
+        options
+            .set(flag, &value)
+            .map_err(|error| Fault::bad_value(&format!("--{flag}"), &error.value, &error.expected))?;
+    }
+    let release = Releases::open(&env.folder, given)?.wanted(&args.version)?;
+    streams.out(&flux::render(&release, &options).map_err(|error| Fault::of(&error))?);
+    Ok(FINE)
+}
+
+/// Checks every installation of Flux under the paths.
+pub(crate) fn verify(args: &Verify, streams: &mut Streams<'_>, env: &Env) -> Result<i32, Fault> {
+    let common = &args.common;
+    let releases =
+        args.flux_releases.as_deref().map(|given| Releases::open(&env.folder, given)).transpose()?;
+    let mut code = FINE;
+    for (number, path) in common.paths.iter().enumerate() {
+        let tree = match job::read(&env.folder, path) {
+            Ok(tree) => tree,
+            Err(fault) => {
+                streams.err(&fault.to_string());
+                code = FAILED;
+                continue;
+            }
+        };
+        tell(common, &tree.diagnostics, streams, env);
+        let (found, broken) = check(&tree.files, releases.as_ref(), streams);
+        for (path, error) in &broken {
+            streams.err(&Fault::new(format!("{path}: {error} [{}]", error.code())).to_string());
+        }
+        let style = out_style(common, env);
+        streams.out(&match args.format {
+            VerifyFormat::Table => heading(common, number, style) + &report::verify_table(&found, style),
+            VerifyFormat::Json => report::verify_json(&found),
+        });
+        if !common.quiet && found.is_empty() && broken.is_empty() {
+            streams.err("note: no file of Flux's manifests was found; a FluxInstance, a chart or Terraform installs Flux without one\n");
+        }
+        if !common.quiet && releases.is_none() && !found.is_empty() {
+            streams.err("note: no manifests are compared; pass --flux-releases DIR with DIR/vX.Y.Z/manifests.tar.gz\n");
+        }
+        let unclear = common.strict && found.iter().any(Installation::is_unclear);
+        if unclear || !broken.is_empty() || found.iter().any(Installation::is_wrong) {
+            code = FAILED;
+        }
+    }
+    Ok(code)
+}
+
+/// What is found, with the releases that it needs.
+fn check(
+    files: &[SourceFile],
+    releases: Option<&Releases>,
+    streams: &mut Streams<'_>,
+) -> (Vec<Installation>, Vec<(flux_upgrade_core::RepoPath, flux::RecoverError)>) {
+    let (found, broken) = flux::verify(files, &[]);
+    let Some(releases) = releases else { return (found, broken) };
+    let mut known: Vec<Release> = Vec::new();
+    let newest = releases.newest().map(str::to_owned);
+    let wanted = found.iter().filter_map(|one| one.recovered.version().map(str::to_owned));
+    for version in wanted.chain(newest) {
+        if known.iter().any(|release| release.version().text() == version) {
+            continue;
+        }
+        match releases.get(&version) {
+            Ok(release) => known.extend(release),
+            Err(fault) => streams.err(&fault.to_string()),
+        }
+    }
+    let (found, broken) = flux::verify(files, &known);
+    // Images that came from another release need the other releases to be told.
+    match found.iter().any(Installation::has_unknown_images) {
+        true => flux::verify(files, &releases.all()),
+        false => (found, broken),
+    }
+}

@@ -1,0 +1,192 @@
+//! Objects as values, JSON Patch and strategic merge on them: what is needed to see whether a patch still fits.
+
+use serde_json::{Map, Value};
+
+use super::super::compare::is_string;
+use crate::yaml::Node;
+
+/// A node as a value; aliases are followed.
+pub(super) fn value(node: Node<'_, '_>) -> Value {
+    let Some(node) = node.resolved() else { return Value::Null };
+    if node.is_mapping() {
+        let entries =
+            node.entries().map(|(key, item)| (key.text().unwrap_or_default().to_owned(), value(item)));
+        return Value::Object(entries.collect());
+    }
+    if node.is_sequence() {
+        return Value::Array(node.items().map(value).collect());
+    }
+    let Some(text) = node.text() else { return Value::Null };
+    if is_string(node) {
+        return Value::String(text.to_owned());
+    }
+    match text {
+        "true" => Value::Bool(true),
+        "false" => Value::Bool(false),
+        _ => serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())),
+    }
+}
+
+/// Applies one operation of a JSON Patch (RFC 6902); the error is the pointer that does not exist, or what is wrong.
+pub(super) fn apply(object: &mut Value, operation: &Value) -> Result<(), String> {
+    let text = |key: &str| operation.get(key).and_then(Value::as_str);
+    let path = text("path").ok_or("an operation without `path`")?;
+    let from = || text("from").ok_or("an operation without `from`");
+    let read = |object: &Value, at: &str| object.pointer(at).cloned().ok_or_else(|| at.to_owned());
+    let given = || operation.get("value").cloned().unwrap_or_default();
+    match text("op").ok_or("an operation without `op`")? {
+        "test" => match read(object, path)? == given() {
+            true => Ok(()),
+            false => Err(format!("{path}: `test` fails")),
+        },
+        "replace" => {
+            *object.pointer_mut(path).ok_or(path)? = given();
+            Ok(())
+        }
+        "remove" => remove(object, path),
+        "add" => add(object, path, given()),
+        "copy" => {
+            let value = read(object, from()?)?;
+            add(object, path, value)
+        }
+        "move" => {
+            let value = read(object, from()?)?;
+            remove(object, from()?)?;
+            add(object, path, value)
+        }
+        other => Err(format!("`{other}` is no operation of JSON Patch")),
+    }
+}
+
+/// What holds the value that a pointer names, and its last part.
+fn parent<'v>(object: &'v mut Value, path: &str) -> Result<(&'v mut Value, String), String> {
+    let (above, last) = path.rsplit_once('/').ok_or(path)?;
+    let holder = object.pointer_mut(above).ok_or(path)?;
+    Ok((holder, last.replace("~1", "/").replace("~0", "~")))
+}
+
+fn add(object: &mut Value, path: &str, value: Value) -> Result<(), String> {
+    if path.is_empty() {
+        *object = value;
+        return Ok(());
+    }
+    match parent(object, path)? {
+        (Value::Object(map), key) => {
+            map.insert(key, value);
+        }
+        (Value::Array(list), key) => {
+            let at = if key == "-" { list.len() } else { key.parse().map_err(|_| path)? };
+            if at > list.len() {
+                return Err(path.to_owned());
+            }
+            list.insert(at, value);
+        }
+        _ => return Err(path.to_owned()),
+    }
+    Ok(())
+}
+
+fn remove(object: &mut Value, path: &str) -> Result<(), String> {
+    match parent(object, path)? {
+        (Value::Object(map), key) => map.remove(&key).map(|_| ()).ok_or_else(|| path.to_owned()),
+        (Value::Array(list), key) => {
+            let at = key.parse::<usize>().ok().filter(|at| *at < list.len()).ok_or(path)?;
+            list.remove(at);
+            Ok(())
+        }
+        _ => Err(path.to_owned()),
+    }
+}
+
+/// Merges a patch into an object as kustomize does for what Flux has: mappings by key, lists of named items by name, other
+/// lists whole; `null` and `$patch: delete` take away.
+pub(super) fn merge(object: &mut Value, patch: &Value) {
+    match (object, patch) {
+        (Value::Object(map), Value::Object(patch)) => {
+            for (key, value) in patch.iter().filter(|(key, _)| *key != "$patch") {
+                match value {
+                    Value::Null => {
+                        map.remove(key);
+                    }
+                    _ if deletes(value) => {
+                        map.remove(key);
+                    }
+                    _ => merge(map.entry(key.clone()).or_insert(empty_like(value)), value),
+                }
+            }
+        }
+        (Value::Array(list), Value::Array(patch)) if patch.iter().all(|item| name(item).is_some()) => {
+            for item in patch {
+                let known = list.iter().position(|known| name(known) == name(item));
+                match known {
+                    Some(at) if deletes(item) => {
+                        list.remove(at);
+                    }
+                    Some(at) => merge(&mut list[at], item),
+                    None if deletes(item) => {}
+                    None => list.push(item.clone()),
+                }
+            }
+        }
+        (object, patch) => *object = patch.clone(),
+    }
+}
+
+fn empty_like(value: &Value) -> Value {
+    match value {
+        Value::Object(_) => Value::Object(Map::new()),
+        Value::Array(_) => Value::Array(Vec::new()),
+        _ => Value::Null,
+    }
+}
+
+pub(super) fn name(item: &Value) -> Option<&str> {
+    item.get("name").and_then(Value::as_str)
+}
+
+pub(super) fn deletes(value: &Value) -> bool {
+    value.get("$patch").and_then(Value::as_str) == Some("delete")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn operations_want_what_they_name() {
+        for (operation, expected) in [
+            (json!({"op": "replace", "path": "/spec/replicas", "value": 2}), Ok(())),
+            (json!({"op": "replace", "path": "/spec/paused", "value": true}), Err("/spec/paused")),
+            (json!({"op": "remove", "path": "/spec/args/1"}), Ok(())),
+            (json!({"op": "remove", "path": "/spec/args/2"}), Err("/spec/args/2")),
+            (json!({"op": "add", "path": "/spec/args/-", "value": "--c"}), Ok(())),
+            (json!({"op": "add", "path": "/spec/args/3", "value": "--c"}), Err("/spec/args/3")),
+            (json!({"op": "add", "path": "/spec/a~1b", "value": 1}), Ok(())),
+            (json!({"op": "add", "path": "/metadata/labels/x", "value": "y"}), Err("/metadata/labels/x")),
+            (json!({"op": "test", "path": "/spec/replicas", "value": 1}), Ok(())),
+            (
+                json!({"op": "test", "path": "/spec/replicas", "value": 2}),
+                Err("/spec/replicas: `test` fails"),
+            ),
+            (json!({"op": "move", "from": "/spec/x", "path": "/spec/y"}), Err("/spec/x")),
+            (json!({"op": "copy", "from": "/spec/replicas", "path": "/spec/y"}), Ok(())),
+            (json!({"op": "swap", "path": "/spec"}), Err("`swap` is no operation of JSON Patch")),
+            (json!({"path": "/spec"}), Err("an operation without `op`")),
+        ] {
+            let mut object = json!({"spec": {"replicas": 1, "args": ["--a", "--b"]}});
+            assert_eq!(apply(&mut object, &operation), expected.map_err(str::to_owned), "{operation}");
+        }
+    }
+
+    #[test]
+    fn merging_knows_named_items() {
+        let mut object = json!({"containers": [{"name": "manager", "image": "x", "args": ["a"]}, {"name": "b"}], "gone": 1});
+        let patch = json!({"containers": [{"name": "manager", "args": ["b", "c"]}, {"name": "b", "$patch": "delete"}], "gone": null, "new": {"a": [1]}});
+        merge(&mut object, &patch);
+        assert_eq!(
+            object,
+            json!({"containers": [{"name": "manager", "image": "x", "args": ["b", "c"]}], "new": {"a": [1]}})
+        );
+    }
+}

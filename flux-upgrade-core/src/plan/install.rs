@@ -1,0 +1,87 @@
+//! A move of Flux's own manifests: the whole file, rendered again with its options.
+
+use super::decide::Stop;
+use super::{Failure, Reason};
+use crate::flux::{Fate, Kind, LocalEdits, Release, Upgrade, summarize, upgrade};
+use crate::locate::Site;
+use crate::patch::{Edit, diff};
+use crate::resolve::{Ask, Resolution};
+
+/// Differences that a reason names at most.
+const NAMED: usize = 3;
+
+/// The manifests of both versions of a move.
+pub(super) fn releases<'r>(
+    site: &Site,
+    to: &str,
+    resolution: &'r Resolution,
+) -> Result<(&'r Release, &'r Release), Stop> {
+    let [from, to] = [site.spot.value.as_str(), to].map(|text| match text.starts_with('v') {
+        true => text.to_owned(),
+        false => format!("v{text}"),
+    });
+    let missing = [&from, &to].into_iter().filter(|version| resolution.manifests(version).is_none());
+    let missing: Vec<Ask> = missing.map(|version| Ask::Manifests { version: version.clone() }).collect();
+    if !missing.is_empty() {
+        return Err(Stop::Needs(missing));
+    }
+    let known = |version: &String| match resolution.manifests(version) {
+        Some(Ok(release)) => Ok(release),
+        other => {
+            let failure = other.and_then(|known| known.clone().err()).unwrap_or(Failure::NotAsked);
+            let source = Ask::Manifests { version: version.clone() }.source();
+            Err(Stop::Held(Reason::Unanswered { source, failure }))
+        }
+    };
+    Ok((known(&from)?, known(&to)?))
+}
+
+/// The edits that make the file the one of the other release, and what a reviewer should know.
+pub(super) fn edits(
+    site: &Site,
+    text: &str,
+    (from, to): (&Release, &Release),
+    local: LocalEdits,
+) -> Result<(Vec<Edit>, Vec<String>), Reason> {
+    let unsupported = |detail: String| Reason::SourceUnsupported { detail };
+    let found = upgrade(text, from, to, &[], local).map_err(|error| unsupported(error.to_string()))?;
+    let Some(new) = &found.text else { return Err(edited(&found, from, local)) };
+    let summary = summarize(text, new).map_err(|error| unsupported(error.to_string()))?;
+    let lost = summary.kinds.iter().filter(|kind| !kind.removed.is_empty());
+    if let Some(kind) = lost.clone().find(|kind| kind.kept == 0) {
+        let (from, to) = (from.version(), to.version());
+        let detail =
+            format!("a release between {from} and {to}: {} would be served in no version of both", kind.name);
+        return Err(Reason::Requires { detail });
+    }
+    let mut notes: Vec<String> = lost.map(Kind::to_string).collect();
+    let fates = found.proof.differences.iter().zip(&found.fates);
+    notes.extend(fates.filter(|(one, _)| one.is_edit()).map(|(one, fate)| match fate {
+        Fate::Kept => format!("kept: {one}"),
+        _ => format!("not kept: {one}"),
+    }));
+    Ok((diff::edits(&site.at.path, text, new), notes))
+}
+
+/// Why edits made by hand hold the file.
+fn edited(found: &Upgrade, from: &Release, local: LocalEdits) -> Reason {
+    let fates = found.proof.differences.iter().zip(&found.fates);
+    let stopping: Vec<String> = fates
+        .filter_map(|(one, fate)| match fate {
+            Fate::Held { why: Some(why) } => Some(format!("{one}: {why}")),
+            Fate::Held { why: None } => Some(one.to_string()),
+            _ => None,
+        })
+        .collect();
+    let more = stopping.len().saturating_sub(NAMED);
+    let mut named = stopping.into_iter().take(NAMED).collect::<Vec<_>>().join("; ");
+    if more > 0 {
+        named.push_str(&format!("; and {more} more"));
+    }
+    let wanted = match local {
+        LocalEdits::Keep => "`localEdits: discard`, or edits that can be carried over",
+        _ => "`localEdits: keep` or `discard`",
+    };
+    let version = from.version();
+    Reason::Requires { detail: format!("{wanted}, since it is not what Flux {version} renders: {named}") }
+}

@@ -1,0 +1,155 @@
+//! Files of Flux's own manifests in a plan.
+
+use flux_upgrade_core::patch::{PatchSet, diff};
+use flux_upgrade_core::plan::Plan;
+use flux_upgrade_core::resolve::{Snapshot, offline};
+use flux_upgrade_core::rules::Rules;
+use flux_upgrade_core::{RepoPath, SourceFile, locate, patch, plan, scan};
+
+use crate::release::{archive, files, new_files, rendered, rendered_new};
+
+const PATH: &str = "clusters/a/flux-system/gotk-components.yaml";
+
+const RELEASES: &str = r#"{"schema": "flux-upgrade/registry-snapshot/v1", "flux": [
+    {"version": "v2.8.1", "manifests": "old.tar.gz"}, {"version": "v2.9.0", "manifests": "new.tar.gz"}]}"#;
+
+fn file(path: &str, text: impl Into<String>) -> SourceFile {
+    SourceFile { path: RepoPath::parse(path).expect("a path"), text: text.into() }
+}
+
+fn read(place: &str) -> Option<Vec<u8>> {
+    match place {
+        "old.tar.gz" => Some(archive(&files())),
+        "new.tar.gz" => Some(archive(&new_files())),
+        _ => None,
+    }
+}
+
+/// The plan of one file under a rules file.
+fn planned(text: &str, rules: &str, snapshot: &Snapshot) -> (Plan, PatchSet) {
+    let files = [file(PATH, text)];
+    let rules = Rules::parse(&files[0].path, rules).expect("rules");
+    let inventory = scan(&files);
+    let sites = locate(&inventory);
+    let resolution = offline(&sites, &rules, Some(snapshot));
+    let plan = plan(&inventory, sites, &resolution, &rules);
+    let set = patch(&files, &plan);
+    assert_eq!(plan.changes.len() + plan.held.len(), plan.sites.len());
+    (plan, set)
+}
+
+fn snapshot() -> Snapshot {
+    Snapshot::parse(RELEASES).expect("a snapshot").with_manifests(read)
+}
+
+/// Why the file is held.
+fn held(text: &str, rules: &str, snapshot: &Snapshot) -> String {
+    let (plan, set) = planned(text, rules, snapshot);
+    assert!(plan.changes.is_empty() && set.files.is_empty(), "{:?}", plan.changes);
+    let own = plan.held.iter().find(|held| plan.sites[held.site].owner.kind == "Flux");
+    own.expect("the site of the file").reason.to_string()
+}
+
+#[test]
+fn the_file_moves_as_a_whole() {
+    let flags = [("components-extra", "source-watcher"), ("log-level", "debug")];
+    for form in [
+        |text: String| text,
+        |text: String| text.replace('\n', "\r\n"),
+        |text: String| text.trim_end().to_owned(),
+    ] {
+        let (before, after) = (form(rendered(&flags)), form(rendered_new(&flags)));
+        let (plan, set) = planned(&before, "version: 1\n", &snapshot());
+        let [change] = plan.changes.as_slice() else { panic!("{:?}", plan.held) };
+        assert_eq!((change.from.as_str(), change.to.as_str()), ("v2.8.1", "v2.9.0"));
+        let site = plan.site_of(change);
+        assert_eq!((site.at.line, site.owner.to_string().as_str()), (3, "Flux flux-system"));
+        assert!(change.notes[0].ends_with("no longer serves v1beta2"), "{:?}", change.notes);
+        assert!(set.refused.is_empty(), "{:?}", set.refused);
+        assert_eq!(set.files[0].after, after);
+        // The diff and its reverse are those of the two texts.
+        let files = [file(PATH, before.clone())];
+        assert_eq!(
+            diff::unified(&files, &set).expect("a diff"),
+            diff::between(&files[0].path, &before, &after)
+        );
+        let back = diff::between(&files[0].path, &after, &before);
+        assert_eq!(diff::reverse(&files, &set).expect("a diff"), back);
+        // And then there is nothing left to do.
+        assert_eq!(held(&after, "version: 1\n", &snapshot()), "up to date");
+    }
+}
+
+#[test]
+fn images_inside_belong_to_the_release() {
+    let comment = "        # renovate: datasource=docker depName=ghcr.io/fluxcd/source-controller\n";
+    let bare = rendered(&[]).lines().skip(4).map(|line| format!("{line}\n")).collect::<String>();
+    let bare = bare.replacen("        image: ", &format!("{comment}        image: "), 1);
+    let (plan, set) = planned(&bare, "version: 1\n", &snapshot());
+    let inside = plan.held.iter().filter(|held| plan.sites[held.site].owner.kind != "Flux");
+    let reasons: Vec<&str> = inside.map(|held| held.reason.kind()).collect();
+    assert_eq!(reasons, ["generated"], "of all images the one with a comment is a site");
+    assert_eq!(set.files.len() + set.refused.len(), 0, "without its header it is not what Flux writes");
+}
+
+#[test]
+fn edits_hold_the_file_or_are_kept() {
+    let edit = |text: String| text.replacen("replicas: 1", "replicas: 3", 1);
+    let text = edit(rendered(&[]));
+    let reason = held(&text, "version: 1\n", &snapshot());
+    let expected =
+        "requires `localEdits: keep` or `discard`, since it is not what Flux v2.8.1 renders: line ";
+    assert!(
+        reason.starts_with(expected) && reason.ends_with("spec.replicas: 1 -> 3 (replicas changed)"),
+        "{reason}"
+    );
+    let (plan, set) = planned(&text, "version: 1\ndefaults: {localEdits: keep}\n", &snapshot());
+    assert_eq!(set.files[0].after, edit(rendered_new(&[])));
+    assert!(
+        plan.changes[0].notes.iter().any(|note| note.starts_with("kept: line ")),
+        "{:?}",
+        plan.changes[0].notes
+    );
+    let rules = "version: 1\nrules:\n- match: {kind: Flux, path: clusters/**}\n  localEdits: discard\n";
+    let (plan, set) = planned(&text, rules, &snapshot());
+    assert_eq!(set.files[0].after, rendered_new(&[]));
+    assert!(
+        plan.changes[0].notes.iter().any(|note| note.starts_with("not kept: line ")),
+        "{:?}",
+        plan.changes[0].notes
+    );
+    let digest = rendered(&[]).replacen("controller:v1.4.0", "controller:v1.4.0@sha256:01", 1);
+    let reason = held(&digest, "version: 1\ndefaults: {localEdits: keep}\n", &snapshot());
+    assert!(reason.contains("a digest belongs to one tag"), "{reason}");
+}
+
+#[test]
+fn what_is_not_at_hand_holds_the_file() {
+    let text = rendered(&[]);
+    let without = Snapshot::parse(RELEASES).expect("a snapshot");
+    let reason = held(&text, "version: 1\n", &without);
+    assert_eq!(reason, "manifests.tar.gz of Flux v2.8.1: no answer is recorded for it");
+    let broken = without.clone().with_manifests(|place| match place {
+        "new.tar.gz" => Some(b"no archive".to_vec()),
+        other => read(other),
+    });
+    let reason = held(&text, "version: 1\n", &broken);
+    assert!(reason.contains("manifests.tar.gz of Flux v2.9.0: the answer cannot be read"), "{reason}");
+    let old = text.replace("v2.8.1", "v0.41.2");
+    assert!(held(&old, "version: 1\n", &snapshot()).contains("older than what can be rendered"));
+    assert!(held(&text, "version: 1\ndefaults: {allow: patch}\n", &snapshot()).contains("a minor update"));
+}
+
+#[test]
+fn no_step_over_kinds_that_share_no_version() {
+    let moved = |files: Vec<(String, String)>| -> Vec<(String, String)> {
+        let other = |text: String| text.replace("  - name: v1\n", "  - name: v2\n");
+        files.into_iter().map(|(name, text)| (name, other(text))).collect()
+    };
+    let snapshot = Snapshot::parse(RELEASES).expect("a snapshot").with_manifests(|place| match place {
+        "new.tar.gz" => Some(archive(&moved(new_files()))),
+        other => read(other),
+    });
+    let reason = held(&rendered(&[]), "version: 1\n", &snapshot);
+    assert!(reason.starts_with("requires a release between v2.8.1 and v2.9.0: Thing."), "{reason}");
+}
