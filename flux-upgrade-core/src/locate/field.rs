@@ -46,6 +46,7 @@ impl Here<'_, '_> {
             source: draft.source,
             source_at: draft.source_at,
             source_url: draft.source_url,
+            insecure: super::is_insecure(self.node),
             namespaces: self.namespaces(),
             clusters: self.clusters(),
             suspended: self.resource.suspended,
