@@ -2,12 +2,23 @@
 //!
 //! The only module that does IO. Symbolic links are never followed, neither for reading nor for writing.
 
+mod cache;
+mod credentials;
 mod files;
+mod guard;
 mod journal;
 mod list;
 mod write;
 
+pub use cache::{Cache, CacheError, CacheOptions, Entry, Key, cache_folder};
+pub use credentials::{
+    Credential, CredentialError, CredentialNote, CredentialOptions, Credentials, Login, MappingFrom,
+    Protocol, RepositorySecret, Secret, Tls,
+};
 pub use files::{Limits, ReadError, Tree, read};
+pub use guard::{
+    AddressClass, AllowHost, AllowHostError, Guard, GuardOptions, RealmRefused, Refused, Setting,
+};
 pub use journal::{JOURNAL, JournalError, State, Unfinished, unfinished};
 pub use write::{Replacement, WriteError, write};
 

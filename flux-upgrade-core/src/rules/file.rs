@@ -20,7 +20,7 @@ pub struct RulesError {
     pub at: Location,
 }
 
-const TOP: &[&str] = &["version", "defaults", "rules"];
+const TOP: &[&str] = &["version", "defaults", "rules", "credentials"];
 const MATCH: &[&str] = &["kind", "name", "namespace", "path", "source", "package"];
 const SETTINGS: &[&str] =
     &["allow", "prerelease", "ranges", "digests", "minimumAge", "range", "ignore", "group"];
@@ -55,6 +55,7 @@ pub(super) fn read(path: &RepoPath, text: &str) -> Result<Rules, RulesError> {
                     rules.rules.push(file.rule(item)?);
                 }
             }
+            "credentials" => rules.credentials = file.credentials(value)?,
             _ => {}
         }
     }
@@ -66,9 +67,9 @@ pub(super) fn read(path: &RepoPath, text: &str) -> Result<Rules, RulesError> {
     Ok(rules)
 }
 
-struct File<'a> {
-    path: &'a RepoPath,
-    lines: Lines<'a>,
+pub(super) struct File<'a> {
+    pub(super) path: &'a RepoPath,
+    pub(super) lines: Lines<'a>,
 }
 
 type Entry<'d, 't, 'k> = (&'k str, Node<'d, 't>);
@@ -78,12 +79,17 @@ impl File<'_> {
         RulesError { code, message, help, at: self.lines.locate(self.path, span) }
     }
 
-    fn value(&self, node: Node<'_, '_>, message: impl Into<String>, help: Option<String>) -> RulesError {
+    pub(super) fn value(
+        &self,
+        node: Node<'_, '_>,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) -> RulesError {
         self.error("rules.bad-value", node.span(), message.into(), help)
     }
 
     /// Entries of a mapping whose keys must be known.
-    fn entries<'d, 't, 'k>(
+    pub(super) fn entries<'d, 't, 'k>(
         &self,
         node: Node<'d, 't>,
         known: &'k [&'k str],
@@ -122,7 +128,7 @@ impl File<'_> {
         }
     }
 
-    fn text<'d>(&self, node: Node<'d, '_>) -> Result<&'d str, RulesError> {
+    pub(super) fn text<'d>(&self, node: Node<'d, '_>) -> Result<&'d str, RulesError> {
         node.text().ok_or_else(|| self.value(node, "a text is wanted here", None))
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Rules match a site by what it is and where it stands; of several that match, the later one wins, setting by setting.
 
+mod credentials;
 mod file;
 mod glob;
 mod show;
@@ -9,6 +10,7 @@ mod show;
 use std::fmt;
 use std::str::FromStr;
 
+pub use credentials::{CredentialFrom, CredentialRule, Username};
 pub use file::RulesError;
 pub(crate) use glob::{Glob, Slash};
 
@@ -184,6 +186,7 @@ pub struct Overrides {
 pub struct Rules {
     pub(crate) defaults: Layer,
     pub(crate) rules: Vec<Rule>,
+    pub(crate) credentials: Vec<CredentialRule>,
     pub(crate) flags: Layer,
     pub(crate) as_of: Option<Timestamp>,
     pub(crate) now: Option<Timestamp>,
@@ -262,6 +265,12 @@ impl Rules {
     #[must_use]
     pub fn show(&self) -> String {
         show::show(self)
+    }
+
+    /// Where credentials come from, in the order of the file; the core itself has no use for them.
+    #[must_use]
+    pub fn credentials(&self) -> &[CredentialRule] {
+        &self.credentials
     }
 
     /// The group that the rules put a site into.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::yaml::Quote;
 
-use super::{Allow, Digests, Glob, Layer, Ranges, Rules};
+use super::{Allow, CredentialFrom, Digests, Glob, Layer, Ranges, Rules, Username};
 
 pub(super) fn show(rules: &Rules) -> String {
     let mut out = String::from("version: 1\ndefaults:\n");
@@ -54,7 +54,29 @@ pub(super) fn show(rules: &Rules) -> String {
         out.push_str("  - ");
         out.push_str(text.trim_start());
     }
+    if !rules.credentials.is_empty() {
+        out.push_str("credentials:\n");
+    }
+    for rule in &rules.credentials {
+        field(&mut out, "  ", &quoted(&rule.address), &place(&rule.from));
+    }
     out
+}
+
+fn place(from: &CredentialFrom) -> String {
+    match from {
+        CredentialFrom::Password { username, password } => match username {
+            None => format!("{{env: {{password: {password}}}}}"),
+            Some(Username::Variable(user)) => format!("{{env: {{username: {user}, password: {password}}}}}"),
+            Some(Username::Literal(user)) => {
+                format!("{{env: {{password: {password}}}, username: {}}}", quoted(user))
+            }
+        },
+        CredentialFrom::Token(name) => format!("{{env: {{token: {name}}}}}"),
+        CredentialFrom::File(path) => format!("{{file: {}}}", quoted(path)),
+        CredentialFrom::Helper(name) => format!("{{helper: {}}}", quoted(name)),
+        CredentialFrom::Nowhere => "{none: true}".to_owned(),
+    }
 }
 
 fn layer(out: &mut String, indent: &str, layer: &Layer) {
