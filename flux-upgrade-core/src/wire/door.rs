@@ -99,6 +99,14 @@ pub struct Doors {
     tokens: BTreeMap<String, String>,
 }
 
+impl Doors {
+    /// Whether a registry, given as `host[:port]`, has answered over plain HTTP.
+    #[must_use]
+    pub fn is_plain(&self, registry: &str) -> bool {
+        self.schemes.get(registry) == Some(&"http")
+    }
+}
+
 /// Names of registries, no token.
 impl std::fmt::Debug for Doors {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

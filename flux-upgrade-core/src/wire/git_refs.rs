@@ -12,7 +12,7 @@ use crate::resolve::{Answer, Candidate};
 
 /// A listing over smart HTTP.
 #[derive(Debug, Clone)]
-pub struct Refs {
+pub(super) struct Refs {
     base: String,
     max_bytes: u64,
     attach: Attach,

@@ -34,8 +34,10 @@ mod pkt_line;
 
 pub use address::{Address, resolve};
 pub use door::{Challenge, Doors};
-pub use git_refs::{Refs, advertised, listed, ls_refs_request};
+pub use git_refs::{Advertised, advertised, listed, ls_refs_request};
 pub use http::{Attach, HttpRequest, HttpResponse, Method, status_failure};
+#[cfg(feature = "native")]
+pub(crate) use pkt_line::next_packet;
 pub use pkt_line::{Packet, packets};
 
 use crate::plan::Failure;

@@ -50,7 +50,7 @@ pub fn packets(bytes: &[u8]) -> impl Iterator<Item = Result<Packet<'_>, Failure>
 }
 
 /// The first packet and its length; `Some(None)` where bytes are missing, `None` where it is no packet.
-pub(super) fn next(bytes: &[u8]) -> Option<Option<(Packet<'_>, usize)>> {
+fn next(bytes: &[u8]) -> Option<Option<(Packet<'_>, usize)>> {
     let Some(head) = bytes.get(..4) else {
         return bytes.iter().all(u8::is_ascii_hexdigit).then_some(None);
     };
@@ -66,6 +66,12 @@ pub(super) fn next(bytes: &[u8]) -> Option<Option<(Packet<'_>, usize)>> {
         _ => bytes.get(4..length),
     };
     Some(packet.map(|line| (Packet::Line(line.strip_suffix(b"\n").unwrap_or(line)), length)))
+}
+
+/// What four bytes at the start of a packet say, if they say it all.
+#[cfg(feature = "native")]
+pub(crate) fn next_packet(head: &[u8]) -> Option<Packet<'_>> {
+    next(head).flatten().map(|(packet, _)| packet)
 }
 
 /// A line as a packet.
