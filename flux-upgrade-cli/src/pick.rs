@@ -112,7 +112,7 @@ pub(crate) fn pick(text: &str, roots: &[&[Site]]) -> Result<Vec<(usize, usize)>,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flux_upgrade_core::locate::{Consumer, Part, SourceKey, Spot, Style};
+    use flux_upgrade_core::locate::{Consumer, Frame, Part, SourceKey, Spot, Style};
     use flux_upgrade_core::{Location, RepoPath, Span};
 
     fn site(path: &str, line: usize, kind: &str, namespace: Option<&str>, name: &str) -> Site {
@@ -120,7 +120,13 @@ mod tests {
         let at = Location { path, span: Span::default(), line, column: 12 };
         Site {
             id: at.to_string(),
-            spot: Spot { at: at.clone(), raw: "1".into(), value: "1".into(), style: Style::Plain },
+            spot: Spot {
+                at: at.clone(),
+                raw: "1".into(),
+                value: "1".into(),
+                style: Style::Plain,
+                frame: Frame::default(),
+            },
             at,
             owner: Owner { kind: kind.into(), namespace: namespace.map(Into::into), name: name.into() },
             field: "spec.ref.tag".into(),
@@ -137,6 +143,9 @@ mod tests {
             dialect: None,
             findings: Vec::new(),
             insertion: None,
+            variable: None,
+            overridden_by: vec![],
+            is_patch: false,
             clusters: vec![],
             suspended: false,
         }

@@ -1,4 +1,6 @@
-//! Addresses of sources, brought to one form so that each source is asked once.
+//! Addresses of sources, brought to one form so that each source is asked once, and image references.
+
+use std::ops::Range;
 
 /// `host/path` of an OCI repository: no scheme, no tag, docker.io's names in full.
 ///
@@ -78,6 +80,99 @@ pub fn normalise_git(text: &str) -> String {
     let path = path.trim_matches('/');
     let path = path.strip_suffix(".git").unwrap_or(path);
     format!("{host}/{path}")
+}
+
+/// The parts of an image reference, as bytes of its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ImageReference {
+    /// Host and path.
+    pub(crate) repository: Range<usize>,
+    pub(crate) tag: Option<Range<usize>>,
+    pub(crate) digest: Option<Range<usize>>,
+}
+
+impl ImageReference {
+    /// Reads `[host[:port]/]path[:tag][@digest]`; variables `${…}` may stand in any part. `None` for what no registry takes.
+    ///
+    /// Source: distribution/reference `grammar.go` and `regexp.go`.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let masked = mask(text);
+        let (name, digest) = match masked.split_once('@') {
+            Some((name, digest)) => (name, Some(name.len() + 1..name.len() + 1 + digest.len())),
+            None => (masked.as_str(), None),
+        };
+        let (repository, tag) = match name.rsplit_once(':') {
+            Some((repository, tag)) if !tag.contains('/') => {
+                (repository, Some(repository.len() + 1..name.len()))
+            }
+            _ => (name, None),
+        };
+        let digest_fits = digest.clone().is_none_or(|range| is_digest_text(&masked[range]));
+        let tag_fits = tag.clone().is_none_or(|range| is_tag(&masked[range]));
+        (digest_fits && tag_fits && is_repository(repository)).then_some(Self {
+            repository: 0..repository.len(),
+            tag,
+            digest,
+        })
+    }
+}
+
+/// The text with each variable as so many letters.
+fn mask(text: &str) -> String {
+    let mut out = text.to_owned();
+    let mut from = 0;
+    while let Some(start) = out[from..].find("${").map(|at| from + at) {
+        let Some(end) = out[start..].find('}').map(|at| start + at + 1) else { break };
+        out.replace_range(start..end, &"x".repeat(end - start));
+        from = end;
+    }
+    out
+}
+
+/// Whether a text is a tag that a registry takes.
+pub(crate) fn is_tag(text: &str) -> bool {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    text.len() <= 128
+        && text.bytes().next().is_some_and(word)
+        && text.bytes().all(|byte| word(byte) || matches!(byte, b'.' | b'-'))
+}
+
+/// `algorithm:hex`, or a variable in its place.
+fn is_digest_text(text: &str) -> bool {
+    match text.split_once(':') {
+        Some((algorithm, hex)) => {
+            !algorithm.is_empty()
+                && algorithm.bytes().all(|byte| byte.is_ascii_alphanumeric())
+                && (hex.len() >= 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) || is_masked(hex))
+        }
+        None => is_masked(text),
+    }
+}
+
+fn is_masked(text: &str) -> bool {
+    text.len() > 3 && text.bytes().all(|byte| byte == b'x')
+}
+
+/// Whether a text is a repository: a host, where the first part looks like one, and a path of lower case.
+pub(crate) fn is_repository(text: &str) -> bool {
+    let (host, path) = match text.split_once('/') {
+        Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => (Some(host), path),
+        _ => (None, text),
+    };
+    let host_fits = host.is_none_or(|host| {
+        host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':' | b'_'))
+            && host.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric())
+    });
+    let part_fits = |part: &str| {
+        let ends =
+            |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        ends(part.bytes().next())
+            && ends(part.bytes().last())
+            && part.bytes().all(|byte| {
+                byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'_')
+            })
+    };
+    host_fits && path.split('/').all(part_fits)
 }
 
 fn default_port(text: &str, ssh: bool, port: &str) -> bool {

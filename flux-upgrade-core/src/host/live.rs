@@ -107,6 +107,7 @@ impl Live {
         let (protocol, source) = match &query.ask {
             Ask::Charts { url, .. } => (Protocol::Helm, url.clone()),
             Ask::Refs { url } => (Protocol::Git, url.clone()),
+            Ask::Releases => (Protocol::Git, crate::wire::flux_release::REPOSITORY.to_owned()),
             other => (Protocol::Oci, other.repository().unwrap_or_default().to_owned()),
         };
         let mut who = Who { protocol, source, found: None, live: self };
@@ -148,10 +149,10 @@ impl Live {
         let by = credential.as_ref().filter(|_| is_shown || is_token).map(Credential::who);
         let key = key(request, by.as_deref());
         let known = key.as_ref().and_then(|key| self.cache.get(key));
-        if let (Some(key), Some(entry)) = (&key, &known) {
-            if self.cache.is_fresh(key, entry) {
-                return Ok(cached(request, entry));
-            }
+        if let (Some(key), Some(entry)) = (&key, &known)
+            && self.cache.is_fresh(key, entry)
+        {
+            return Ok(cached(request, entry));
         }
         let mut asked = request.clone();
         if let Some(entry) = &known {
@@ -245,6 +246,7 @@ impl Host for Live {
                 Some(address) => address.authority.to_ascii_lowercase(),
                 None => crate::reference::normalise_git(url).split('/').next().unwrap_or_default().to_owned(),
             },
+            Ask::Releases => "github.com".to_owned(),
             other => other.repository().unwrap_or_default().split('/').next().unwrap_or_default().to_owned(),
         }
     }

@@ -1,8 +1,10 @@
 //! A field that holds a version: its place, its bytes, and whether it may be edited.
 
-use super::{Consumer, Here, Insertion, Part, Site, SourceKey, Spot};
+use std::ops::Range;
+
+use super::{Consumer, Frame, Here, Insertion, Part, Site, SourceKey, Spot};
 use crate::plan::Reason;
-use crate::scan::Encryption;
+use crate::scan::{Encryption, Held};
 use crate::text::{Lines, Location, Span};
 use crate::time::Timestamp;
 use crate::yaml::{Node, Quote};
@@ -17,8 +19,9 @@ pub struct Ignore {
 }
 
 /// What a field becomes a site with.
+#[derive(Clone)]
 pub(super) struct Draft {
-    pub(super) field: &'static str,
+    pub(super) field: String,
     pub(super) part: Part,
     pub(super) consumer: Consumer,
     pub(super) source: Result<SourceKey, Reason>,
@@ -26,20 +29,51 @@ pub(super) struct Draft {
     pub(super) source_url: Option<String>,
 }
 
-impl Here<'_, '_> {
-    /// The site at `node`; `None` where the field holds no text.
-    pub(super) fn site(&self, node: Node<'_, '_>, draft: Draft) -> Option<Site> {
-        let spot = self.spot(node)?;
-        let at = self.lines.locate(&spot.at.path, node.span());
-        Some(Site {
+/// The part of a scalar that moves.
+#[derive(Clone)]
+pub(super) struct Text<'d, 't> {
+    pub(super) node: Node<'d, 't>,
+    /// Bytes of the scalar's value.
+    pub(super) range: Range<usize>,
+}
+
+impl<'d, 't> Text<'d, 't> {
+    /// All of it.
+    pub(super) fn whole(node: Node<'d, 't>) -> Self {
+        Self { range: 0..node.text().map_or(0, str::len), node }
+    }
+
+    fn value(&self) -> Option<&'d str> {
+        self.node.text()?.get(self.range.clone())
+    }
+}
+
+/// Where a text stands, and why it cannot be edited there.
+pub(super) struct Place {
+    spot: Spot,
+    blocked: Option<Reason>,
+    variable: Option<String>,
+}
+
+impl<'f> Here<'_, 'f> {
+    /// The sites of a field: one, or one for each place that defines the variable that it holds.
+    pub(super) fn sites(&self, text: &Text<'_, 'f>, draft: impl Fn(&str) -> Draft) -> Vec<Site> {
+        let places = self.places(text).into_iter();
+        places.map(|place| self.site_at(text.node, draft(&place.spot.value), place)).collect()
+    }
+
+    /// The site of a field whose text stands at a place.
+    pub(super) fn site_at(&self, field: Node<'_, 'f>, draft: Draft, place: Place) -> Site {
+        let at = self.lines.locate(&self.inventory.file_of(self.resource).path, field.span());
+        Site {
             id: at.to_string(),
             at,
             owner: self.owner(),
-            field: draft.field.to_owned(),
+            field: draft.field,
             part: draft.part,
-            blocked: self.blocked(node),
-            ignore: self.ignore(node),
-            spot,
+            blocked: place.blocked,
+            ignore: self.ignore(field),
+            spot: place.spot,
             digest: None,
             branch: None,
             consumer: draft.consumer,
@@ -49,31 +83,98 @@ impl Here<'_, '_> {
             insecure: super::is_insecure(self.node),
             namespaces: self.namespaces(),
             clusters: self.clusters(),
-            suspended: self.resource.suspended,
+            suspended: self.suspended(),
             dialect: self.dialect(),
             findings: Vec::new(),
             insertion: None,
-        })
+            variable: place.variable,
+            overridden_by: Vec::new(),
+            is_patch: self.resource.is_patch,
+        }
     }
 
-    /// The bytes to edit for a field: its own, or those of the anchor that it repeats.
-    pub(super) fn spot(&self, node: Node<'_, '_>) -> Option<Spot> {
+    /// The site of a field that is a whole scalar; `None` where it holds no text.
+    pub(super) fn site(&self, node: Node<'_, 'f>, draft: Draft) -> Option<Site> {
+        self.sites(&Text::whole(node), |_| draft.clone()).into_iter().next()
+    }
+
+    /// Where the bytes of a text stand: in the field, in the anchor that it repeats, or where its variable is defined.
+    pub(super) fn places(&self, text: &Text<'_, 'f>) -> Vec<Place> {
+        let (Some(value), Some(all)) = (text.value(), text.node.text()) else { return Vec::new() };
+        let document = self.resource.document;
+        let around = |range: Range<usize>| Frame {
+            before: all[..text.range.start + range.start].to_owned(),
+            after: all[text.range.start + range.end..].to_owned(),
+            ..Frame::default()
+        };
+        let plain = || {
+            let place = self.place(document, text.node, value, around(0..value.len()), None);
+            place.into_iter().collect::<Vec<_>>()
+        };
+        let mut variables = expressions(value);
+        let (Some(variable), None) = (variables.next(), variables.next()) else { return plain() };
+        if self.links.is_left_alone(self.node) {
+            return plain();
+        }
+        let (lead, trail) = (&value[..variable.range.start], &value[variable.range.end..]);
+        let found = self.links.definitions(self.inventory, self.resource, variable.name);
+        let mut out = Vec::new();
+        for definition in found.nodes {
+            let Some(text) = definition.node.text() else { continue };
+            let frame = Frame { lead: lead.to_owned(), trail: trail.to_owned(), ..Frame::default() };
+            let value = format!("{lead}{text}{trail}");
+            out.extend(self.place(definition.document, definition.node, &value, frame, Some(variable.name)));
+        }
+        if let Some(default) = variable.default.clone().filter(|_| found.lacking || out.is_empty()) {
+            let frame = Frame { lead: lead.to_owned(), trail: trail.to_owned(), ..around(default.clone()) };
+            let value = format!("{lead}{}{trail}", &value[default]);
+            out.extend(self.place(document, text.node, &value, frame, Some(variable.name)));
+        }
+        if out.is_empty() { plain() } else { out }
+    }
+
+    /// A text in a scalar of some document.
+    pub(super) fn place(
+        &self,
+        document: usize,
+        node: Node<'_, 'f>,
+        value: &str,
+        frame: Frame,
+        variable: Option<&str>,
+    ) -> Option<Place> {
+        let held = &self.inventory.documents[document];
         let scalar = node.resolved()?;
-        let value = node.text()?.to_owned();
-        let file = self.inventory.file_of(self.resource);
-        let raw = scalar.span().of(&file.text).to_owned();
-        Some(Spot {
-            at: self.lines.locate(&file.path, scalar.span()),
+        let raw = scalar.span().of(held.document.text()).to_owned();
+        let spot = Spot {
+            at: self.inventory.locate(document, scalar.span()),
             raw,
-            value,
+            value: value.to_owned(),
             style: scalar.quote()?.into(),
-        })
+            frame,
+        };
+        let blocked = self.blocked(held, scalar, value);
+        Some(Place { spot, blocked, variable: variable.map(str::to_owned) })
+    }
+
+    /// The bytes to edit for a field that is a whole scalar, and why they cannot be edited.
+    pub(super) fn spot(&self, node: Node<'_, 'f>) -> Option<(Spot, Option<Reason>)> {
+        let place = self.places(&Text::whole(node)).into_iter().next()?;
+        Some((place.spot, place.blocked))
+    }
+
+    /// Adds a digest or commit that moves with the tag.
+    pub(super) fn with_digest(&self, mut site: Site, digest: Node<'_, 'f>) -> Site {
+        if let Some((spot, blocked)) = self.spot(digest) {
+            site.digest = Some(spot);
+            site.blocked = site.blocked.or(blocked);
+        }
+        site
     }
 
     /// Where a key can be added after the value of `key`, in the style of the mapping; none after an alias or a merge.
-    pub(super) fn insertion(&self, mapping: Node<'_, '_>, key: &str) -> Option<Insertion> {
+    pub(super) fn insertion(&self, mapping: Node<'_, 'f>, key: &str) -> Option<Insertion> {
         let mapping = mapping.resolved()?;
-        if mapping.get("digest").is_some() {
+        if mapping.get(DIGEST).is_some() {
             return None;
         }
         let (name, value) = mapping.entries().find(|(name, _)| name.text() == Some(key))?;
@@ -95,20 +196,18 @@ impl Here<'_, '_> {
         Some(Insertion { at: self.lines.locate(&file.path, Span::new(end, end)), before })
     }
 
-    /// Why the field cannot be edited, whatever is published.
-    pub(super) fn blocked(&self, node: Node<'_, '_>) -> Option<Reason> {
-        let value = node.text()?;
-        let scalar = node.resolved()?;
-        let held = self.inventory.held(self.resource);
+    /// Why a text in a scalar cannot be edited, whatever is published.
+    fn blocked(&self, held: &Held<'f>, scalar: Node<'_, 'f>, value: &str) -> Option<Reason> {
         let encrypted = match held.encryption {
             Encryption::Whole => true,
             Encryption::OnlyEncrypted => value.starts_with("ENC["),
             Encryption::None => false,
         };
-        let raw = scalar.span().of(held.document.text());
+        let text = held.document.text();
+        let raw = scalar.span().of(text);
         if encrypted {
             Some(Reason::Encrypted)
-        } else if is_generated(self.lines, held.document.text()) {
+        } else if is_generated(self.inventory.lines(held.file), text) {
             Some(Reason::Generated)
         } else if matches!(scalar.quote(), Some(Quote::Literal | Quote::Folded)) || raw.contains(['\n', '\r'])
         {
@@ -123,7 +222,7 @@ impl Here<'_, '_> {
     }
 
     /// The policy of a `$imagepolicy` marker at the field.
-    fn marker(&self, scalar: Node<'_, '_>) -> Option<String> {
+    fn marker(&self, scalar: Node<'_, 'f>) -> Option<String> {
         let document = scalar.document();
         let span = scalar.span();
         let comment =
@@ -133,7 +232,7 @@ impl Here<'_, '_> {
     }
 
     /// `# flux-upgrade: ignore` or `… ignore until DATE` on the line of the field or directly above it.
-    fn ignore(&self, node: Node<'_, '_>) -> Option<Ignore> {
+    fn ignore(&self, node: Node<'_, 'f>) -> Option<Ignore> {
         let document = node.document();
         let span = node.span();
         let comments = document.line_comment(span.end).into_iter().chain(document.comments_above(span.start));
@@ -157,6 +256,9 @@ impl Here<'_, '_> {
     }
 }
 
+/// The key that a digest is added under.
+pub(crate) const DIGEST: &str = "digest";
+
 /// Whether Flux wrote the file and will write it again (`flux install --export`, `flux bootstrap`).
 fn is_generated(lines: &Lines<'_>, text: &str) -> bool {
     let header = "# This manifest was generated by flux. DO NOT EDIT.";
@@ -168,4 +270,45 @@ pub(super) fn variable(value: &str) -> Option<&str> {
     let rest = &value[value.find("${")? + 2..];
     let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
     Some(&rest[..end])
+}
+
+/// A variable in a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Expression<'v> {
+    /// All of it, in bytes of the text.
+    pub(super) range: Range<usize>,
+    pub(super) name: &'v str,
+    /// The text that stands in where nothing defines it.
+    pub(super) default: Option<Range<usize>>,
+}
+
+/// The variables of a text that can be followed: `${NAME}`, `${NAME:=default}`, `${NAME:-default}`; `$${NAME}` is none.
+///
+/// Source: kustomize-controller's `postBuild`, which reads texts as drone/envsubst does.
+pub(super) fn expressions(value: &str) -> impl Iterator<Item = Expression<'_>> {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let start = from + value.get(from..)?.find("${")?;
+            from = start + 2;
+            if value[..start].ends_with('$') {
+                continue;
+            }
+            let end = from + value[from..].find('}')?;
+            let inner = &value[from..end];
+            let length =
+                inner.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(inner.len());
+            let (name, rest) = inner.split_at(length);
+            let operator = ["", ":=", ":-", "=", "-"]
+                .into_iter()
+                .filter(|op| rest.starts_with(op))
+                .max_by_key(|op| op.len())?;
+            if name.is_empty() || operator.is_empty() && !rest.is_empty() {
+                continue;
+            }
+            let default = (!operator.is_empty()).then_some(from + length + operator.len()..end);
+            from = end + 1;
+            return Some(Expression { range: start..end + 1, name, default });
+        }
+    })
 }

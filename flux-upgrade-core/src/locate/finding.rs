@@ -1,8 +1,8 @@
 //! Findings about the text of a site itself.
 
-use super::{Consumer, Site, Style};
+use super::{Part, Site, Style};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::version::{Range, Version};
+use crate::version::Range;
 use crate::yaml::reads_as_number;
 
 /// A version that readers take for a number, a range that is none.
@@ -20,21 +20,12 @@ pub(super) fn findings(site: &Site) -> Vec<Diagnostic> {
                 .with_help(format!("write \"{}\" with quotes", site.spot.raw)),
         );
     }
-    if let (true, Err(error)) = (wants_range(site), Range::parse(&site.spot.value)) {
+    let is_range = site.part == Part::Range && !site.spot.value.is_empty();
+    if let (true, Err(error)) = (is_range, Range::parse(&site.spot.value)) {
         let message = format!("`{}` of {} is not a range: {error}", site.field, site.owner);
         let finding = Diagnostic::new("manifest.bad-range", Severity::Error, site.at.clone(), message);
         let help = "write a range such as `1.x` or `>=1.2.0 <2.0.0`; until then Flux refuses it and it stays";
         out.push(finding.with_help(error.help().unwrap_or(help)));
     }
     out
-}
-
-/// Whether Flux reads the text as a range, though it may not be one.
-fn wants_range(site: &Site) -> bool {
-    let text = site.spot.value.as_str();
-    match site.consumer {
-        _ if site.field.ends_with("semver") => true,
-        Consumer::HelmIndex | Consumer::HelmOci => !text.is_empty() && Version::parse(text).is_err(),
-        Consumer::Oci { .. } | Consumer::Git => false,
-    }
 }

@@ -1,6 +1,6 @@
 //! Chart versions: HelmRelease, HelmChart, and the Helm operator's HelmRelease.
 
-use super::field::{Draft, variable};
+use super::field::{Draft, Text};
 use super::link::Reference;
 use super::{Consumer, Here, Part, Site, SourceKey};
 use crate::plan::Reason;
@@ -11,58 +11,57 @@ use crate::yaml::Node;
 
 /// `spec.chart.spec.version` of a HelmRelease, which may be a patch that leaves the rest to its base.
 pub(super) fn release(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
-    let Some(spec) = here.node.at(&["spec", "chart", "spec"]) else { return };
-    let Some(version) = spec.get("version") else { return };
-    let source = chart_of(here, spec).and_then(|(chart, reference)| source(here, &chart, reference.borrow()));
-    push(here, sites, version, "spec.chart.spec.version", source);
+    let Some(version) = here.at(&["spec", "chart", "spec", "version"]) else { return };
+    let source = chart_of(here).and_then(|(chart, reference)| source(here, &chart, reference.borrow()));
+    sites.extend(chart_sites(here, version, "spec.chart.spec.version", source));
 }
 
 /// `spec.version` of a HelmChart; its source is always in its own namespace.
 pub(super) fn chart(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
-    let Some(spec) = here.node.get("spec") else { return };
-    let Some(version) = spec.get("version") else { return };
-    let named = spec.text_at(&["chart"]).zip(spec.get("sourceRef").and_then(Reference::read));
+    let Some(version) = here.at(&["spec", "version"]) else { return };
+    let named =
+        here.text_at(&["spec", "chart"]).zip(here.at(&["spec", "sourceRef"]).and_then(Reference::read));
     let source = match named {
         Some((chart, reference)) => source(here, chart, Reference { namespace: None, ..reference }),
         None => Err(Reason::SourceNotFound { source: "`chart` and `sourceRef` of the HelmChart".to_owned() }),
     };
-    push(here, sites, version, "spec.version", source);
+    sites.extend(chart_sites(here, version, "spec.version", source));
 }
 
 /// `spec.chart.version` of a `helm.fluxcd.io` HelmRelease, which names its repository itself.
 pub(super) fn operator_release(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
-    let Some(chart) = here.node.at(&["spec", "chart"]) else { return };
-    let (Some(version), Some(url)) = (chart.get("version"), chart.text_at(&["repository"])) else { return };
-    let source = match chart.text_at(&["name"]) {
-        Some(name) => from_url(url, name, false),
+    let chart = |key: &str| here.at(&["spec", "chart", key]);
+    let text = |key: &str| chart(key).and_then(Node::text);
+    let (Some(version), Some(url)) = (chart("version"), text("repository")) else { return };
+    let source = match text("name") {
+        Some(name) => here.expand(url).and_then(|url| published(&url, name, false)),
         None => Err(Reason::SourceNotFound { source: "`spec.chart.name`".to_owned() }),
     };
-    push(
-        here,
-        sites,
-        version,
-        "spec.chart.version",
-        source.map(|(key, consumer)| (key, consumer, None, url.trim_end_matches('/').to_owned())),
-    );
+    sites.extend(chart_sites(here, version, "spec.chart.version", source));
 }
 
 /// Where a chart is published: what to ask, who reads it, the source object's place and URL.
-type Source = (SourceKey, Consumer, Option<Location>, String);
+pub(super) type Source = (SourceKey, Consumer, Option<Location>, String);
 
-fn push(
-    here: &Here<'_, '_>,
-    sites: &mut Vec<Site>,
-    version: Node<'_, '_>,
-    field: &'static str,
+/// The sites of a chart's version.
+pub(super) fn chart_sites<'f>(
+    here: &Here<'_, 'f>,
+    version: Node<'_, 'f>,
+    field: &str,
     source: Result<Source, Reason>,
-) {
-    let text = version.text().unwrap_or("");
-    let part = if is_range(text) { Part::Range } else { Part::Version };
+) -> Vec<Site> {
     let (source, consumer, source_at, source_url) = match source {
         Ok((key, consumer, at, url)) => (Ok(key), consumer, at, Some(url)),
         Err(reason) => (Err(reason), Consumer::HelmIndex, None, None),
     };
-    sites.extend(here.site(version, Draft { field, part, consumer, source, source_at, source_url }));
+    here.sites(&Text::whole(version), |text| Draft {
+        field: field.to_owned(),
+        part: if is_range(text) { Part::Range } else { Part::Version },
+        consumer: consumer.clone(),
+        source: source.clone(),
+        source_at: source_at.clone(),
+        source_url: source_url.clone(),
+    })
 }
 
 /// Whether Flux reads a chart version as a range: it is none of the texts that it takes for one version.
@@ -93,9 +92,9 @@ impl Named {
 }
 
 /// Chart and `sourceRef` of a release: its own, or what all other documents of the release agree on.
-fn chart_of(here: &Here<'_, '_>, spec: Node<'_, '_>) -> Result<(String, Named), Reason> {
-    let own_chart = spec.text_at(&["chart"]).map(str::to_owned);
-    let own_source = Named::read(spec);
+fn chart_of(here: &Here<'_, '_>) -> Result<(String, Named), Reason> {
+    let own_chart = here.text_at(&["spec", "chart", "spec", "chart"]).map(str::to_owned);
+    let own_source = here.at(&["spec", "chart", "spec"]).and_then(Named::read);
     if let (Some(chart), Some(source)) = (&own_chart, own_source) {
         // An overlay that changes where the chart comes from makes one version text stand for two charts.
         here.undisputed(|patch| {
@@ -130,11 +129,9 @@ fn source(here: &Here<'_, '_>, chart: &str, reference: Reference<'_>) -> Result<
             detail: format!("a chart from a {} takes its version from its Chart.yaml", reference.kind),
         });
     }
-    for text in [chart, reference.name, reference.namespace.unwrap_or("")] {
-        if let Some(variable) = variable(text) {
-            return Err(Reason::Substituted { variable: variable.to_owned() });
-        }
-    }
+    let (chart, name) = (here.expand(chart)?, here.expand(reference.name)?);
+    let namespace = reference.namespace.map(|namespace| here.expand(namespace)).transpose()?;
+    let reference = Reference { name: &name, namespace: namespace.as_deref(), ..reference };
     let read = |resource: &Resource| {
         let spec = here.inventory.node(resource)?.get("spec")?;
         let url = crate::reference::normalise_url(spec.text_at(&["url"])?);
@@ -144,15 +141,16 @@ fn source(here: &Here<'_, '_>, chart: &str, reference: Reference<'_>) -> Result<
     let ((url, oci), resource) =
         here.links.agreed(known, here.inventory, asked, &here.resource.placements, read)?;
     let at = here.inventory.location(resource);
-    from_url(&url, chart, oci).map(|(key, consumer)| (key, consumer, Some(at), url))
+    let url = here.links.expand(here.inventory, resource, &url)?;
+    published(&url, &chart, oci).map(|(key, consumer, _, url)| (key, consumer, Some(at), url))
 }
 
+/// Where the chart of a repository with this URL is published.
+///
 /// Source: HelmRepository `spec.type` decides between an index and a registry; the chart's address is the URL joined
 /// with the chart's name.
-fn from_url(url: &str, chart: &str, oci: bool) -> Result<(SourceKey, Consumer), Reason> {
-    if let Some(variable) = variable(url) {
-        return Err(Reason::Substituted { variable: variable.to_owned() });
-    }
+pub(super) fn published(url: &str, chart: &str, oci: bool) -> Result<Source, Reason> {
+    let written = url.trim_end_matches('/').to_owned();
     match url.strip_prefix("oci://") {
         Some(_) if !oci => Err(Reason::SourceUnsupported {
             detail: "an `oci://` URL needs `type: oci` in the HelmRepository; Flux refuses it without"
@@ -160,15 +158,13 @@ fn from_url(url: &str, chart: &str, oci: bool) -> Result<(SourceKey, Consumer), 
         }),
         Some(rest) => {
             let repository = format!("{}/{chart}", rest.trim_end_matches('/'));
-            Ok((
-                SourceKey::Oci { repository: crate::reference::normalise_repository(&repository) },
-                Consumer::HelmOci,
-            ))
+            let repository = crate::reference::normalise_repository(&repository);
+            Ok((SourceKey::Oci { repository }, Consumer::HelmOci, None, written))
         }
         None if oci => Err(Reason::SourceUnsupported { detail: format!("`type: oci` with the URL {url}") }),
         None => {
             let url = crate::reference::normalise_url(url);
-            Ok((SourceKey::Helm { url, chart: chart.to_owned() }, Consumer::HelmIndex))
+            Ok((SourceKey::Helm { url, chart: chart.to_owned() }, Consumer::HelmIndex, None, written))
         }
     }
 }

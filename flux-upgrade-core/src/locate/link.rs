@@ -1,6 +1,6 @@
 //! Which source object a reference means, as Flux would find it.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plan::{MOST_NAMED, Reason};
@@ -15,7 +15,16 @@ pub(super) struct Links<'a> {
     pub(super) urls: Known<'a, String>,
     pub(super) repositories: Known<'a, (String, bool)>,
     pub(super) charts: Known<'a, (String, String, String, Option<String>)>,
+    /// Flux Kustomizations that substitute variables.
+    pub(super) substituting: OnceCell<Vec<usize>>,
+    /// Where variables are defined, by what applies the object that has them, and whether some of that lacks them.
+    pub(super) variables: RefCell<BTreeMap<(Vec<usize>, String), Places>>,
+    /// Files that hold no object.
+    plain: OnceCell<BTreeMap<&'a str, Vec<&'a Resource>>>,
 }
+
+/// Nodes by document and number, and whether some Flux Kustomization has none.
+type Places = (BTreeSet<(usize, u32)>, bool);
 
 type ByName<'a> = BTreeMap<(Kind, &'a str), Namesakes<'a>>;
 
@@ -83,10 +92,17 @@ impl<'a> Links<'a> {
     pub(super) fn new(inventory: &'a Inventory<'_>) -> Self {
         let (mut by_name, mut patches) = (ByName::new(), ByName::new());
         for resource in inventory.resources() {
-            let key = (resource.kind, resource.name.as_str());
-            by_name.entry(key).or_default().add(resource);
-            if resource.is_patch {
-                patches.entry(key).or_default().add(resource);
+            if matches!(resource.kind, Kind::Object | Kind::Plain) {
+                continue;
+            }
+            for name in std::iter::once(&resource.name).chain(&resource.also) {
+                let key = (resource.kind, name.as_str());
+                if resource.fragment.is_empty() {
+                    by_name.entry(key).or_default().add(resource);
+                }
+                if resource.is_patch {
+                    patches.entry(key).or_default().add(resource);
+                }
             }
         }
         Self {
@@ -95,6 +111,9 @@ impl<'a> Links<'a> {
             urls: Known::default(),
             repositories: Known::default(),
             charts: Known::default(),
+            substituting: OnceCell::new(),
+            variables: RefCell::default(),
+            plain: OnceCell::new(),
         }
     }
 
@@ -115,6 +134,18 @@ impl<'a> Links<'a> {
     /// Patches of the object of this kind and name at `from`.
     pub(super) fn patches_of(&self, kind: Kind, name: &str, from: &[Placement]) -> Vec<&'a Resource> {
         matching(&self.patches, (kind, name), None, from)
+    }
+
+    /// Documents of values in the file at a path.
+    pub(super) fn plain(&self, inventory: &'a Inventory<'_>, path: &str) -> Vec<&'a Resource> {
+        let files = self.plain.get_or_init(|| {
+            let mut files: BTreeMap<&'a str, Vec<&'a Resource>> = BTreeMap::new();
+            for resource in inventory.resources().iter().filter(|resource| resource.kind == Kind::Plain) {
+                files.entry(inventory.file_of(resource).path.as_str()).or_default().push(resource);
+            }
+            files
+        });
+        files.get(path).cloned().unwrap_or_default()
     }
 
     /// What all objects that a reference means agree on, by `read`; objects for which it gives nothing do not count.

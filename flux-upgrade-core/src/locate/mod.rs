@@ -1,16 +1,27 @@
 //! Stage 2: an inventory to the sites in it.
 
+mod chart_file;
+mod explicit;
 mod field;
 mod finding;
 mod git;
 mod helm;
+mod image;
+mod instance;
+mod kustomize;
 mod link;
 mod oci;
+mod overlay;
 mod site;
+mod tools;
+mod values;
+mod variable;
 
+pub(crate) use field::DIGEST;
 pub use field::Ignore;
-pub use site::{Consumer, Insertion, Owner, Part, Site, SourceKey, Spot, Style};
+pub use site::{Consumer, Frame, Insertion, Owner, Part, Site, SourceKey, Spot, Style};
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Diagnostic, Severity};
@@ -41,24 +52,39 @@ pub fn locate(inventory: &Inventory<'_>) -> Vec<Site> {
     for resource in inventory.resources() {
         let Some(node) = inventory.node(resource) else { continue };
         let lines = inventory.lines(inventory.held(resource).file);
-        let at = Here { inventory, links: &links, dialects: &dialects, resource, node, lines };
+        let at = Here { inventory, links: &links, dialects: &dialects, resource, node, lines, user: None };
         match resource.kind {
-            Kind::HelmRelease => helm::release(&at, &mut sites),
-            Kind::HelmOperatorRelease => helm::operator_release(&at, &mut sites),
+            Kind::HelmRelease => {
+                helm::release(&at, &mut sites);
+                values::release(&at, &mut sites);
+            }
+            Kind::HelmOperatorRelease => {
+                helm::operator_release(&at, &mut sites);
+                values::release(&at, &mut sites);
+            }
             Kind::HelmChart => helm::chart(&at, &mut sites),
             Kind::OciRepository => oci::repository(&at, &mut sites),
             Kind::GitRepository => git::repository(&at, &mut sites),
-            Kind::HelmRepository
-            | Kind::Bucket
-            | Kind::ExternalArtifact
-            | Kind::Kustomization
-            | Kind::FluxInstance => {}
+            Kind::Kustomization => kustomize::flux(&at, &mut sites),
+            Kind::KustomizationFile => kustomize::file(&at, &mut sites),
+            Kind::FluxInstance => instance::instance(&at, &mut sites),
+            Kind::Object => image::object(&at, &mut sites),
+            Kind::ChartFile => chart_file::dependencies(&at, &mut sites),
+            Kind::Workflow => tools::workflow(&at, &mut sites),
+            Kind::Plain => instance::values(&at, &[], &mut sites),
+            Kind::HelmRepository | Kind::Bucket | Kind::ExternalArtifact | Kind::ConfigMap => {}
         }
     }
+    tools::tool_versions(inventory, &mut sites);
+    explicit::comments(inventory, &links, &dialects, &mut sites);
     sites.sort_by(|a, b| (&a.at, &a.owner, &a.field).cmp(&(&b.at, &b.owner, &b.field)));
     mark_insecure(inventory, &mut sites);
+    sites.dedup_by(|later, first| {
+        later.spot == first.spot && later.at == first.at && later.owner == first.owner
+    });
     hold_lone_aliases(&mut sites);
     tell_apart(&mut sites);
+    overlay::mark(&mut sites);
     for site in &mut sites {
         let own = finding::findings(site);
         site.findings.extend(own);
@@ -88,7 +114,8 @@ fn hold_lone_aliases(sites: &mut [Site]) {
         .filter(|site| site.at.span == site.spot.at.span)
         .map(|site| (site.at.path.clone(), site.at.span.start))
         .collect();
-    for site in sites.iter_mut().filter(|site| site.at.span != site.spot.at.span) {
+    let alias = |site: &&mut Site| site.variable.is_none() && site.at.span != site.spot.at.span;
+    for site in sites.iter_mut().filter(alias) {
         if !own.contains(&(site.at.path.clone(), site.spot.at.span.start)) {
             site.blocked.get_or_insert(Reason::Aliased);
         }
@@ -145,29 +172,63 @@ struct Here<'a, 'f> {
     resource: &'a Resource,
     node: Node<'a, 'f>,
     lines: &'a Lines<'f>,
+    /// The release that takes its values from here.
+    user: Option<&'a Resource>,
 }
 
-impl Here<'_, '_> {
+impl<'a, 'f> Here<'a, 'f> {
+    /// The object that a reader takes the place to belong to.
+    fn subject(&self) -> &'a Resource {
+        self.user.unwrap_or(self.resource)
+    }
+
     fn owner(&self) -> Owner {
-        let mut namespaces = self.resource.placements.iter().map(|placement| &placement.namespace);
+        let subject = self.subject();
+        let mut namespaces = subject.placements.iter().map(|placement| &placement.namespace);
         let first = namespaces.next().cloned().flatten();
         let same = namespaces.all(|namespace| *namespace == first);
+        let is_object =
+            !matches!(subject.kind, Kind::KustomizationFile | Kind::ChartFile | Kind::Workflow | Kind::Plain);
+        let namespace = first.filter(|_| same).or_else(|| subject.written_namespace.clone());
         Owner {
-            kind: self.resource.kind.name().to_owned(),
-            namespace: first.filter(|_| same).or_else(|| self.resource.written_namespace.clone()),
-            name: self.resource.name.clone(),
+            kind: subject.kind_name.clone(),
+            namespace: namespace.filter(|_| is_object),
+            name: subject.name.clone(),
         }
+    }
+
+    fn suspended(&self) -> bool {
+        self.subject().suspended
+    }
+
+    /// The value at a path of the object; of a part of one, as far as the part has it.
+    fn at(&self, path: &[&str]) -> Option<Node<'a, 'f>> {
+        let fragment = &self.resource.fragment;
+        if path.len() < fragment.len() || fragment.iter().zip(path).any(|(a, b)| a != b) {
+            return None;
+        }
+        self.node.at(&path[fragment.len()..])
+    }
+
+    /// The text at a path of the object.
+    fn text_at(&self, path: &[&str]) -> Option<&'a str> {
+        self.at(path)?.text()
+    }
+
+    /// A text of the object with its variables filled in.
+    fn expand<'t>(&self, text: &'t str) -> Result<Cow<'t, str>, Reason> {
+        self.links.expand(self.inventory, self.resource, text)
     }
 
     fn namespaces(&self) -> Vec<String> {
         let all: BTreeSet<&String> =
-            self.resource.placements.iter().filter_map(|placement| placement.namespace.as_ref()).collect();
+            self.subject().placements.iter().filter_map(|placement| placement.namespace.as_ref()).collect();
         all.into_iter().cloned().collect()
     }
 
     fn clusters(&self) -> Vec<String> {
         let mut clusters: Vec<String> =
-            self.resource.placements.iter().filter_map(|placement| placement.cluster.clone()).collect();
+            self.subject().placements.iter().filter_map(|placement| placement.cluster.clone()).collect();
         clusters.sort();
         clusters.dedup();
         clusters
@@ -195,10 +256,10 @@ impl Here<'_, '_> {
     }
 
     /// `spec.url` of the object, or of the one that it patches, with the place of that one.
-    fn url(&self, spec: Node<'_, '_>) -> Result<(String, Option<Location>), Reason> {
-        if let Some(url) = spec.text_at(&["url"]) {
+    fn url(&self) -> Result<(String, Option<Location>), Reason> {
+        if let Some(url) = self.text_at(&["spec", "url"]) {
             self.undisputed(|patch| Some(patch.text_at(&["spec", "url"])? != url))?;
-            return Ok((url.to_owned(), None));
+            return Ok((self.expand(url)?.into_owned(), None));
         }
         let reference =
             link::Reference { kind: self.resource.kind.name(), name: &self.resource.name, namespace: None };
@@ -206,12 +267,13 @@ impl Here<'_, '_> {
         let asked = (reference, None);
         let (url, base) =
             self.links.agreed(&self.links.urls, self.inventory, asked, &self.resource.placements, read)?;
+        let url = self.links.expand(self.inventory, base, &url)?.into_owned();
         Ok((url, Some(self.inventory.location(base))))
     }
 
     /// How the Flux that applies the object reads versions: the one of its cluster, else the oldest in the files.
     fn dialect(&self) -> Option<Dialect> {
-        let clusters = self.resource.placements.iter().filter_map(|placement| placement.cluster.as_deref());
+        let clusters = self.subject().placements.iter().filter_map(|placement| placement.cluster.as_deref());
         let own = clusters.filter_map(|cluster| self.dialects.of_cluster(cluster));
         own.min_by_key(|dialect| dialect.library()).or(self.dialects.oldest)
     }

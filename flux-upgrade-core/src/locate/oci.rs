@@ -1,6 +1,6 @@
 //! OCIRepository: tag, digest, both, or a range with its filter.
 
-use super::field::{Draft, variable};
+use super::field::{Draft, Text};
 use super::{Consumer, Here, Part, Site, SourceKey};
 use crate::diagnostic::Severity;
 use crate::plan::Reason;
@@ -16,54 +16,54 @@ const CHART_LAYER: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
 ///
 /// A tag beside a digest moves with it. Source: OCIRepository spec page, `ociArtifactRef` of source-controller.
 pub(super) fn repository(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
-    let Some(spec) = here.node.get("spec") else { return };
-    let Some(reference) = spec.get("ref") else { return };
-    let field =
-        |key: &str| reference.get(key).filter(|node| node.text().is_some_and(|text| !text.is_empty()));
+    let field = |key: &str| {
+        here.at(&["spec", "ref", key]).filter(|node| node.text().is_some_and(|text| !text.is_empty()))
+    };
     let (tag, semver, digest) = (field("tag"), field("semver"), field("digest"));
     let consumer = Consumer::Oci {
-        filter: reference.text_at(&["semverFilter"]).map(str::to_owned),
-        chart: spec.text_at(&["layerSelector", "mediaType"]) == Some(CHART_LAYER),
+        filter: here.text_at(&["spec", "ref", "semverFilter"]).map(str::to_owned),
+        chart: here.text_at(&["spec", "layerSelector", "mediaType"]) == Some(CHART_LAYER),
     };
-    let found = here.url(spec);
+    let found = here.url();
     let source_url = found.as_ref().ok().map(|(url, _)| url.trim_end_matches('/').to_owned());
     let (source, source_at) = source(found);
-    let draft = |field, part| Draft {
-        field,
+    let draft = |field: &str, part| Draft {
+        field: field.to_owned(),
         part,
         consumer: consumer.clone(),
         source: source.clone(),
         source_at: source_at.clone(),
         source_url: source_url.clone(),
     };
-    let mut site = match (digest, semver, tag) {
+    let whole = |node, field: &str, part| here.sites(&Text::whole(node), |_| draft(field, part));
+    let mut found = match (digest, semver, tag) {
         (Some(digest), None, Some(tag)) => {
-            here.site(tag, draft("spec.ref.tag", Part::Tag)).map(|mut site| {
-                site.digest = here.spot(digest);
-                site.blocked = site.blocked.or_else(|| here.blocked(digest));
-                site
-            })
+            let site = here.site(tag, draft("spec.ref.tag", Part::Tag));
+            site.map(|site| here.with_digest(site, digest)).into_iter().collect()
         }
-        (Some(digest), ..) => here.site(digest, draft("spec.ref.digest", Part::Digest)),
-        (None, Some(semver), _) => here.site(semver, draft("spec.ref.semver", range_or_version(semver))),
-        (None, None, Some(tag)) => here.site(tag, draft("spec.ref.tag", Part::Tag)).map(|mut site| {
-            site.insertion = here.insertion(reference, "tag");
-            site
-        }),
-        (None, None, None) => None,
+        (Some(digest), ..) => whole(digest, "spec.ref.digest", Part::Digest),
+        (None, Some(semver), _) => {
+            here.sites(&Text::whole(semver), |text| draft("spec.ref.semver", range_or_version(text)))
+        }
+        (None, None, Some(tag)) => whole(tag, "spec.ref.tag", Part::Tag),
+        (None, None, None) => Vec::new(),
     };
-    if let (Some(site), Some((field, node, winner))) = (&mut site, shadowed(tag, semver, digest)) {
+    if let (Some(site), Some(reference)) = (found.first_mut(), here.at(&["spec", "ref"])) {
+        site.insertion = here
+            .insertion(reference, "tag")
+            .filter(|_| site.field == "spec.ref.tag" && site.digest.is_none());
+    }
+    if let (Some(site), Some((field, node, winner))) = (found.first_mut(), shadowed(tag, semver, digest)) {
         let message = format!("`spec.ref.{field}` has no effect: `{winner}` counts before it");
         let finding = here.finding("manifest.overridden-ref", Severity::Warning, node, message);
         site.findings.push(finding.with_help("remove one of the two"));
     }
-    sites.extend(site);
+    sites.extend(found);
 }
 
 /// A range field that holds one exact version is a pin.
-pub(super) fn range_or_version(semver: Node<'_, '_>) -> Part {
-    let exact = semver.text().is_some_and(|text| Version::parse_flux(text).is_ok());
-    if exact { Part::Version } else { Part::Range }
+pub(super) fn range_or_version(text: &str) -> Part {
+    if Version::parse_flux(text).is_ok() { Part::Version } else { Part::Range }
 }
 
 /// A field that Flux does not look at, since another one counts; a tag beside a digest tells people what it is.
@@ -86,9 +86,6 @@ fn source(
     match found {
         Ok((url, at)) => {
             let key = match url.strip_prefix("oci://") {
-                _ if url.contains("${") => {
-                    Err(Reason::Substituted { variable: variable(&url).unwrap_or_default().to_owned() })
-                }
                 Some(rest) => Ok(SourceKey::Oci { repository: normalise_repository(rest) }),
                 None => Err(Reason::SourceUnsupported {
                     detail: format!("the URL {url} does not begin with oci://"),

@@ -1,5 +1,6 @@
 //! What a site is: one place in a file that pins or constrains a version.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Serialize;
@@ -71,6 +72,8 @@ pub enum SourceKey {
         /// Its URL as written.
         url: String,
     },
+    /// The releases of Flux itself.
+    Flux,
 }
 
 impl SourceKey {
@@ -81,6 +84,7 @@ impl SourceKey {
             Self::Helm { chart, .. } => return chart,
             Self::Oci { repository } => repository,
             Self::Git { url } => url.trim_end_matches('/').trim_end_matches(".git"),
+            Self::Flux => return "flux2",
         };
         path.rsplit(['/', ':']).next().unwrap_or(path)
     }
@@ -93,6 +97,7 @@ impl SourceKey {
         match self {
             Self::Helm { url, .. } | Self::Git { url } => url.clone(),
             Self::Oci { repository } => format!("oci://{repository}"),
+            Self::Flux => FLUX_URL.to_owned(),
         }
     }
 
@@ -103,6 +108,7 @@ impl SourceKey {
             Self::Helm { chart, .. } => chart.clone(),
             Self::Oci { repository } => repository.clone(),
             Self::Git { url } => crate::reference::normalise_git(url),
+            Self::Flux => "fluxcd/flux2".to_owned(),
         }
     }
 
@@ -121,9 +127,13 @@ impl fmt::Display for SourceKey {
             Self::Helm { url, chart } => write!(f, "{} {chart}", url.trim_end_matches('/')),
             Self::Oci { repository } => write!(f, "oci://{repository}"),
             Self::Git { url } => f.write_str(url),
+            Self::Flux => f.write_str("the releases of Flux"),
         }
     }
 }
+
+/// Where Flux itself is published.
+const FLUX_URL: &str = "https://github.com/fluxcd/flux2";
 
 /// Who reads the text in the cluster, which decides what it means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,6 +151,10 @@ pub enum Consumer {
     },
     /// A GitRepository.
     Git,
+    /// A container runtime, or whatever else takes an image reference.
+    Image,
+    /// The Flux Operator, or an installer of Flux.
+    Flux,
 }
 
 /// Bytes that an edit may replace.
@@ -150,10 +164,44 @@ pub struct Spot {
     pub at: Location,
     /// The scalar's bytes in the file.
     pub raw: String,
-    /// Its value.
+    /// What the field says there: the scalar's value, or the part of it that moves.
     pub value: String,
     /// How it is quoted.
     pub style: Style,
+    /// What stands around the moving part.
+    pub frame: Frame,
+}
+
+/// What stands around the part of a scalar that moves.
+///
+/// In `image: ghcr.io/app:v1@sha256:…` the tag and digest move, and `ghcr.io/app:` stands before them. Where a field says
+/// `v${VERSION}` and a variable says `1.2.3`, the field's text is `v1.2.3`, and `v` leads it without being in the variable.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Frame {
+    /// What the scalar has before the moving part.
+    pub before: String,
+    /// What the scalar has after it.
+    pub after: String,
+    /// What the field has before it and the scalar lacks.
+    pub lead: String,
+    /// What the field has after it and the scalar lacks.
+    pub trail: String,
+    /// Whether the version stands in `after` once more, without its `v`, and moves there too.
+    pub echo: bool,
+}
+
+impl Spot {
+    /// What the scalar says when the field says `new`; `None` where the scalar cannot make it say that.
+    pub(crate) fn whole(&self, new: &str) -> Option<String> {
+        let frame = &self.frame;
+        let own = new.strip_prefix(frame.lead.as_str())?.strip_suffix(frame.trail.as_str())?;
+        let bare = |version: &'_ str| version.strip_prefix('v').unwrap_or(version).to_owned();
+        let after = match frame.echo {
+            true => Cow::Owned(frame.after.replace(&bare(&self.value), &bare(new))),
+            false => Cow::Borrowed(&frame.after),
+        };
+        Some(format!("{}{own}{after}", frame.before))
+    }
 }
 
 /// How a scalar is written.
@@ -234,6 +282,12 @@ pub struct Site {
     pub findings: Vec<Diagnostic>,
     /// Where a digest could be added beside the tag.
     pub insertion: Option<Insertion>,
+    /// The variable that the field takes its text from, where `spot` is.
+    pub variable: Option<String>,
+    /// Patches that set this field of the object in some overlays.
+    pub overridden_by: Vec<Location>,
+    /// Whether it stands in a patch of its owner.
+    pub is_patch: bool,
 }
 
 impl Site {
@@ -249,7 +303,7 @@ impl Site {
     /// Tag and digest of a text `tag@digest`, which an OCIRepository takes as a tag.
     pub(crate) fn tag_and_digest(&self) -> Option<(&str, &str)> {
         match (self.part, &self.consumer) {
-            (Part::Tag, Consumer::Oci { .. }) => self.spot.value.split_once('@'),
+            (Part::Tag, Consumer::Oci { .. } | Consumer::Image) => self.spot.value.split_once('@'),
             _ => None,
         }
     }

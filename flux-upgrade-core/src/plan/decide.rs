@@ -214,6 +214,11 @@ fn by_digest(context: &Context<'_>, sink: Sink<'_>) -> Decision {
     let named = offers.iter().filter(|offer| offer.candidate.digest.as_deref() == Some(value));
     let Some(tag) = named.filter(|offer| offer::is_version(&offer.key)).max_by(|a, b| offer::order(a, b))
     else {
+        if let Some(latest) =
+            offers.iter().find(|offer| offer.text == "latest" && context.site.consumer == Consumer::Image)
+        {
+            return by_latest(context, latest, sink);
+        }
         let what = if context.site.consumer == Consumer::Git { "commit" } else { "digest" };
         let detail = format!("no version tag has this {what}, and nothing else says what it should follow");
         return Err(Reason::NoCandidate { detail }.into());
@@ -235,6 +240,41 @@ fn by_digest(context: &Context<'_>, sink: Sink<'_>) -> Decision {
         published: offers[index].candidate.created,
         beyond: choice.beyond(),
         notes: vec![format!("{} -> {}", tag.text, offers[index].text)],
+    })
+}
+
+/// An image by its digest alone, that no version tag has: without a tag a reference means `latest`.
+///
+/// Source: distribution/reference `normalize.go`, `TagNameOnly`.
+fn by_latest(context: &Context<'_>, latest: &Offer<'_>, sink: Sink<'_>) -> Decision {
+    let target = digest_of(context, latest)?;
+    let verdict = |taken, why: String| Verdict {
+        text: format!("latest at {target}"),
+        published: latest.candidate.created.map(|time| time.to_string()),
+        taken,
+        why,
+    };
+    if target == context.site.spot.value {
+        sink(verdict(true, "what the file has".to_owned()));
+        return Err(Reason::UpToDate.into());
+    }
+    let beyond = |rule| Reason::BeyondRules { newest: target.clone(), level: Level::Digest, rule };
+    if context.settings.digests == Digests::Keep {
+        sink(verdict(false, "the rules keep digests".to_owned()));
+        return Err(beyond("digests").into());
+    }
+    if let Some((rule, why)) = refusal(context, latest, Level::Digest)? {
+        sink(verdict(false, why));
+        return Err(beyond(rule).into());
+    }
+    sink(verdict(true, "what `latest` is now".to_owned()));
+    Ok(Move {
+        to: target.clone(),
+        digest: None,
+        level: Level::Digest,
+        published: latest.candidate.created,
+        beyond: None,
+        notes: vec!["follows `latest`, since no version tag has the digest".to_owned()],
     })
 }
 

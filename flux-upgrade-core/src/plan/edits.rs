@@ -1,7 +1,7 @@
 //! A move to the bytes that it replaces.
 
 use super::decide::Move;
-use crate::locate::{Site, Spot, Style};
+use crate::locate::{DIGEST, Site, Spot, Style};
 use crate::patch::Edit;
 use crate::text::Span;
 use crate::yaml::{Quote, encode};
@@ -19,7 +19,7 @@ pub(super) fn edits(site: &Site, step: &Move, preferred: Quote) -> Option<Vec<Ed
             path: insertion.at.path.clone(),
             span: insertion.at.span,
             expect: String::new(),
-            replace: format!("{}digest: {new}", insertion.before),
+            replace: format!("{}{DIGEST}: {new}", insertion.before),
         }),
         _ => {}
     }
@@ -34,12 +34,33 @@ fn replace(spot: &Spot, new: &str, preferred: Quote) -> Option<Edit> {
         Style::Double => Quote::Double,
         Style::Block => return None,
     };
+    let whole = spot.whole(new)?;
+    let inside = || inside(spot, &spot.whole(&spot.value)?, &whole);
     Some(Edit {
         path: spot.at.path.clone(),
         span: Span::new(spot.at.span.start, spot.at.span.end),
         expect: spot.raw.clone(),
-        replace: encode(&spot.raw, quote, new, preferred)?,
+        replace: match inside() {
+            Some(text) => text,
+            None => encode(&spot.raw, quote, &whole, preferred)?,
+        },
     })
+}
+
+/// The raw text with only the moving part replaced, where that part is not all of it and is written without escapes.
+fn inside(spot: &Spot, old: &str, new: &str) -> Option<String> {
+    let frame = &spot.frame;
+    let part = &new[frame.before.len()..];
+    let part = if frame.echo { part } else { part.strip_suffix(frame.after.as_str())? };
+    let safe = |byte: u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'+' | b'@' | b':' | b'/')
+    };
+    let is_part = !frame.before.is_empty() || !frame.after.is_empty();
+    if !is_part || !part.bytes().all(safe) || part.ends_with(':') {
+        return None;
+    }
+    let at = spot.raw.find(old)?;
+    Some(format!("{}{new}{}", &spot.raw[..at], &spot.raw[at + old.len()..]))
 }
 
 /// The quotes that a file uses most, double where it uses none: what a plain text gets that needs some.

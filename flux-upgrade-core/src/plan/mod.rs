@@ -194,7 +194,7 @@ fn agree(sites: &[Site], decisions: &mut [Decision]) -> bool {
     for (index, site) in sites.iter().enumerate() {
         let step = decisions[index].as_ref().ok();
         let spots = [
-            (Some(&site.spot), step.map(|step| step.to.clone())),
+            (Some(&site.spot), step.map(|step| site.spot.whole(&step.to).unwrap_or_else(|| step.to.clone()))),
             (site.digest.as_ref(), step.and_then(|step| step.digest.clone())),
         ];
         for (spot, wish) in spots {

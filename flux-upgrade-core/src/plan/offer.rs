@@ -95,6 +95,15 @@ fn offer<'a>(
                 (raw.into(), key)
             }
         }
+        // A container runtime takes any tag; signatures and the like are no versions.
+        Consumer::Image => (raw.into(), raw.into()),
+        // Flux's releases begin with `v`; the operator and the action take them without it too.
+        Consumer::Flux => {
+            let bare = raw.strip_prefix('v').unwrap_or(raw);
+            let text: Cow<'_, str> =
+                if site.spot.value.starts_with('v') { format!("v{bare}").into() } else { bare.into() };
+            (text.clone(), text)
+        }
         Consumer::Git => {
             let tag = raw.strip_prefix(TAGS)?;
             let tag = tag.strip_suffix("^{}").unwrap_or(tag);
@@ -106,6 +115,8 @@ fn offer<'a>(
             (text, tag.into())
         }
     };
+    // A variable that is only a part of the field cannot make it say everything.
+    site.spot.whole(&text)?;
     Some(Offer { text: text.into_owned(), key: key.into_owned(), candidate })
 }
 

@@ -134,6 +134,11 @@ fn selected(context: &Context<'_>, text: &str, range: &Range) -> Option<String> 
             let found = select::oci_tag(range, filter.as_ref(), *chart, &list, dialect).ok()?;
             Some(found.candidate.text.clone())
         }
+        Consumer::Flux | Consumer::Image => {
+            let list: Vec<Candidate> = list.collect();
+            let found = select::git_tag(range, &list, dialect).ok()?;
+            Some(found.candidate.text.clone())
+        }
         Consumer::Git => {
             let tags: Vec<Candidate> = list
                 .filter_map(|candidate| {

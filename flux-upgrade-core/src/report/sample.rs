@@ -1,7 +1,7 @@
 //! A small plan made by hand, for the tests of every form.
 
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::locate::{Consumer, Owner, Part, Site, SourceKey, Spot, Style};
+use crate::locate::{Consumer, Frame, Owner, Part, Site, SourceKey, Spot, Style};
 use crate::patch::{Edit, FilePatch, PatchSet, apply};
 use crate::plan::{Beyond, Change, Failure, Held, Plan, Reason};
 use crate::text::{Lines, Location, RepoPath, SourceFile, Span};
@@ -26,7 +26,13 @@ fn spot(file: usize, raw: &str) -> Spot {
     let file = files().swap_remove(file);
     let start = file.text.find(raw).unwrap();
     let at = Lines::new(&file.text).locate(&file.path, Span::new(start, start + raw.len()));
-    Spot { at, raw: raw.into(), value: raw.trim_matches('"').into(), style: Style::Plain }
+    Spot {
+        at,
+        raw: raw.into(),
+        value: raw.trim_matches('"').into(),
+        style: Style::Plain,
+        frame: Frame::default(),
+    }
 }
 
 fn site(spot: Spot, kind: &str, namespace: Option<&str>, name: &str, field: &str, source: SourceKey) -> Site {
@@ -50,6 +56,9 @@ fn site(spot: Spot, kind: &str, namespace: Option<&str>, name: &str, field: &str
         dialect: None,
         findings: vec![],
         insertion: None,
+        variable: None,
+        overridden_by: vec![],
+        is_patch: false,
         clusters: vec![],
         suspended: false,
     }

@@ -170,60 +170,51 @@ impl<'s> Resolver<'s> {
     /// [`AnswerError`] where the number or the kind fits no open question; nothing changes then.
     pub fn answer(&mut self, id: usize, outcome: Outcome) -> Result<(), AnswerError> {
         let ask = self.open.get(&id).ok_or(AnswerError::UnknownQuery(id))?.clone();
+        let other_kind = AnswerError::OtherKind(id);
         let resolution = &mut self.resolution;
-        match (&ask, outcome) {
-            (Ask::Charts { url, names }, outcome) => {
-                let charts = match outcome {
-                    Ok(Answer::Charts(charts)) => Ok(charts),
-                    Ok(_) => return Err(AnswerError::OtherKind(id)),
+        // Unpacks an answer of the wanted kind; a failure fits every question.
+        macro_rules! wanted {
+            ($kind:path) => {
+                match outcome {
+                    Ok($kind(value)) => Ok(value),
+                    Ok(_) => return Err(other_kind),
                     Err(failure) => Err(failure),
-                };
+                }
+            };
+        }
+        match ask {
+            Ask::Charts { url, names } => {
+                let charts = wanted!(Answer::Charts);
                 for name in names {
-                    let key = SourceKey::Helm { url: url.clone(), chart: name.clone() };
                     let list = match &charts {
-                        Ok(charts) => charts.get(name).cloned().ok_or(Failure::NotAsked),
+                        Ok(charts) => charts.get(&name).cloned().ok_or(Failure::NotAsked),
                         Err(failure) => Err(failure.clone()),
                     };
-                    resolution.lists.insert(key, list);
+                    resolution.lists.insert(SourceKey::Helm { url: url.clone(), chart: name }, list);
                 }
             }
-            (Ask::Tags { repository }, outcome) => {
-                let list = match outcome {
-                    Ok(Answer::Tags(tags)) => Ok(tags),
-                    Ok(_) => return Err(AnswerError::OtherKind(id)),
-                    Err(failure) => Err(failure),
-                };
-                resolution.lists.insert(SourceKey::Oci { repository: repository.clone() }, list);
+            Ask::Tags { repository } => {
+                resolution.lists.insert(SourceKey::Oci { repository }, wanted!(Answer::Tags));
             }
-            (Ask::Refs { url }, outcome) => {
-                let list = match outcome {
-                    Ok(Answer::Refs(refs)) => Ok(refs),
-                    Ok(_) => return Err(AnswerError::OtherKind(id)),
-                    Err(failure) => Err(failure),
-                };
-                resolution.lists.insert(SourceKey::Git { url: url.clone() }.canonical(), list);
+            Ask::Refs { url } => {
+                resolution.lists.insert(SourceKey::Git { url }.canonical(), wanted!(Answer::Refs));
             }
-            (Ask::Digest { repository, tag }, outcome) => {
-                let digest = match outcome {
-                    Ok(Answer::Digest(digest)) => Ok(digest),
-                    Ok(_) => return Err(AnswerError::OtherKind(id)),
-                    Err(failure) => Err(failure),
-                };
-                if let (Ok(digest), Some(candidate)) = (&digest, resolution.candidate(repository, tag)) {
+            Ask::Releases => {
+                resolution.lists.insert(SourceKey::Flux, wanted!(Answer::Releases));
+            }
+            Ask::Digest { repository, tag } => {
+                let digest = wanted!(Answer::Digest);
+                if let (Ok(digest), Some(candidate)) = (&digest, resolution.candidate(&repository, &tag)) {
                     candidate.digest = Some(digest.clone());
                 }
-                resolution.digests.insert((repository.clone(), tag.clone()), digest);
+                resolution.digests.insert((repository, tag), digest);
             }
-            (Ask::Created { repository, tag }, outcome) => {
-                let created = match outcome {
-                    Ok(Answer::Created(created)) => Ok(created),
-                    Ok(_) => return Err(AnswerError::OtherKind(id)),
-                    Err(failure) => Err(failure),
-                };
-                if let (Ok(created), Some(candidate)) = (&created, resolution.candidate(repository, tag)) {
+            Ask::Created { repository, tag } => {
+                let created = wanted!(Answer::Created);
+                if let (Ok(created), Some(candidate)) = (&created, resolution.candidate(&repository, &tag)) {
                     candidate.created = *created;
                 }
-                resolution.created.insert((repository.clone(), tag.clone()), created);
+                resolution.created.insert((repository, tag), created);
             }
         }
         self.open.remove(&id);
@@ -246,6 +237,7 @@ fn lists(sites: &[Site]) -> Vec<Ask> {
     let mut charts: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     let mut git: BTreeMap<SourceKey, &str> = BTreeMap::new();
     let mut oci: BTreeSet<&str> = BTreeSet::new();
+    let mut flux = None;
     for site in sites.iter().filter(|site| site.blocked.is_none()) {
         match &site.source {
             Ok(SourceKey::Helm { url, chart }) => {
@@ -258,13 +250,14 @@ fn lists(sites: &[Site]) -> Vec<Ask> {
                 let first = git.entry(key.canonical()).or_insert(url);
                 *first = (*first).min(url);
             }
+            Ok(SourceKey::Flux) => flux = Some(Ask::Releases),
             Err(_) => {}
         }
     }
     let charts = charts.into_iter().map(|(url, names)| Ask::Charts { url: url.to_owned(), names });
     let oci = oci.into_iter().map(|repository| Ask::Tags { repository: repository.to_owned() });
     let git = git.into_values().map(|url| Ask::Refs { url: url.to_owned() });
-    charts.chain(oci).chain(git).collect()
+    charts.chain(oci).chain(git).chain(flux).collect()
 }
 
 /// Repositories that are marked as plain HTTP by each site that names them.

@@ -41,6 +41,8 @@ pub enum Ask {
         /// Its URL, as the first file writes it.
         url: String,
     },
+    /// The releases of Flux itself; answered by [`Answer::Releases`].
+    Releases,
 }
 
 impl Ask {
@@ -51,7 +53,7 @@ impl Ask {
             Self::Tags { repository }
             | Self::Digest { repository, .. }
             | Self::Created { repository, .. } => Some(repository),
-            Self::Charts { .. } | Self::Refs { .. } => None,
+            Self::Charts { .. } | Self::Refs { .. } | Self::Releases => None,
         }
     }
 
@@ -61,6 +63,7 @@ impl Ask {
         match self {
             Self::Charts { url, .. } | Self::Refs { url } => url.clone(),
             Self::Tags { repository } => format!("oci://{repository}"),
+            Self::Releases => crate::locate::SourceKey::Flux.address(),
             Self::Digest { repository, tag } | Self::Created { repository, tag } => {
                 format!("oci://{repository}:{tag}")
             }
@@ -92,6 +95,8 @@ pub enum Answer {
     Created(Option<Timestamp>),
     /// Full ref names, each with its commit in [`Candidate::digest`].
     Refs(Vec<Candidate>),
+    /// Releases of Flux, `vX.Y.Z`.
+    Releases(Vec<Candidate>),
 }
 
 /// An answer, or why there is none.

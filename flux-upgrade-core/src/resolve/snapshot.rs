@@ -63,6 +63,14 @@ struct File {
     oci: Vec<OciEntry>,
     #[serde(default)]
     git: Vec<GitEntry>,
+    #[serde(default)]
+    flux: Vec<FluxEntry>,
+}
+
+#[derive(Deserialize)]
+struct FluxEntry {
+    version: String,
+    created: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -119,6 +127,7 @@ pub struct Snapshot {
     helm: BTreeMap<String, BTreeMap<String, Vec<Candidate>>>,
     oci: BTreeMap<String, Vec<Candidate>>,
     git: BTreeMap<String, Vec<Candidate>>,
+    flux: Vec<Candidate>,
 }
 
 impl Snapshot {
@@ -173,6 +182,9 @@ impl Snapshot {
                 list.push(candidate(&entry.url, found.name, found.commit, found.created)?);
             }
         }
+        for release in file.flux {
+            out.flux.push(candidate("flux", release.version, None, release.created)?);
+        }
         Ok(out)
     }
 
@@ -201,6 +213,8 @@ impl Snapshot {
                 digest.map(Answer::Digest).ok_or(Failure::NotAsked)
             }
             Ask::Created { repository, tag } => Ok(Answer::Created(self.tag(repository, tag)?.created)),
+            Ask::Releases if self.flux.is_empty() => Err(Failure::NotAsked),
+            Ask::Releases => Ok(Answer::Releases(self.flux.clone())),
             Ask::Refs { url } => {
                 self.git.get(&normalise_git(url)).cloned().map(Answer::Refs).ok_or(Failure::NotAsked)
             }

@@ -2,15 +2,16 @@
 
 use memchr::memmem;
 
-use super::kind::NEEDLES;
-use super::kustomize::is_kustomization_file;
+use super::kind::{FLUX_NEEDLES, NEEDLES};
+use super::kustomize::{is_kustomization_file, items};
 use super::object::{Objects, encryption};
-use super::{Held, Inventory, Kind, Kustomize, Resource};
+use super::target::Target;
+use super::{Encryption, Held, Inventory, Kind, Kustomize, Patch, Resource};
 use crate::text::{SourceFile, Span};
 use crate::yaml::{Comments, Document, Node, parse, split};
 
 /// Comments are read only where one of these could matter.
-const COMMENT_NEEDLES: &[&str] = &["flux-upgrade:", "$imagepolicy"];
+const COMMENT_NEEDLES: &[&str] = &["flux-upgrade:", "$imagepolicy", "renovate:"];
 
 pub(super) fn read(inventory: &mut Inventory<'_>, index: usize) {
     let file = &inventory.files[index];
@@ -21,7 +22,12 @@ pub(super) fn read(inventory: &mut Inventory<'_>, index: usize) {
     }
     let is_kustomization = is_kustomization_file(name);
     let is_yaml = name.ends_with(".yaml") || name.ends_with(".yml");
-    if !(is_kustomization || is_yaml && has_any(&file.text, NEEDLES)) {
+    let named = is_kustomization || name == "Chart.yaml";
+    let of_flux = has_any(&file.text, FLUX_NEEDLES);
+    if !(named || is_yaml && (of_flux || has_any(&file.text, NEEDLES))) {
+        return;
+    }
+    if !named && !of_flux && inventory.is_chart_template(&file.path) {
         return;
     }
     let parts = split(&file.text);
@@ -33,7 +39,11 @@ pub(super) fn read(inventory: &mut Inventory<'_>, index: usize) {
         return;
     }
     for part in parts {
-        read_part(inventory, index, part, is_kustomization);
+        let text = part.of(&file.text);
+        let is_schema = has_any(text, &["kind: CustomResourceDefinition"]) && !has_any(text, &["kind: List"]);
+        if !is_schema && (named || of_flux || has_any(text, NEEDLES)) {
+            read_part(inventory, index, part, is_kustomization);
+        }
     }
 }
 
@@ -52,6 +62,10 @@ fn read_part(inventory: &mut Inventory<'_>, index: usize, part: Span, is_kustomi
         keep(inventory, index, document, is_kustomization);
     }
     let Some(error) = error else { return };
+    // What is no manifest, such as a file of values, may be in any language.
+    if !is_kustomization && !has_any(&file.text, FLUX_NEEDLES) && !has_any(&file.text, &["apiVersion:"]) {
+        return;
+    }
     match template(text, error.at - part.start) {
         Some(at) => {
             let help = "templates are left alone; the other documents of the file are read";
@@ -86,18 +100,39 @@ fn template(text: &str, error: usize) -> Option<usize> {
 }
 
 fn keep<'f>(inventory: &mut Inventory<'f>, file: usize, document: Document<'f>, is_kustomization: bool) {
-    let Some(root) = document.root().filter(|root| root.is_mapping()) else { return };
+    let Some(root) = document.root() else { return };
+    if root.is_sequence() {
+        if operations(root).next().is_some() {
+            let number = inventory.documents.len();
+            inventory.operations.push((inventory.files[file].path.as_str().to_owned(), number));
+            inventory.documents.push(Held { file, document, encryption: Encryption::None });
+        }
+        return;
+    }
+    if !root.is_mapping() {
+        return;
+    }
     let source = &inventory.files[file];
-    let found = Objects::of(root, inventory.documents.len());
+    let number = inventory.documents.len();
+    let mut found = Objects::of(root, number);
     for (at, message, help) in found.unknown {
         inventory.report(file, "manifest.unknown-version", at, message, help);
     }
     let kustomize = (is_kustomization && found.resources.is_empty() && !names_flux(root))
         .then(|| Kustomize::read(source.path.folder(), root));
-    if found.resources.is_empty() && kustomize.is_none() {
+    let is_object = !found.resources.is_empty() || kustomize.is_some();
+    if kustomize.is_some() {
+        let folder = source.path.folder();
+        let name = if folder.is_empty() { "." } else { folder };
+        found.resources.push(Resource::at(Kind::KustomizationFile, name, None, number, root));
+    } else if found.resources.is_empty() && root.get("kind").is_none() {
+        let (kind, name) = plain_kind(source, root);
+        found.resources.push(Resource::at(kind, name, None, number, root));
+    }
+    if found.resources.is_empty() {
         return;
     }
-    let doubled = document.duplicate_keys();
+    let doubled = if is_object { document.duplicate_keys() } else { Vec::new() };
     for (first, second) in &doubled {
         let message = format!("the key `{}` stands twice in one mapping", second.of(&source.text));
         let help = "Flux refuses such a document; remove one of the two";
@@ -107,63 +142,159 @@ fn keep<'f>(inventory: &mut Inventory<'f>, file: usize, document: Document<'f>, 
     if !doubled.is_empty() {
         return;
     }
-    let patches = inline_patches(root, &found.resources, is_kustomization);
+    let nested = nested(root, &found.resources);
     let encryption = encryption(root);
     if let Some(kustomize) = kustomize {
         inventory.kustomize.insert(source.path.folder().to_owned(), kustomize);
     }
     inventory.flux.extend(instance_version(root).map(|version| (source.path.folder().to_owned(), version)));
+    let first = inventory.resources.len();
     inventory.resources.extend(found.resources);
     inventory.documents.push(Held { file, document, encryption });
-    for (span, target) in patches {
+    for (span, what) in nested {
         let (documents, _) = parse(&source.text, span, Comments::Keep);
         for document in documents {
-            let Some(root) = document.root().filter(|root| root.is_mapping()) else { continue };
-            let mut resources = Objects::of(root, inventory.documents.len()).resources;
-            if !resources.is_empty() {
-                for resource in &mut resources {
-                    resource.is_patch = true;
-                    resource.name = target.clone().unwrap_or_else(|| resource.name.clone());
-                }
-                inventory.resources.extend(resources);
-                inventory.documents.push(Held { file, document, encryption });
-            }
+            keep_nested(inventory, (file, encryption), document, &what, first);
         }
     }
 }
 
-/// Strategic merge patches that a kustomization or a Flux Kustomization holds as block scalars.
-fn inline_patches(
-    root: Node<'_, '_>,
-    resources: &[Resource],
-    is_kustomization: bool,
-) -> Vec<(Span, Option<String>)> {
-    let is_flux = resources.iter().any(|resource| resource.kind == Kind::Kustomization);
-    let path: &[&str] = match (is_flux, is_kustomization) {
-        (true, _) => &["spec", "patches"],
-        (false, true) => &["patches"],
-        (false, false) => return Vec::new(),
-    };
-    let mut out = Vec::new();
-    let mut add = |text: Node<'_, '_>, target: Option<&str>| {
-        let matters = text.text().is_some_and(|text| has_any(text, NEEDLES));
-        out.extend(text.block().filter(|_| matters).map(|span| (span, target.map(str::to_owned))));
-    };
-    for patch in root.at(path).and_then(Node::resolved).into_iter().flat_map(Node::items) {
-        if let Some(text) = patch.get("patch").and_then(Node::resolved) {
-            // kustomize goes by the target's name where there is one; a pattern stays a pattern.
-            let target = patch.text_at(&["target", "name"]);
-            add(
-                text,
-                target.filter(|name| name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b))),
-            );
+/// What a document without a kind is, by the name of its file, and what it is called.
+fn plain_kind<'n>(source: &'n SourceFile, root: Node<'n, '_>) -> (Kind, &'n str) {
+    let path = source.path.as_str();
+    if source.path.name() == "Chart.yaml" {
+        return (Kind::ChartFile, root.text_at(&["name"]).unwrap_or(source.path.folder()));
+    }
+    let in_actions = path.starts_with(".github/") || path.contains("/.github/");
+    if in_actions && (root.get("jobs").is_some() || root.get("runs").is_some()) {
+        return (Kind::Workflow, root.text_at(&["name"]).unwrap_or(path));
+    }
+    (Kind::Plain, path)
+}
+
+/// What a text inside a block scalar is.
+enum Nested {
+    /// A patch of the objects that the target selects, by a kustomization or by the object with this index.
+    Patch { target: Option<Target>, by: Option<usize> },
+    /// Chart values that a ConfigMap holds under a key.
+    Data { key: String, by: usize },
+}
+
+fn keep_nested<'f>(
+    inventory: &mut Inventory<'f>,
+    (file, encryption): (usize, Encryption),
+    document: Document<'f>,
+    what: &Nested,
+    first: usize,
+) {
+    let Some(root) = document.root() else { return };
+    let number = inventory.documents.len();
+    let before = inventory.resources.len();
+    match what {
+        Nested::Data { key, by } => {
+            if !root.is_mapping() {
+                return;
+            }
+            let resource = Resource::at(Kind::Plain, key, None, number, root);
+            inventory.config_data.insert((first + by, key.clone()), before);
+            inventory.resources.push(resource);
+        }
+        Nested::Patch { target, by } => {
+            let patches = if root.is_sequence() {
+                target.as_ref().map(|target| fragments(root, target, number)).unwrap_or_default()
+            } else {
+                Objects::of(root, number).resources
+            };
+            for mut patch in patches {
+                patch.is_patch = true;
+                let target = target.clone().unwrap_or_else(|| Target::of(&patch));
+                patch.name = target.plain_name().map_or(patch.name, str::to_owned);
+                let folder = inventory.files[file].path.folder().to_owned();
+                let (resource, by) = (inventory.resources.len(), by.map(|by| first + by));
+                inventory.patches.push(Patch { resource, by, folder, target });
+                inventory.resources.push(patch);
+            }
         }
     }
-    let legacy = root.get("patchesStrategicMerge").and_then(Node::resolved).filter(|_| !is_flux);
-    for text in legacy.into_iter().flat_map(Node::items).filter_map(Node::resolved) {
-        add(text, None);
+    if inventory.resources.len() > before {
+        inventory.documents.push(Held { file, document, encryption });
+    }
+}
+
+/// The operations of a JSON patch that set a value.
+fn operations<'d, 't>(root: Node<'d, 't>) -> impl Iterator<Item = (Vec<String>, Node<'d, 't>)> {
+    root.items().filter_map(Node::resolved).filter_map(|operation| {
+        let sets = matches!(operation.text_at(&["op"])?, "add" | "replace");
+        let path = operation.text_at(&["path"]).filter(|_| sets)?.strip_prefix('/')?;
+        let path = path.split('/').map(|part| part.replace("~1", "/").replace("~0", "~")).collect();
+        Some((path, operation.get("value")?))
+    })
+}
+
+/// Each value of a JSON patch as a part of the object that it patches.
+///
+/// Source: RFC 6902, and RFC 6901 for the paths.
+pub(super) fn fragments(root: Node<'_, '_>, target: &Target, document: usize) -> Vec<Resource> {
+    let Some(kind_name) = target.kind.as_deref() else { return Vec::new() };
+    let kind = Kind::from_reference(kind_name).unwrap_or(Kind::Object);
+    let name = target.plain_name().unwrap_or("");
+    let parts = operations(root).map(|(path, value)| Resource {
+        kind_name: kind_name.to_owned(),
+        is_patch: true,
+        fragment: path,
+        ..Resource::at(kind, name, None, document, value)
+    });
+    parts.collect()
+}
+
+/// Texts in block scalars that are documents of their own: patches, and values in a ConfigMap.
+fn nested(root: Node<'_, '_>, resources: &[Resource]) -> Vec<(Span, Nested)> {
+    let mut out = Vec::new();
+    for (by, resource) in resources.iter().enumerate() {
+        let Some(node) = root.document().node(resource.node) else { continue };
+        match resource.kind {
+            Kind::KustomizationFile => {
+                patches(node, None, &mut out);
+                let texts = items(node, "patchesStrategicMerge").filter_map(Node::block);
+                out.extend(texts.map(|span| (span, Nested::Patch { target: None, by: None })));
+            }
+            Kind::Kustomization => {
+                let spec = node.get("spec").and_then(Node::resolved);
+                spec.into_iter().for_each(|spec| patches(spec, Some(by), &mut out));
+            }
+            Kind::HelmRelease => {
+                let spec = node.get("spec").and_then(Node::resolved);
+                for renderer in spec.into_iter().flat_map(|spec| items(spec, "postRenderers")) {
+                    let kustomize = renderer.get("kustomize").and_then(Node::resolved);
+                    kustomize.into_iter().for_each(|kustomize| patches(kustomize, Some(by), &mut out));
+                }
+            }
+            Kind::ConfigMap => {
+                let data = node.get("data").and_then(Node::resolved);
+                for (key, value) in data.into_iter().flat_map(Node::entries) {
+                    let span =
+                        value.block().filter(|_| value.text().is_some_and(|text| has_any(text, NEEDLES)));
+                    out.extend(
+                        span.zip(key.text())
+                            .map(|(span, key)| (span, Nested::Data { key: key.to_owned(), by })),
+                    );
+                }
+            }
+            _ => {}
+        }
     }
     out
+}
+
+/// The inline patches of a kustomization, a Flux Kustomization or a post-renderer.
+fn patches(node: Node<'_, '_>, by: Option<usize>, out: &mut Vec<(Span, Nested)>) {
+    for field in ["patches", "patchesJson6902"] {
+        for patch in items(node, field) {
+            let target = patch.get("target").and_then(Node::resolved).map(Target::read);
+            let span = patch.get("patch").and_then(Node::block);
+            out.extend(span.map(|span| (span, Nested::Patch { target, by })));
+        }
+    }
 }
 
 /// The Flux minor that a FluxInstance names, with or without a range over its patches: `2.8.x`, `v2.8.1`.

@@ -23,6 +23,18 @@ pub enum Kind {
     Kustomization,
     /// FluxInstance of the Flux Operator.
     FluxInstance,
+    /// A ConfigMap, whose data may be variables or chart values.
+    ConfigMap,
+    /// An object of any other kind, which may name images.
+    Object,
+    /// A kustomization file: `kustomization.yaml`.
+    KustomizationFile,
+    /// `Chart.yaml` of a Helm chart.
+    ChartFile,
+    /// A workflow of GitHub Actions.
+    Workflow,
+    /// A YAML document that is none of these, such as a file of chart values.
+    Plain,
 }
 
 /// Group, name, kind and every version that some Flux release served.
@@ -48,17 +60,30 @@ const TABLE: &[(&str, &str, Kind, &[&str])] = {
             &["v1alpha1", "v1beta1", "v1beta2", "v1"],
         ),
         ("fluxcd.controlplane.io", "FluxInstance", Kind::FluxInstance, &["v1"]),
+        ("", "ConfigMap", Kind::ConfigMap, &["v1"]),
     ]
 };
 
-/// Parts of a file that hold none of these bytes hold no object of ours.
-pub(super) const NEEDLES: &[&str] = &["toolkit.fluxcd.io", "helm.fluxcd.io", "fluxcd.controlplane.io"];
+/// Parts of a file that hold none of these bytes hold no object of Flux.
+pub(super) const FLUX_NEEDLES: &[&str] = &["toolkit.fluxcd.io", "helm.fluxcd.io", "fluxcd.controlplane.io"];
+
+/// Parts that hold none of these either hold no place of ours: images under any key, variables and values, versions
+/// that a comment explains, values of the flux-instance chart.
+pub(super) const NEEDLES: &[&str] =
+    &["mage", "IMAGE", "ConfigMap", "renovate:", "distribution:", "/spec/", "fluxcd/flux2"];
 
 impl Kind {
-    /// The kind in Flux's spelling.
+    /// The kind as its author spells it.
     #[must_use]
     pub fn name(self) -> &'static str {
-        TABLE.iter().find(|(_, _, kind, _)| *kind == self).map_or("", |(_, name, ..)| name)
+        match self {
+            Self::Object => "Object",
+            Self::KustomizationFile => "Kustomization",
+            Self::ChartFile => "Chart",
+            Self::Workflow => "Workflow",
+            Self::Plain => "File",
+            _ => TABLE.iter().find(|(_, _, kind, _)| *kind == self).map_or("", |(_, name, ..)| name),
+        }
     }
 
     /// The kind as a `sourceRef` or `chartRef` names it.
@@ -81,7 +106,7 @@ pub(super) enum Known {
 }
 
 pub(super) fn lookup(api_version: &str, kind: &str) -> Known {
-    let Some((group, version)) = api_version.split_once('/') else { return Known::No };
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     match TABLE.iter().find(|(known, name, ..)| *known == group && *name == kind) {
         Some((_, _, kind, versions)) if versions.contains(&version) => Known::Yes(*kind),
         Some((_, _, kind, versions)) => Known::OtherVersion(*kind, versions),

@@ -1,5 +1,6 @@
 //! `kustomization.yaml`: what a folder builds, and the namespace that it sets.
 
+use super::target::Target;
 use crate::text::join;
 use crate::yaml::Node;
 
@@ -10,8 +11,10 @@ pub(crate) struct Kustomize {
     pub(crate) namespace: Option<String>,
     /// Files and folders that it builds: `resources`, `bases`, `components`.
     pub(crate) members: Vec<String>,
-    /// Files that patch what it builds.
-    pub(crate) patches: Vec<String>,
+    /// Files that patch what it builds, each with what it says of its target.
+    pub(crate) patches: Vec<(String, Option<Target>)>,
+    /// Files that become the data of ConfigMaps: the ConfigMap's name, the key, the path.
+    pub(crate) generated: Vec<(String, String, String)>,
 }
 
 /// Whether a file of this name is a kustomization (kustomize `RecognizedKustomizationFileNames`).
@@ -26,17 +29,35 @@ impl Kustomize {
         for field in ["resources", "bases", "components"] {
             out.members.extend(paths(folder, root, field));
         }
-        out.patches.extend(paths(folder, root, "patchesStrategicMerge"));
-        for patch in root.get("patches").and_then(Node::resolved).into_iter().flat_map(Node::items) {
-            out.patches.extend(patch.text_at(&["path"]).and_then(|path| local(folder, path)));
+        out.patches.extend(paths(folder, root, "patchesStrategicMerge").into_iter().map(|path| (path, None)));
+        for field in ["patches", "patchesJson6902"] {
+            for patch in items(root, field) {
+                let path = patch.text_at(&["path"]).and_then(|path| local(folder, path));
+                let target = patch.get("target").map(Target::read);
+                out.patches.extend(path.map(|path| (path, target)));
+            }
+        }
+        for generator in items(root, "configMapGenerator") {
+            let Some(name) = generator.text_at(&["name"]) else { continue };
+            for file in items(generator, "files").filter_map(Node::text) {
+                let (key, path) =
+                    file.split_once('=').unwrap_or((file.rsplit('/').next().unwrap_or(file), file));
+                let path = local(folder, path);
+                out.generated.extend(path.map(|path| (name.to_owned(), key.to_owned(), path)));
+            }
         }
         out
     }
 }
 
+/// The elements of a list under a key.
+pub(super) fn items<'d, 't>(node: Node<'d, 't>, field: &str) -> impl Iterator<Item = Node<'d, 't>> {
+    let list = node.get(field).and_then(Node::resolved);
+    list.into_iter().flat_map(Node::items).filter_map(Node::resolved)
+}
+
 fn paths(folder: &str, root: Node<'_, '_>, field: &str) -> Vec<String> {
-    let list = root.get(field).and_then(Node::resolved);
-    list.into_iter().flat_map(Node::items).filter_map(|item| local(folder, item.text()?)).collect()
+    items(root, field).filter_map(|item| local(folder, item.text()?)).collect()
 }
 
 /// A path inside the repository; remote resources and inline patches are neither.

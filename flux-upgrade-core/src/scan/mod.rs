@@ -8,8 +8,9 @@ mod kind;
 mod kustomize;
 mod object;
 mod place;
+mod target;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 pub use kind::Kind;
@@ -17,8 +18,9 @@ pub(crate) use kustomize::Kustomize;
 pub use place::Placement;
 
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::text::{Lines, Location, SourceFile, Span};
+use crate::text::{Lines, Location, RepoPath, SourceFile, Span};
 use crate::yaml::{Document, Node};
+use target::Target;
 
 /// The objects of a set of files, and the findings about the files.
 #[derive(Debug)]
@@ -29,6 +31,16 @@ pub struct Inventory<'f> {
     pub(crate) documents: Vec<Held<'f>>,
     resources: Vec<Resource>,
     pub(crate) kustomize: BTreeMap<String, Kustomize>,
+    /// Flux Kustomizations by the path that they apply, in the order of the paths.
+    pub(crate) appliers: Vec<Vec<usize>>,
+    /// Patches that say what they change.
+    patches: Vec<Patch>,
+    /// Files that hold a JSON patch, with their documents.
+    pub(crate) operations: Vec<(String, usize)>,
+    /// Values in ConfigMaps: the ConfigMap and the key, and the values.
+    pub(crate) config_data: BTreeMap<(usize, String), usize>,
+    /// Folders that hold a chart.
+    charts: BTreeSet<&'f str>,
     /// Flux versions by the folder of the generated components.
     pub(crate) flux: Vec<(String, String)>,
     /// Findings about the files, by path and position.
@@ -41,6 +53,18 @@ pub(crate) struct Held<'f> {
     pub(crate) file: usize,
     pub(crate) document: Document<'f>,
     pub(crate) encryption: Encryption,
+}
+
+/// A patch, and what it changes.
+#[derive(Debug)]
+struct Patch {
+    /// The patch, as an index of the resources.
+    resource: usize,
+    /// The object that it stands in, where that is one.
+    by: Option<usize>,
+    /// The folder of the kustomization that names it.
+    folder: String,
+    target: Target,
 }
 
 /// What SOPS says about changes of plaintext values.
@@ -58,6 +82,8 @@ pub(crate) enum Encryption {
 pub struct Resource {
     /// Its kind.
     pub kind: Kind,
+    /// Its kind as written.
+    pub kind_name: String,
     /// `apiVersion`, as written.
     pub api_version: String,
     /// `metadata.name`, as written.
@@ -70,7 +96,13 @@ pub struct Resource {
     pub suspended: bool,
     /// Whether it is a patch of another object and no object itself.
     pub is_patch: bool,
-    document: usize,
+    /// Names of objects that a patch changes by a selector, besides `name`.
+    pub(crate) also: Vec<String>,
+    /// The path inside the patched object where `node` goes, for an operation of a JSON patch.
+    pub(crate) fragment: Vec<String>,
+    /// What applies it, as numbers into `Inventory::appliers`.
+    pub(crate) applied_by: Vec<usize>,
+    pub(crate) document: usize,
     node: u32,
 }
 
@@ -79,6 +111,18 @@ impl<'f> Inventory<'f> {
     #[must_use]
     pub fn resources(&self) -> &[Resource] {
         &self.resources
+    }
+
+    /// Whether a file is a template of a chart in this repository, which only Helm can read.
+    fn is_chart_template(&self, path: &RepoPath) -> bool {
+        let mut outer = path.as_str().match_indices("/templates/").map(|(at, _)| &path.as_str()[..at]);
+        outer.any(|folder| self.charts.contains(folder))
+            || path.as_str().starts_with("templates/") && self.charts.contains("")
+    }
+
+    /// The number of an object in [`Inventory::resources`].
+    pub(crate) fn index_of(&self, resource: &Resource) -> Option<usize> {
+        self.resources.element_offset(resource)
     }
 
     /// Where an object begins.
@@ -149,6 +193,15 @@ pub fn scan(files: &[SourceFile]) -> Inventory<'_> {
         documents: Vec::new(),
         resources: Vec::new(),
         kustomize: BTreeMap::new(),
+        appliers: Vec::new(),
+        patches: Vec::new(),
+        operations: Vec::new(),
+        config_data: BTreeMap::new(),
+        charts: files
+            .iter()
+            .filter(|file| file.path.name() == "Chart.yaml")
+            .map(|file| file.path.folder())
+            .collect(),
         flux: Vec::new(),
         diagnostics: Vec::new(),
     };

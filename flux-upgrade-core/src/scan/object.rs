@@ -1,7 +1,7 @@
 //! One document to the objects in it, and what is said of the document as a whole.
 
 use super::kind::{Known, lookup};
-use super::{Encryption, Resource};
+use super::{Encryption, Kind, Resource};
 use crate::yaml::Node;
 
 /// Objects found in one document.
@@ -29,10 +29,11 @@ impl Objects {
     }
 
     fn add(&mut self, node: Node<'_, '_>, document: usize) {
-        let (Some(api_version), Some(kind)) = (node.text_at(&["apiVersion"]), node.text_at(&["kind"])) else {
+        let (Some(api_version), Some(kind_name)) = (node.text_at(&["apiVersion"]), node.text_at(&["kind"]))
+        else {
             return;
         };
-        let kind = match lookup(api_version, kind) {
+        let kind = match lookup(api_version, kind_name) {
             Known::Yes(kind) => kind,
             Known::OtherVersion(kind, known) => {
                 let at = node.get("apiVersion").map_or(0, |node| node.span().start);
@@ -40,20 +41,50 @@ impl Objects {
                 self.unknown.push((at, message, format!("known versions: {}", known.join(", "))));
                 return;
             }
-            Known::No => return,
+            // Schemas and secrets name no image; a kustomization is read as the file that it is.
+            Known::No if matches!(kind_name, "CustomResourceDefinition" | "Secret") => return,
+            Known::No if api_version.starts_with("kustomize.config.k8s.io/") => return,
+            Known::No => Kind::Object,
         };
-        let Some(name) = node.text_at(&["metadata", "name"]) else { return };
+        let Some(name) = node.text_at(&["metadata", "name"]).or(match kind {
+            Kind::Object => node.text_at(&["metadata", "generateName"]).or(Some("")),
+            _ => None,
+        }) else {
+            return;
+        };
         self.resources.push(Resource {
-            kind,
             api_version: api_version.to_owned(),
-            name: name.to_owned(),
-            written_namespace: node.text_at(&["metadata", "namespace"]).map(str::to_owned),
-            placements: Vec::new(),
+            kind_name: kind_name.to_owned(),
             suspended: node.text_at(&["spec", "suspend"]) == Some("true"),
+            ..Resource::at(kind, name, node.text_at(&["metadata", "namespace"]), document, node)
+        });
+    }
+}
+
+impl Resource {
+    /// An object that nothing else is known of.
+    pub(super) fn at(
+        kind: Kind,
+        name: &str,
+        namespace: Option<&str>,
+        document: usize,
+        node: Node<'_, '_>,
+    ) -> Self {
+        Self {
+            kind,
+            kind_name: kind.name().to_owned(),
+            api_version: String::new(),
+            name: name.to_owned(),
+            written_namespace: namespace.map(str::to_owned),
+            placements: Vec::new(),
+            suspended: false,
             is_patch: false,
+            also: Vec::new(),
+            fragment: Vec::new(),
+            applied_by: Vec::new(),
             document,
             node: node.number(),
-        });
+        }
     }
 }
 

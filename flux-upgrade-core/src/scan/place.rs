@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
+use super::find::fragments;
 use super::kustomize::is_kustomization_file;
-use super::{Inventory, Kind};
+use super::{Inventory, Kind, Patch};
 use crate::text::join;
 use crate::yaml::Node;
 
@@ -49,8 +50,10 @@ pub(super) fn place(inventory: &mut Inventory<'_>) {
     for index in patch_files(inventory) {
         inventory.resources[index].is_patch = true;
     }
+    patches_in_files(inventory);
     let urls = &git_urls(inventory);
     let mut builder = Builder::new(inventory);
+    let targets = targets(inventory, urls, &mut builder);
     let mut placements: Vec<BTreeSet<Placement>> = vec![BTreeSet::new(); inventory.resources.len()];
     let mut reached = BTreeSet::new();
     for entry in entry_points(inventory, urls, &mut builder) {
@@ -62,6 +65,37 @@ pub(super) fn place(inventory: &mut Inventory<'_>) {
     let rest: VecDeque<Entry> = rest.filter_map(|index| Entry::of(inventory, urls, index)).collect();
     follow(inventory, urls, &mut builder, rest, None, &mut placements, &mut reached);
     unreached(inventory, &mut builder, &mut placements);
+    for (patch, by, selected) in &targets {
+        let Some(by) = by else { continue };
+        // A patch of a Flux Kustomization goes where the objects go that it changes, in the clusters of its own.
+        let clusters: BTreeSet<Option<String>> =
+            placements[*by].iter().map(|placement| placement.cluster.clone()).collect();
+        let all = selected.iter().flat_map(|index| &placements[*index]);
+        let own: BTreeSet<Placement> =
+            all.filter(|placement| clusters.contains(&placement.cluster)).cloned().collect();
+        if !own.is_empty() {
+            placements[*patch] = own;
+        }
+    }
+    let (appliers, mut applied) = appliers(inventory, urls, &mut builder);
+    for (patch, by, _) in &targets {
+        let path = by.and_then(|by| Some(Entry::of(inventory, urls, by)?.path));
+        applied[*patch].extend(path.and_then(|path| appliers.keys().position(|known| *known == path)));
+    }
+    for (patch, _, selected) in targets {
+        let names: BTreeSet<&str> =
+            selected.iter().map(|index| inventory.resources[*index].name.as_str()).collect();
+        let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+        if names.len() == 1 {
+            inventory.resources[patch].name = names.swap_remove(0);
+        } else {
+            inventory.resources[patch].also = names;
+        }
+    }
+    inventory.appliers = appliers.into_values().collect();
+    for (resource, by) in inventory.resources.iter_mut().zip(applied) {
+        resource.applied_by = by;
+    }
     for (resource, placed) in inventory.resources.iter_mut().zip(placements) {
         resource.placements = placed.into_iter().collect();
         if resource.placements.is_empty() {
@@ -76,11 +110,107 @@ fn patch_files(inventory: &Inventory<'_>) -> Vec<usize> {
     let files: BTreeSet<&str> = inventory
         .kustomize
         .values()
-        .flat_map(|kustomize| kustomize.patches.iter().map(String::as_str))
+        .flat_map(|kustomize| kustomize.patches.iter().map(|(path, _)| path.as_str()))
         .collect();
     let all = inventory.resources.iter().enumerate();
     let patches = all.filter(|(_, resource)| files.contains(inventory.file_of(resource).path.as_str()));
     patches.map(|(index, _)| index).collect()
+}
+
+/// Files that kustomizations name as patches: what each object in them changes, and the parts that a JSON patch sets.
+fn patches_in_files(inventory: &mut Inventory<'_>) {
+    let documents: BTreeMap<&str, usize> =
+        inventory.operations.iter().map(|(path, document)| (path.as_str(), *document)).collect();
+    let mut objects: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (index, resource) in inventory.resources.iter().enumerate().filter(|(_, resource)| resource.is_patch)
+    {
+        objects.entry(inventory.file_of(resource).path.as_str()).or_default().push(index);
+    }
+    let (mut patches, mut parts) = (Vec::new(), Vec::new());
+    for (folder, kustomize) in &inventory.kustomize {
+        for (path, target) in &kustomize.patches {
+            let Some(target) = target else { continue };
+            let patch =
+                |resource| Patch { resource, by: None, folder: folder.clone(), target: target.clone() };
+            patches.extend(objects.get(path.as_str()).into_iter().flatten().map(|index| patch(*index)));
+            let document = documents.get(path.as_str()).copied();
+            let root = document.and_then(|document| inventory.documents[document].document.root());
+            for part in
+                document.zip(root).into_iter().flat_map(|(document, root)| fragments(root, target, document))
+            {
+                patches.push(patch(inventory.resources.len() + parts.len()));
+                parts.push(part);
+            }
+        }
+    }
+    inventory.patches.extend(patches);
+    inventory.resources.extend(parts);
+}
+
+/// Which Flux Kustomizations apply each object: numbers into [`Inventory::appliers`].
+fn appliers(
+    inventory: &Inventory<'_>,
+    urls: &GitUrls,
+    builder: &mut Builder<'_>,
+) -> (BTreeMap<String, Vec<usize>>, Vec<Vec<usize>>) {
+    let mut all: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for index in kustomizations(inventory) {
+        let Some(entry) = Entry::of(inventory, urls, index) else { continue };
+        for path in std::iter::once(entry.path).chain(entry.components) {
+            all.entry(path).or_default().push(index);
+        }
+    }
+    let mut out = vec![Vec::new(); inventory.resources.len()];
+    for (number, path) in all.keys().enumerate() {
+        for (index, _) in builder.build(path).iter() {
+            if out[*index].last() != Some(&number) {
+                out[*index].push(number);
+            }
+        }
+    }
+    (all, out)
+}
+
+/// A patch, the Flux Kustomization that it stands in, and the objects that it changes.
+type Selected = (usize, Option<usize>, Vec<usize>);
+
+/// The objects that each patch changes, among those that its kustomization builds.
+fn targets(inventory: &Inventory<'_>, urls: &GitUrls, builder: &mut Builder<'_>) -> Vec<Selected> {
+    let mut by_path: BTreeMap<String, Vec<&Patch>> = BTreeMap::new();
+    for patch in &inventory.patches {
+        let path = match patch.by.map(|by| (by, inventory.resources[by].kind)) {
+            Some((by, Kind::Kustomization)) => Entry::of(inventory, urls, by).map(|entry| entry.path),
+            // What a post-renderer patches is in the chart.
+            Some(_) => None,
+            None => Some(patch.folder.clone()),
+        };
+        if let Some(path) = path {
+            by_path.entry(path).or_default().push(patch);
+        }
+    }
+    let mut out = Vec::new();
+    for (path, patches) in by_path {
+        let build = builder.build(&path);
+        let mut members: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (index, _) in build.iter().filter(|(index, _)| !inventory.resources[*index].is_patch) {
+            let same_name = members.entry(inventory.resources[*index].name.as_str()).or_default();
+            if same_name.last() != Some(index) {
+                same_name.push(*index);
+            }
+        }
+        for Patch { resource, by, target, .. } in patches {
+            let selects = |index: &usize| target.selects(inventory, &inventory.resources[*index]);
+            let mut selected: Vec<usize> = match target.plain_name() {
+                Some(name) => members.get(name).into_iter().flatten().copied().filter(selects).collect(),
+                None => members.values().flatten().copied().filter(selects).collect(),
+            };
+            selected.sort_unstable();
+            if !selected.is_empty() {
+                out.push((*resource, *by, selected));
+            }
+        }
+    }
+    out
 }
 
 /// A namespace that is a text and no variable or template.
@@ -249,7 +379,8 @@ impl<'i> Builder<'i> {
             (BTreeMap::<String, Vec<usize>>::new(), BTreeMap::<String, Vec<usize>>::new());
         for (index, resource) in inventory.resources.iter().enumerate() {
             let path = &inventory.file_of(resource).path;
-            if is_kustomization_file(path.name()) && resource.is_patch {
+            let is_own = resource.is_patch || resource.kind == Kind::KustomizationFile;
+            if is_kustomization_file(path.name()) && is_own {
                 inline.entry(path.folder().to_owned()).or_default().push(index);
             } else {
                 objects.entry(path.as_str().to_owned()).or_default().push(index);
@@ -274,7 +405,8 @@ impl<'i> Builder<'i> {
         }
         let mut out = BTreeSet::new();
         if let Some(kustomize) = self.kustomize.get(path) {
-            for member in kustomize.members.iter().chain(&kustomize.patches) {
+            let patches = kustomize.patches.iter().map(|(path, _)| path);
+            for member in kustomize.members.iter().chain(patches) {
                 for (index, inner) in self.build(member).iter() {
                     out.insert((*index, kustomize.namespace.clone().or_else(|| inner.clone())));
                 }

@@ -41,7 +41,7 @@ pub(crate) use pkt_line::next_packet;
 pub use pkt_line::{Packet, packets};
 
 use crate::plan::Failure;
-use crate::resolve::{Ask, Outcome, Query};
+use crate::resolve::{Answer, Ask, Candidate, Outcome, Query};
 use door::{Door, Passed};
 
 /// What an answer may be at most.
@@ -104,6 +104,7 @@ enum Talk {
     Created(oci_manifest::Created),
     Index(helm_index::Index),
     Refs(git_refs::Refs),
+    Releases(git_refs::Refs),
     Nothing,
 }
 
@@ -133,6 +134,9 @@ impl Exchange {
             Ask::Charts { url, names } => helm_index::Index::start(url, names, limits)
                 .map(|(index, request)| (Self { talk: Talk::Index(index), door: None }, Next::Send(request)))
                 .map_err(Next::failed),
+            Ask::Releases => git_refs::Refs::start(flux_release::REPOSITORY, limits)
+                .map(|(refs, request)| (Self { talk: Talk::Releases(refs), door: None }, Next::Send(request)))
+                .map_err(Next::failed),
             Ask::Refs { url } => git_refs::Refs::start(url, limits)
                 .map(|(refs, request)| (Self { talk: Talk::Refs(refs), door: None }, Next::Send(request)))
                 .map_err(Next::failed),
@@ -153,6 +157,13 @@ impl Exchange {
             Talk::Created(created) => created.receive(&response),
             Talk::Index(index) => index.receive(&response),
             Talk::Refs(refs) => refs.receive(&response),
+            Talk::Releases(refs) => match refs.receive(&response) {
+                Next::Done(Ok(Answer::Refs(refs))) => {
+                    let releases = flux_release::releases(&refs).into_iter().map(Candidate::new);
+                    Next::Done(Ok(Answer::Releases(releases.collect())))
+                }
+                next => next,
+            },
             Talk::Nothing => Next::failed(Failure::Cancelled),
         };
         match (next, self.door.as_mut()) {
@@ -170,7 +181,10 @@ impl Exchange {
     }
 
     /// Tells that the host has no credential for a request that needs one ([`Attach::Required`]).
-    #[must_use]
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Unauthorized`], always.
     pub fn no_credential(self) -> Outcome {
         Err(Failure::Unauthorized)
     }

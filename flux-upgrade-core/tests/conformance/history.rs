@@ -6,6 +6,7 @@ use flux_upgrade_core::version::{Prereleases, newest};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::io::Write as _;
 use std::path::Path;
 
 const CLASSES: [&str; 6] = [
@@ -69,7 +70,7 @@ fn judge(change: &Value, date: &str, registries: &Value) -> Option<Verdict> {
 #[test]
 fn newest_known_version_is_ranked_first() {
     let Some(folder) = shared().map(|folder| folder.join("replay")).filter(|folder| folder.is_dir()) else {
-        eprintln!("skipped: no ../shared/replay");
+        let _ = writeln!(std::io::stderr(), "skipped: no ../shared/replay");
         return;
     };
     let registries: Value =

@@ -1,0 +1,114 @@
+//! Flux's own command line: in workflows of GitHub Actions and in `.tool-versions`.
+
+use super::field::{Draft, Text};
+use super::image::dotted;
+use super::oci::range_or_version;
+use super::{Consumer, Frame, Here, Owner, Part, Site, SourceKey, Spot, Style};
+use crate::plan::Reason;
+use crate::scan::Inventory;
+use crate::text::Span;
+use crate::yaml::Node;
+
+/// The action that installs Flux, by its folder in the repository of Flux.
+const ACTION: &str = "fluxcd/flux2/action@";
+
+/// The action's own version, and the version of Flux that it is told to install.
+///
+/// Source: fluxcd/flux2 `action/action.yml`.
+pub(super) fn workflow(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
+    steps(here, here.node, &mut Vec::new(), sites);
+}
+
+fn steps<'f>(here: &Here<'_, 'f>, node: Node<'_, 'f>, path: &mut Vec<String>, sites: &mut Vec<Site>) {
+    if let Some((uses, reference)) =
+        node.get("uses").and_then(|uses| Some((uses, uses.text()?.strip_prefix(ACTION)?)))
+    {
+        let by_commit = reference.len() == 40 && reference.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let draft = |key: &str, consumer, source| Draft {
+            field: format!("{}.{key}", dotted(path)),
+            part: Part::Tag,
+            consumer,
+            source,
+            source_at: None,
+            source_url: None,
+        };
+        let source = match by_commit {
+            true => Err(Reason::SourceUnsupported {
+                detail:
+                    "an action pinned by its commit moves with the comment beside it, which is not edited"
+                        .to_owned(),
+            }),
+            false => Ok(SourceKey::Git { url: "https://github.com/fluxcd/flux2".to_owned() }),
+        };
+        let text = Text { node: uses, range: ACTION.len()..ACTION.len() + reference.len() };
+        sites.extend(here.sites(&text, |_| draft("uses", Consumer::Git, source.clone())));
+        if let Some(version) = node.at(&["with", "version"]) {
+            sites.extend(here.sites(&Text::whole(version), |text| Draft {
+                part: range_or_version(text),
+                ..draft("with.version", Consumer::Flux, Ok(SourceKey::Flux))
+            }));
+        }
+    }
+    if node.is_mapping() {
+        for (key, value) in node.entries() {
+            path.push(key.text().unwrap_or_default().to_owned());
+            steps(here, value, path, sites);
+            path.pop();
+        }
+    }
+    for (index, item) in node.items().enumerate() {
+        path.push(index.to_string());
+        steps(here, item, path, sites);
+        path.pop();
+    }
+}
+
+/// Lines `flux2 VERSION` of asdf's `.tool-versions`.
+pub(super) fn tool_versions(inventory: &Inventory<'_>, sites: &mut Vec<Site>) {
+    for (index, file) in
+        inventory.files.iter().enumerate().filter(|(_, file)| file.path.name() == ".tool-versions")
+    {
+        let mut start = 0;
+        for line in file.text.split_inclusive('\n') {
+            let mut words = line.split_whitespace();
+            let tool = words.next().filter(|tool| matches!(*tool, "flux" | "flux2"));
+            if let (Some(_), Some(version)) = (tool, words.next().filter(|word| !word.starts_with('#'))) {
+                let from = start + (version.as_ptr() as usize - line.as_ptr() as usize);
+                let at = inventory.lines(index).locate(&file.path, Span::new(from, from + version.len()));
+                let (raw, value) = (version.to_owned(), version.to_owned());
+                let spot = Spot { at: at.clone(), raw, value, style: Style::Plain, frame: Frame::default() };
+                sites.push(Site {
+                    id: at.to_string(),
+                    at,
+                    owner: Owner {
+                        kind: "File".to_owned(),
+                        namespace: None,
+                        name: file.path.as_str().to_owned(),
+                    },
+                    field: "flux2".to_owned(),
+                    part: Part::Version,
+                    spot,
+                    digest: None,
+                    branch: None,
+                    consumer: Consumer::Flux,
+                    source: Ok(SourceKey::Flux),
+                    source_url: None,
+                    insecure: false,
+                    namespaces: Vec::new(),
+                    source_at: None,
+                    blocked: None,
+                    ignore: None,
+                    clusters: Vec::new(),
+                    suspended: false,
+                    dialect: None,
+                    findings: Vec::new(),
+                    insertion: None,
+                    variable: None,
+                    overridden_by: Vec::new(),
+                    is_patch: false,
+                });
+            }
+            start += line.len();
+        }
+    }
+}

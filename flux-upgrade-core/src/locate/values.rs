@@ -1,0 +1,75 @@
+//! Values of a HelmRelease: its own, and those that it takes from ConfigMaps.
+
+use std::collections::BTreeSet;
+
+use super::image::Images;
+use super::{Here, Site, instance, kustomize};
+use crate::scan::{Kind, Resource};
+use crate::yaml::Node;
+
+/// Images in `spec.values`, in the ConfigMaps of `spec.valuesFrom`, and in post-renderers.
+pub(super) fn release<'f>(here: &Here<'_, 'f>, sites: &mut Vec<Site>) {
+    let base = |path: &[String]| base(here, path);
+    let base: super::image::Base<'_, '_, 'f> = &base;
+    let images = Images::new(here, here.resource.is_patch.then_some(base));
+    let fragment = &here.resource.fragment;
+    if fragment.len() > 2 && fragment[..2] == ["spec", "values"] {
+        images.walk(here.node, &mut fragment.clone(), sites);
+    }
+    if let Some(values) = here.at(&["spec", "values"]) {
+        images.walk(values, &mut vec!["spec".to_owned(), "values".to_owned()], sites);
+        instance::values(here, &["spec", "values"], sites);
+    }
+    for renderer in list(here.at(&["spec", "postRenderers"])) {
+        for image in list(renderer.at(&["kustomize", "images"])) {
+            sites.extend(kustomize::image(here, image, "spec.postRenderers.kustomize.images"));
+        }
+    }
+    let mut seen = BTreeSet::new();
+    for from in list(here.at(&["spec", "valuesFrom"])) {
+        let Some(name) = from.text_at(&["name"]).filter(|_| from.text_at(&["kind"]) == Some("ConfigMap"))
+        else {
+            continue;
+        };
+        let key = from.text_at(&["valuesKey"]).unwrap_or("values.yaml");
+        for resource in sources(here, name, key) {
+            if let Some(node) =
+                here.inventory.node(resource).filter(|_| seen.insert(here.inventory.index_of(resource)))
+            {
+                let lines = here.inventory.lines(here.inventory.held(resource).file);
+                let there = Here { resource, node, lines, user: Some(here.resource), ..*here };
+                Images::new(&there, None).walk(node, &mut Vec::new(), sites);
+                instance::values(&there, &[], sites);
+            }
+        }
+    }
+}
+
+fn list<'d, 'f>(node: Option<Node<'d, 'f>>) -> impl Iterator<Item = Node<'d, 'f>> {
+    node.and_then(Node::resolved).into_iter().flat_map(Node::items).filter_map(Node::resolved)
+}
+
+/// What the release itself has at a path that a patch of it goes to.
+fn base<'a, 'f>(here: &Here<'a, 'f>, path: &[String]) -> Option<Node<'a, 'f>> {
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    let all = here.links.named(Kind::HelmRelease, &here.resource.name, None, &here.resource.placements);
+    let mut all = all.into_iter().filter(|other| !std::ptr::eq(*other, here.resource));
+    all.find_map(|release| here.inventory.node(release)?.at(&path)?.resolved())
+}
+
+/// Values under a key of the ConfigMaps of a name: in the ConfigMap itself, or in the file that kustomize makes it from.
+fn sources<'a>(here: &Here<'a, '_>, name: &str, key: &str) -> Vec<&'a Resource> {
+    let inventory = here.inventory;
+    let maps = here.links.named(Kind::ConfigMap, name, None, &here.resource.placements);
+    let in_maps = maps.into_iter().filter_map(|map| {
+        let data = inventory.config_data.get(&(inventory.index_of(map)?, key.to_owned()))?;
+        inventory.resources().get(*data)
+    });
+    let generated = inventory.kustomize.values().flat_map(|kustomize| &kustomize.generated);
+    let files: BTreeSet<&str> = generated
+        .filter(|(map, its_key, _)| map == name && its_key == key)
+        .map(|(.., path)| path.as_str())
+        .collect();
+    let in_files = files.into_iter().flat_map(|path| here.links.plain(inventory, path));
+    in_maps.chain(in_files).collect()
+}

@@ -1,0 +1,155 @@
+//! Variables: where the text of `${NAME}` is written.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use super::field::{expressions, variable};
+use super::link::Links;
+use crate::plan::Reason;
+use crate::scan::{Inventory, Kind, Resource};
+use crate::yaml::Node;
+
+/// A place that defines a variable.
+#[derive(Clone, Copy)]
+pub(super) struct Definition<'a, 'f> {
+    pub(super) document: usize,
+    pub(super) node: Node<'a, 'f>,
+}
+
+/// The places that define a variable for an object.
+pub(super) struct Definitions<'a, 'f> {
+    pub(super) nodes: Vec<Definition<'a, 'f>>,
+    /// Whether some Flux Kustomization that applies the object lacks it.
+    pub(super) lacking: bool,
+}
+
+impl<'a> Links<'a> {
+    /// Where the variable of an object gets its text: in each Flux Kustomization that applies the object, or in a ConfigMap
+    /// that it names. An object that none is known to apply takes it from any.
+    ///
+    /// Source: kustomize-controller `postBuild`: `substituteFrom` in order, later ones first, `substitute` before them all.
+    /// Secrets are never read.
+    pub(super) fn definitions<'f>(
+        &self,
+        inventory: &'a Inventory<'f>,
+        resource: &Resource,
+        name: &str,
+    ) -> Definitions<'a, 'f> {
+        let question = (resource.applied_by.clone(), name.to_owned());
+        let mut known = self.variables.borrow_mut();
+        let (places, lacking) = known.entry(question).or_insert_with(|| {
+            let unknown = resource.applied_by.is_empty();
+            let appliers: Vec<usize> = match unknown {
+                true => self.substituting(inventory).to_vec(),
+                false => {
+                    resource.applied_by.iter().flat_map(|path| &inventory.appliers[*path]).copied().collect()
+                }
+            };
+            let (mut places, mut lacking) = (BTreeSet::new(), false);
+            for applier in appliers {
+                match self.defined_by(inventory, &inventory.resources()[applier], name) {
+                    Some(found) => {
+                        places.insert((found.document, found.node.number()));
+                    }
+                    None => lacking |= !unknown,
+                }
+            }
+            (places, lacking)
+        });
+        let node = |(document, number): &(usize, u32)| {
+            let node = inventory.documents[*document].document.node(*number)?;
+            Some(Definition { document: *document, node })
+        };
+        Definitions { nodes: places.iter().filter_map(node).collect(), lacking: *lacking }
+    }
+
+    /// Flux Kustomizations that substitute anything, patches of them aside.
+    fn substituting(&self, inventory: &Inventory<'_>) -> &[usize] {
+        self.substituting.get_or_init(|| {
+            let all = inventory.resources().iter().enumerate();
+            let those = all.filter(|(_, resource)| {
+                let node = inventory
+                    .node(resource)
+                    .filter(|_| resource.kind == Kind::Kustomization && !resource.is_patch);
+                node.is_some_and(|node| node.at(&["spec", "postBuild"]).is_some())
+            });
+            those.map(|(index, _)| index).collect()
+        })
+    }
+
+    /// Where one Flux Kustomization, or a patch of it, defines a variable.
+    fn defined_by<'f>(
+        &self,
+        inventory: &'a Inventory<'f>,
+        applier: &'a Resource,
+        name: &str,
+    ) -> Option<Definition<'a, 'f>> {
+        let patches = self.patches_of(applier.kind, &applier.name, &applier.placements);
+        let all: Vec<&Resource> =
+            patches.into_iter().filter(|patch| patch.fragment.is_empty()).chain([applier]).collect();
+        let post_build = |resource: &Resource| inventory.node(resource)?.at(&["spec", "postBuild"]);
+        let own = |resource: &&Resource| {
+            let node = post_build(resource)?.at(&["substitute", name])?;
+            node.text().map(|_| Definition { document: resource.document, node })
+        };
+        if let Some(found) = all.iter().find_map(own) {
+            return Some(found);
+        }
+        all.iter().find_map(|resource| {
+            let from = post_build(resource)?.get("substituteFrom")?.resolved()?;
+            let maps: Vec<&str> = from
+                .items()
+                .filter(|item| item.text_at(&["kind"]) == Some("ConfigMap"))
+                .filter_map(|item| item.text_at(&["name"]))
+                .collect();
+            let value = |map: &&'a Resource| {
+                let node = inventory.node(map)?.at(&["data", name])?;
+                node.text().map(|_| Definition { document: map.document, node })
+            };
+            let maps = maps.into_iter().rev();
+            maps.flat_map(|map| self.named(Kind::ConfigMap, map, None, &applier.placements))
+                .find_map(|map| value(&map))
+        })
+    }
+
+    /// A text of an object with its variables filled in, where all places that define them agree.
+    pub(super) fn expand<'t>(
+        &self,
+        inventory: &'a Inventory<'_>,
+        resource: &Resource,
+        text: &'t str,
+    ) -> Result<Cow<'t, str>, Reason> {
+        if !text.contains("${") {
+            return Ok(Cow::Borrowed(text));
+        }
+        let unknown = |name: &str| Reason::Substituted { variable: name.to_owned() };
+        let (mut out, mut from) = (String::new(), 0);
+        for expression in expressions(text) {
+            let found = self.definitions(inventory, resource, expression.name);
+            let mut texts: BTreeSet<&str> =
+                found.nodes.iter().filter_map(|found| found.node.text()).collect();
+            let default = expression.default.clone().map(|range| &text[range]);
+            if found.lacking || texts.is_empty() {
+                texts.extend(default);
+            }
+            let (Some(only), 1) = (texts.first(), texts.len()) else { return Err(unknown(expression.name)) };
+            out.push_str(&text[from..expression.range.start]);
+            out.push_str(only);
+            from = expression.range.end;
+        }
+        out.push_str(&text[from..]);
+        match variable(&out) {
+            Some(name) => Err(unknown(name)),
+            None => Ok(Cow::Owned(out)),
+        }
+    }
+
+    /// Whether an object says that its texts are no variables.
+    ///
+    /// Source: kustomize-controller, `kustomize.toolkit.fluxcd.io/substitute: disabled`.
+    pub(super) fn is_left_alone(&self, node: Node<'_, '_>) -> bool {
+        ["annotations", "labels"].iter().any(|field| {
+            node.text_at(&["metadata", field, "kustomize.toolkit.fluxcd.io/substitute"]) == Some("disabled")
+        })
+    }
+}
