@@ -128,7 +128,10 @@ pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution
                     .entry(site.spot.at.path.clone())
                     .or_insert_with(|| edits::preferred_quote(texts.get(&site.spot.at.path).unwrap_or(&"")));
                 match edits::edits(site, &step, preferred) {
-                    Some(edits) => out.changes.push(change(index, site, step, rules.group(site), edits)),
+                    Some(edits) => {
+                        let group = rules.group(site, step.level);
+                        out.changes.push(change(index, site, step, group, edits));
+                    }
                     None => out.held.push(Held { site: index, reason: Reason::MultiLine }),
                 }
             }

@@ -47,8 +47,8 @@ pub enum Username {
     Variable(String),
 }
 
-const PLACES: &[&str] = &["env", "file", "helper", "none", "username"];
-const VARIABLES: &[&str] = &["username", "password", "token"];
+pub(super) const PLACES: &[&str] = &["env", "file", "helper", "none", "username"];
+pub(super) const VARIABLES: &[&str] = &["username", "password", "token"];
 
 impl File<'_> {
     pub(super) fn credentials(&self, node: Node<'_, '_>) -> Result<Vec<CredentialRule>, RulesError> {

@@ -20,9 +20,9 @@ pub struct RulesError {
     pub at: Location,
 }
 
-const TOP: &[&str] = &["version", "defaults", "rules", "credentials"];
-const MATCH: &[&str] = &["kind", "name", "namespace", "path", "source", "package"];
-const SETTINGS: &[&str] =
+pub(super) const TOP: &[&str] = &["version", "defaults", "rules", "credentials"];
+pub(super) const MATCH: &[&str] = &["kind", "name", "namespace", "path", "source", "package"];
+pub(super) const SETTINGS: &[&str] =
     &["allow", "prerelease", "ranges", "digests", "minimumAge", "range", "ignore", "group"];
 
 pub(super) fn read(path: &RepoPath, text: &str) -> Result<Rules, RulesError> {

@@ -5,6 +5,9 @@
 mod credentials;
 mod file;
 mod glob;
+mod renovate;
+#[cfg(test)]
+mod schema;
 mod show;
 
 use std::fmt;
@@ -13,6 +16,7 @@ use std::str::FromStr;
 pub use credentials::{CredentialFrom, CredentialRule, Username};
 pub use file::RulesError;
 pub(crate) use glob::{Glob, Slash};
+pub use renovate::Renovate;
 
 use crate::locate::Site;
 use crate::time::{Age, Timestamp};
@@ -184,6 +188,7 @@ pub struct Overrides {
 /// What the user allows.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Rules {
+    pub(crate) renovate: Renovate,
     pub(crate) defaults: Layer,
     pub(crate) rules: Vec<Rule>,
     pub(crate) credentials: Vec<CredentialRule>,
@@ -223,6 +228,13 @@ impl Rules {
     /// ```
     pub fn parse(path: &crate::RepoPath, text: &str) -> Result<Self, RulesError> {
         file::read(path, text)
+    }
+
+    /// The rules over Renovate's configuration: what they leave open is as that says.
+    #[must_use]
+    pub fn over(mut self, renovate: Renovate) -> Self {
+        self.renovate = renovate;
+        self
     }
 
     /// The rules with flags over them.
@@ -273,10 +285,11 @@ impl Rules {
         &self.credentials
     }
 
-    /// The group that the rules put a site into.
+    /// The group that the rules put a move of a site into; Renovate's may depend on its length.
     #[must_use]
-    pub fn group<'r>(&'r self, site: &Site) -> Option<&'r str> {
-        self.layers(site).filter_map(|layer| layer.group.as_deref()).last()
+    pub fn group<'r>(&'r self, site: &Site, level: Level) -> Option<&'r str> {
+        let own = self.layers(site).filter_map(|layer| layer.group.as_deref()).last();
+        own.or_else(|| self.renovate.group(site, level))
     }
 
     /// Whether `--only` leaves files of this path in the plan.
@@ -305,6 +318,7 @@ impl Rules {
             ranges_wanted: Vec::new(),
             ignore: Vec::new(),
         };
+        self.renovate.apply(site, &mut out);
         for layer in self.layers(site) {
             out.allow = layer.allow.unwrap_or(out.allow);
             out.prerelease = layer.prerelease.unwrap_or(out.prerelease);

@@ -60,6 +60,14 @@ pub(super) fn show(rules: &Rules) -> String {
     for rule in &rules.credentials {
         field(&mut out, "  ", &quoted(&rule.address), &place(&rule.from));
     }
+    if let Some(path) = rules.renovate.path() {
+        writeln!(out, "# below these: {path}, of which this has no effect here:")
+            .expect("writing to a String does not fail");
+        for finding in rules.renovate.findings() {
+            writeln!(out, "#   {}: {}", finding.at, finding.message)
+                .expect("writing to a String does not fail");
+        }
+    }
     out
 }
 

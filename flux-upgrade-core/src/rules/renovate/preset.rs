@@ -1,0 +1,67 @@
+//! Presets that are part of Renovate, as far as they say what may move.
+//!
+//! Source: Renovate's documentation, "Default presets", "Docker presets", "Group presets", "Full config presets".
+
+/// What a preset comes to.
+pub(super) enum Preset {
+    /// Configuration, as JSON5.
+    Is(&'static str),
+    /// Nothing that would change a plan.
+    Nothing,
+    /// Nothing that is known here.
+    Unknown,
+}
+
+/// What [`Preset::Is`] of `config:recommended` leaves out.
+const IGNORED: &str = "{ignorePaths: ['**/node_modules/**', '**/bower_components/**', '**/vendor/**', \
+    '**/examples/**', '**/__tests__/**', '**/test/**', '**/tests/**', '**/__fixtures__/**']}";
+
+/// The preset of a name.
+pub(super) fn preset(name: &str) -> Preset {
+    let name = name.strip_prefix("default:").map_or(name.to_owned(), |rest| format!(":{rest}"));
+    Preset::Is(match name.as_str() {
+        "config:recommended" | "config:base" | ":ignoreModulesAndTests" => IGNORED,
+        "config:best-practices" => "{extends: ['config:recommended', 'docker:pinDigests']}",
+        ":disableMajorUpdates" => "{major: {enabled: false}}",
+        ":disableDigestUpdates" => "{digest: {enabled: false}}",
+        "docker:pinDigests" => "{packageRules: [{matchDatasources: ['docker'], pinDigests: true}]}",
+        "docker:disableMajor" => {
+            "{packageRules: [{matchDatasources: ['docker'], matchUpdateTypes: ['major'], enabled: false}]}"
+        }
+        "docker:enableMajor" => {
+            "{packageRules: [{matchDatasources: ['docker'], matchUpdateTypes: ['major'], enabled: true}]}"
+        }
+        "group:all" => "{groupName: 'all dependencies'}",
+        "group:allNonMajor" => {
+            "{packageRules: [{matchPackageNames: ['*'], matchUpdateTypes: ['minor', 'patch'], \
+             groupName: 'all non-major dependencies'}]}"
+        }
+        ":dependencyDashboard"
+        | ":disableDependencyDashboard"
+        | ":dependencyDashboardApproval"
+        | ":configMigration"
+        | ":pinDevDependencies"
+        | ":enablePreCommit"
+        | ":separateMajorReleases"
+        | ":combinePatchMinorReleases"
+        | ":enableRenovate"
+        | "security:minimumReleaseAgeNpm"
+        | "abandonments:recommended" => return Preset::Nothing,
+        // How commits are worded and shown, and what is about other ecosystems.
+        name if [
+            ":semantic",
+            ":maintainLockFiles",
+            "mergeConfidence:",
+            "helpers:",
+            "npm:",
+            "workarounds:",
+            "customManagers:",
+        ]
+        .iter()
+        .any(|start| name.starts_with(start)) =>
+        {
+            return Preset::Nothing;
+        }
+        _ => return Preset::Unknown,
+    })
+}
