@@ -4,12 +4,14 @@
 //! the digests and dates that decisions turn out to need. No socket, file or clock is touched here.
 
 mod query;
+mod recording;
 pub mod select;
 mod snapshot;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use query::{Answer, Ask, Outcome, Query};
+pub use recording::Recording;
 pub use snapshot::{Snapshot, SnapshotError};
 
 use crate::locate::{Site, SourceKey};

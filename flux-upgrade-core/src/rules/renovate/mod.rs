@@ -200,6 +200,7 @@ impl Facts {
                     names.push(path.to_owned());
                     git_datasource(host).to_owned()
                 }
+                SourceKey::Flux => "github-releases".to_owned(),
             });
         }
         names.extend(site.source_url.as_ref().map(|url| url.trim_start_matches("oci://").to_owned()));
