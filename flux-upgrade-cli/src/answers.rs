@@ -79,7 +79,12 @@ impl Answers {
                 .map_err(|error: AllowHostError| Fault::bad_value("--allow-host", text, &error.wanted))
         };
         Ok(Self::Live(Box::new(Sources {
-            options: LiveOptions { http, limits, files: !files.is_empty() },
+            options: LiveOptions {
+                http,
+                limits,
+                files: !files.is_empty(),
+                ssh: env.variables.get("GIT_SSH_COMMAND").cloned(),
+            },
             guard: GuardOptions {
                 allow: hosts.iter().map(parse).collect::<Result<_, _>>()?,
                 ..GuardOptions::default()

@@ -23,6 +23,7 @@ pub(super) struct GitStreams {
     connect_timeout: Duration,
     timeout: Duration,
     files: bool,
+    ssh: Option<String>,
 }
 
 /// Where a repository is.
@@ -41,6 +42,7 @@ impl GitStreams {
             connect_timeout: options.http.connect_timeout,
             timeout: options.http.request_timeout,
             files: options.files,
+            ssh: options.ssh.clone().or_else(|| std::env::var("GIT_SSH_COMMAND").ok()),
         }
     }
 
@@ -117,8 +119,8 @@ impl GitStreams {
             }
             _ => None,
         };
-        let mut command = match std::env::var("GIT_SSH_COMMAND") {
-            Ok(text) if !text.trim().is_empty() => {
+        let mut command = match &self.ssh {
+            Some(text) if !text.trim().is_empty() => {
                 let mut shell = Command::new("sh");
                 shell.args(["-c", &format!("{text} \"$@\""), "ssh"]);
                 shell

@@ -19,6 +19,8 @@ pub struct LiveOptions {
     pub limits: Limits,
     /// Whether `file://` URLs may be read: they name folders of this machine, which a repository has no business to.
     pub files: bool,
+    /// The command that stands for `ssh`, as git's `GIT_SSH_COMMAND`; `None` takes that variable, else `ssh`.
+    pub ssh: Option<String>,
 }
 
 /// Asks registries, chart repositories and git servers.
@@ -59,7 +61,10 @@ pub struct Live {
 struct Who<'a> {
     protocol: Protocol,
     source: String,
-    found: Option<Option<Credential>>,
+    /// Whether over plain HTTP, and what there is.
+    found: Option<(bool, Option<Credential>)>,
+    /// Whether the request may go another way when it brings nothing.
+    is_probe: bool,
     live: &'a Live,
 }
 
@@ -110,7 +115,7 @@ impl Live {
             Ask::Releases => (Protocol::Git, crate::wire::flux_release::REPOSITORY.to_owned()),
             other => (Protocol::Oci, other.repository().unwrap_or_default().to_owned()),
         };
-        let mut who = Who { protocol, source, found: None, live: self };
+        let mut who = Who { protocol, source, found: None, is_probe: false, live: self };
         loop {
             let request = match next {
                 Next::Send(request) => request,
@@ -124,6 +129,7 @@ impl Live {
             {
                 return exchange.no_credential();
             }
+            who.is_probe = exchange.falls_back();
             next = match self.carry(&request, &mut who) {
                 Ok(response) => exchange.receive(response),
                 Err(Trouble::Unreachable(detail) | Trouble::Passing(detail)) => exchange.unreachable(detail),
@@ -161,7 +167,7 @@ impl Live {
                 asked.headers.extend(value.iter().map(|value| (name.to_owned(), value.clone())));
             }
         }
-        let response = self.client.send(&asked, &dress, &tls)?;
+        let response = self.client.send(&asked, &dress, &tls, who.is_probe)?;
         match (key, known) {
             (Some(key), Some(entry)) if response.status == 304 => {
                 let entry = Entry { stored: self.cache.now(), ..entry };
@@ -218,13 +224,13 @@ impl Live {
         };
         match credential.as_ref().and_then(|found| Some((found, found.login.as_ref()?))) {
             Some((_, Login::Identity(token))) => {
-                self.client.send(&request.with_identity_token(token.expose()), &|_| Vec::new(), &tls)
+                self.client.send(&request.with_identity_token(token.expose()), &|_| Vec::new(), &tls, false)
             }
             Some((found, _)) => {
                 let dress = |url: &str| header(found).filter(|_| stays(url)).into_iter().collect();
-                self.client.send(request, &dress, &tls)
+                self.client.send(request, &dress, &tls, false)
             }
-            None => self.client.send(request, &|_| Vec::new(), &tls),
+            None => self.client.send(request, &|_| Vec::new(), &tls, false),
         }
     }
 }
@@ -262,17 +268,18 @@ impl Live {
 }
 
 impl Who<'_> {
-    /// The credential for the source, looked up once.
+    /// The credential for the source, looked up once for each scheme.
     fn credential(&mut self, request: &HttpRequest) -> Option<&Credential> {
-        if self.found.is_none() {
+        let is_plain = self.protocol == Protocol::Oci && self.source_is_plain(request);
+        if self.found.as_ref().is_none_or(|(plain, _)| *plain != is_plain) {
             let url = match self.protocol {
-                Protocol::Oci if self.source_is_plain(request) => format!("http://{}", self.source),
+                Protocol::Oci if is_plain => format!("http://{}", self.source),
                 Protocol::Oci => format!("oci://{}", self.source),
                 Protocol::Helm | Protocol::Git => self.source.clone(),
             };
-            self.found = Some(self.live.find(self.protocol, &url));
+            self.found = Some((is_plain, self.live.find(self.protocol, &url)));
         }
-        self.found.as_ref().and_then(Option::as_ref)
+        self.found.as_ref().and_then(|(_, found)| found.as_ref())
     }
 
     /// Whether the registry itself is talked to in the clear.

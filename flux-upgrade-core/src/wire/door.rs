@@ -223,9 +223,13 @@ impl Door {
         }
     }
 
+    pub(super) fn falls_back(&self) -> bool {
+        self.may_be_plain && !self.has_answered && self.scheme == "https"
+    }
+
     /// The request over plain HTTP, where the registry may speak it and https gave nothing.
     pub(super) fn plain(&mut self) -> Option<HttpRequest> {
-        if !self.may_be_plain || self.has_answered || self.scheme == "http" {
+        if !self.falls_back() {
             return None;
         }
         self.scheme = "http";

@@ -180,6 +180,12 @@ impl Exchange {
         }
     }
 
+    /// Whether [`unreachable`](Self::unreachable) would go on over plain HTTP: then there is no use in trying long.
+    #[must_use]
+    pub fn falls_back(&self) -> bool {
+        self.door.as_ref().is_some_and(Door::falls_back)
+    }
+
     /// Tells that the host has no credential for a request that needs one ([`Attach::Required`]).
     ///
     /// # Errors

@@ -83,12 +83,13 @@ impl Client {
 
     /// What a request brings back in the end, whatever its status.
     ///
-    /// `dress` gives the headers that prove who asks, for each address on the way; `tls` goes over the usual certificates.
+    /// A probe is not sent again when it brings no response. `dress` gives the headers that prove who asks, for each address on the way; `tls` goes over the usual certificates.
     pub(super) fn send(
         &self,
         request: &HttpRequest,
         dress: Dress<'_>,
         tls: &Tls,
+        is_probe: bool,
     ) -> Result<HttpResponse, Trouble> {
         let mut attempt = 0;
         loop {
@@ -121,7 +122,8 @@ impl Client {
             };
             let wait = wait.unwrap_or_else(|| jittered(attempt));
             let is_late = self.deadline.is_some_and(|deadline| Instant::now() + wait > deadline);
-            if attempt >= self.options.retries || wait > self.options.longest_wait || is_late {
+            let is_last = attempt >= self.options.retries || (is_probe && outcome.is_err());
+            if is_last || wait > self.options.longest_wait || is_late {
                 return outcome.map_err(|trouble| {
                     let trouble = trouble.lasting();
                     self.pace.failed(host, &trouble);

@@ -71,14 +71,14 @@ pub(super) fn of(error: ureq::Error, host: &str, timeout: Duration) -> Trouble {
                 ErrorKind::UnexpectedEof => Trouble::Passing("the answer ended early".to_owned()),
                 // What the C library says of names that are not known has no kind of its own.
                 _ if text.contains("lookup address") => unknown_name(host),
-                _ if text.contains("gzip")
-                    || text.contains("deflate")
-                    || error.kind() == ErrorKind::InvalidInput =>
-                {
-                    Trouble::Failed(Failure::Malformed { detail: "it is not packed as it says".to_owned() })
-                }
                 _ => Trouble::Passing(text),
             }
+        }
+        ureq::Error::Decompress(_, error) if error.kind() == ErrorKind::UnexpectedEof => {
+            Trouble::Passing("the answer ended early".to_owned())
+        }
+        ureq::Error::Decompress(..) => {
+            Trouble::Failed(Failure::Malformed { detail: "it is not packed as it says".to_owned() })
         }
         ureq::Error::Rustls(error) => of_tls(&error),
         ureq::Error::Tls(detail) => Trouble::Unreachable(format!("TLS: {detail}")),
