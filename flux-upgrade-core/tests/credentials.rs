@@ -374,6 +374,12 @@ fn helpers_are_programs_by_name_from_absolute_folders() {
         .helper("s", &[("r.example.com", "a", "1")])
         .set("PATH", ".:bin::");
     assert!(told(machine.find(Protocol::Oci, "oci://r.example.com/app")).contains("is not installed"));
+    // The same folder, named from where the program was started: a repository could bring one.
+    let up = "../".repeat(std::env::current_dir().unwrap().components().count());
+    let relative = format!("{up}{}", &machine.home.path().join("bin").to_str().unwrap()[1..]);
+    assert!(Path::new(&relative).join("docker-credential-s").is_file());
+    let machine = machine.set("PATH", &relative);
+    assert!(told(machine.find(Protocol::Oci, "oci://r.example.com/app")).contains("is not installed"));
 }
 
 #[test]

@@ -53,6 +53,15 @@ pub(super) struct Place {
     spot: Spot,
     blocked: Option<Reason>,
     variable: Option<String>,
+    /// The object that defines the variable.
+    holder: Option<usize>,
+}
+
+impl Place {
+    /// The same, with the object that defines the variable.
+    pub(super) fn held_by(self, holder: usize) -> Self {
+        Self { holder: Some(holder), ..self }
+    }
 }
 
 impl<'f> Here<'_, 'f> {
@@ -82,7 +91,7 @@ impl<'f> Here<'_, 'f> {
             source_url: draft.source_url,
             insecure: super::is_insecure(self.node),
             namespaces: self.namespaces(),
-            clusters: self.clusters(),
+            clusters: self.clusters_of(place.holder),
             suspended: self.suspended(),
             dialect: self.dialect(),
             findings: Vec::new(),
@@ -123,7 +132,8 @@ impl<'f> Here<'_, 'f> {
             let Some(text) = definition.node.text() else { continue };
             let frame = Frame { lead: lead.to_owned(), trail: trail.to_owned(), ..Frame::default() };
             let value = format!("{lead}{text}{trail}");
-            out.extend(self.place(definition.document, definition.node, &value, frame, Some(variable.name)));
+            let place = self.place(definition.document, definition.node, &value, frame, Some(variable.name));
+            out.extend(place.map(|place| place.held_by(definition.holder)));
         }
         if let Some(default) = variable.default.clone().filter(|_| found.lacking || out.is_empty()) {
             let frame = Frame { lead: lead.to_owned(), trail: trail.to_owned(), ..around(default.clone()) };
@@ -153,7 +163,7 @@ impl<'f> Here<'_, 'f> {
             frame,
         };
         let blocked = self.blocked(held, scalar, value);
-        Some(Place { spot, blocked, variable: variable.map(str::to_owned) })
+        Some(Place { spot, blocked, variable: variable.map(str::to_owned), holder: None })
     }
 
     /// The bytes to edit for a field that is a whole scalar, and why they cannot be edited.

@@ -1,9 +1,9 @@
 //! Findings about the text of a site itself.
 
-use super::{Part, Site, Style};
+use super::{Consumer, Part, Site, Style};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::version::Range;
-use crate::yaml::reads_as_number;
+use crate::yaml::{number_survives, reads_as_number};
 
 /// A version that readers take for a number, a range that is none.
 pub(super) fn findings(site: &Site) -> Vec<Diagnostic> {
@@ -12,7 +12,9 @@ pub(super) fn findings(site: &Site) -> Vec<Diagnostic> {
         return out;
     }
     let at = &site.spot.at;
-    if site.spot.style == Style::Plain && reads_as_number(&site.spot.raw) {
+    // A chart prints the number of an image's tag as it stands, as long as it keeps its digits.
+    let is_fine = site.consumer == Consumer::Image && number_survives(&site.spot.raw);
+    if site.spot.style == Style::Plain && reads_as_number(&site.spot.raw) && !is_fine {
         let message =
             format!("`{}` is a number to YAML readers, and `{}` wants a text", site.spot.raw, site.field);
         out.push(

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::field::{Draft, Place, Text, expressions};
+use super::variable::Definition;
 use super::{Consumer, Here, Part, Site, SourceKey};
 use crate::plan::Reason;
 use crate::reference::{ImageReference, is_repository, normalise_repository};
@@ -97,7 +98,7 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
             let sites = found.nodes.into_iter().filter_map(|definition| {
                 let (draft, range) = self.draft(definition.node.text()?, path)?;
                 let text = Text { node: definition.node, range };
-                let place = self.here.defined(definition.document, &text, only.name)?;
+                let place = self.here.defined(definition, &text, only.name)?;
                 Some(self.here.site_at(node, draft, place))
             });
             return sites.collect();
@@ -196,14 +197,21 @@ impl<'f> Here<'_, 'f> {
     }
 
     /// A part of the scalar that defines a variable.
-    pub(super) fn defined(&self, document: usize, text: &Text<'_, 'f>, variable: &str) -> Option<Place> {
+    pub(super) fn defined(
+        &self,
+        definition: Definition<'_, 'f>,
+        text: &Text<'_, 'f>,
+        variable: &str,
+    ) -> Option<Place> {
         let all = text.node.text()?;
         let frame = super::Frame {
             before: all[..text.range.start].to_owned(),
             after: all[text.range.end..].to_owned(),
             ..super::Frame::default()
         };
-        self.place(document, text.node, &all[text.range.clone()], frame, Some(variable))
+        let place =
+            self.place(definition.document, text.node, &all[text.range.clone()], frame, Some(variable));
+        place.map(|place| place.held_by(definition.holder))
     }
 }
 

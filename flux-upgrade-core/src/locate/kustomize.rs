@@ -10,8 +10,8 @@ use crate::yaml::Node;
 
 /// A kustomization file.
 pub(super) fn file(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
-    for item in list(here.node, "images") {
-        sites.extend(image(here, item, "images"));
+    for (index, item) in list(here.node, "images").enumerate() {
+        sites.extend(image(here, item, &format!("images[{index}]")));
     }
     for field in ["resources", "bases", "components", "crds"] {
         for (index, item) in list(here.node, field).enumerate() {
@@ -33,8 +33,9 @@ pub(super) fn file(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
 
 /// A Flux Kustomization: its images, and variables that are image references.
 pub(super) fn flux(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
-    for item in here.at(&["spec", "images"]).into_iter().flat_map(Node::items).filter_map(Node::resolved) {
-        sites.extend(image(here, item, "spec.images"));
+    let images = here.at(&["spec", "images"]).and_then(Node::resolved).into_iter().flat_map(Node::items);
+    for (index, item) in images.filter_map(Node::resolved).enumerate() {
+        sites.extend(image(here, item, &format!("spec.images[{index}]")));
     }
     let Some(variables) = here.at(&["spec", "postBuild", "substitute"]).and_then(Node::resolved) else {
         return;

@@ -23,7 +23,7 @@ pub(super) struct Links<'a> {
     plain: OnceCell<BTreeMap<&'a str, Vec<&'a Resource>>>,
 }
 
-/// Nodes by document and number, and whether some Flux Kustomization has none.
+/// Nodes by the object that holds them and their number, and whether some Flux Kustomization has none.
 type Places = (BTreeSet<(usize, u32)>, bool);
 
 type ByName<'a> = BTreeMap<(Kind, &'a str), Namesakes<'a>>;

@@ -234,6 +234,19 @@ impl<'a, 'f> Here<'a, 'f> {
         clusters
     }
 
+    /// The clusters of the object, as far as the one that defines its variable is in them.
+    fn clusters_of(&self, holder: Option<usize>) -> Vec<String> {
+        let mut clusters = self.clusters();
+        if let Some(holder) = holder {
+            let placements = &self.inventory.resources()[holder].placements;
+            let own: Vec<&String> = placements.iter().filter_map(|place| place.cluster.as_ref()).collect();
+            if !own.is_empty() {
+                clusters.retain(|cluster| own.contains(&cluster));
+            }
+        }
+        clusters
+    }
+
     /// That no patch of this object, where it is an object itself, says otherwise; `differs` looks at each.
     ///
     /// # Errors

@@ -20,9 +20,10 @@ pub(super) fn release<'f>(here: &Here<'_, 'f>, sites: &mut Vec<Site>) {
         images.walk(values, &mut vec!["spec".to_owned(), "values".to_owned()], sites);
         instance::values(here, &["spec", "values"], sites);
     }
-    for renderer in list(here.at(&["spec", "postRenderers"])) {
-        for image in list(renderer.at(&["kustomize", "images"])) {
-            sites.extend(kustomize::image(here, image, "spec.postRenderers.kustomize.images"));
+    for (number, renderer) in list(here.at(&["spec", "postRenderers"])).enumerate() {
+        for (index, image) in list(renderer.at(&["kustomize", "images"])).enumerate() {
+            let field = format!("spec.postRenderers[{number}].kustomize.images[{index}]");
+            sites.extend(kustomize::image(here, image, &field));
         }
     }
     let mut seen = BTreeSet::new();

@@ -14,6 +14,8 @@ use crate::yaml::Node;
 pub(super) struct Definition<'a, 'f> {
     pub(super) document: usize,
     pub(super) node: Node<'a, 'f>,
+    /// The object that holds it, as an index of the resources.
+    pub(super) holder: usize,
 }
 
 /// The places that define a variable for an object.
@@ -49,16 +51,17 @@ impl<'a> Links<'a> {
             for applier in appliers {
                 match self.defined_by(inventory, &inventory.resources()[applier], name) {
                     Some(found) => {
-                        places.insert((found.document, found.node.number()));
+                        places.insert((found.holder, found.node.number()));
                     }
                     None => lacking |= !unknown,
                 }
             }
             (places, lacking)
         });
-        let node = |(document, number): &(usize, u32)| {
-            let node = inventory.documents[*document].document.node(*number)?;
-            Some(Definition { document: *document, node })
+        let node = |(holder, number): &(usize, u32)| {
+            let document = inventory.resources()[*holder].document;
+            let node = inventory.documents[document].document.node(*number)?;
+            Some(Definition { document, node, holder: *holder })
         };
         Definitions { nodes: places.iter().filter_map(node).collect(), lacking: *lacking }
     }
@@ -90,7 +93,8 @@ impl<'a> Links<'a> {
         let post_build = |resource: &Resource| inventory.node(resource)?.at(&["spec", "postBuild"]);
         let own = |resource: &&Resource| {
             let node = post_build(resource)?.at(&["substitute", name])?;
-            node.text().map(|_| Definition { document: resource.document, node })
+            let holder = inventory.index_of(resource)?;
+            node.text().map(|_| Definition { document: resource.document, node, holder })
         };
         if let Some(found) = all.iter().find_map(own) {
             return Some(found);
@@ -104,7 +108,8 @@ impl<'a> Links<'a> {
                 .collect();
             let value = |map: &&'a Resource| {
                 let node = inventory.node(map)?.at(&["data", name])?;
-                node.text().map(|_| Definition { document: map.document, node })
+                let holder = inventory.index_of(map)?;
+                node.text().map(|_| Definition { document: map.document, node, holder })
             };
             let maps = maps.into_iter().rev();
             maps.flat_map(|map| self.named(Kind::ConfigMap, map, None, &applier.placements))

@@ -17,9 +17,22 @@ pub fn explain(plan: &Plan, explanation: &Explanation, style: Style) -> String {
         let _ = writeln!(text, "  {name:<8} {value}");
     };
     line("at", clean(&site.at.to_string()).into_owned());
+    if site.spot.at != site.at {
+        let by = site.variable.as_ref().map(|name| format!(" by the variable `{name}`")).unwrap_or_default();
+        line("set at", clean(&format!("{}{by}", site.spot.at)).into_owned());
+    }
     line("written", clean(&site.written()).into_owned());
     let source_at = site.source_at.as_ref().map(|at| format!(" ({at})")).unwrap_or_default();
     line("source", clean(&format!("{}{source_at}", explanation.source)).into_owned());
+    if !site.clusters.is_empty() {
+        line("clusters", clean(&site.clusters.join(", ")).into_owned());
+    }
+    for patch in &site.overridden_by {
+        line("but", clean(&format!("{patch} sets it again for what it patches")).into_owned());
+    }
+    if site.suspended {
+        line("note", "the object is suspended".to_owned());
+    }
     if let Some(change) = plan.changes.iter().find(|change| change.site == explanation.site) {
         let published = change.published.as_deref().map(|time| format!(", published {}", day(time)));
         let published = published.unwrap_or_default();

@@ -46,6 +46,7 @@ struct SitesJson<'a> {
 
 /// A site's place, in every object that is about a site.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct PlaceJson<'a> {
     id: &'a str,
     path: &'a RepoPath,
@@ -54,6 +55,12 @@ struct PlaceJson<'a> {
     owner: &'a Owner,
     field: &'a str,
     part: Part,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variable: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    written_at: Option<LocationJson<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    overridden_by: Vec<LocationJson<'a>>,
 }
 
 #[derive(Serialize)]
@@ -230,6 +237,9 @@ fn place(site: &Site) -> PlaceJson<'_> {
         owner: &site.owner,
         field: &site.field,
         part: site.part,
+        variable: site.variable.as_deref(),
+        written_at: (site.spot.at != site.at).then(|| location(&site.spot.at)),
+        overridden_by: site.overridden_by.iter().map(location).collect(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::summary::Summary;
-use super::words::{clean, count, day, short, step};
+use super::words::{clean, count, day, package, short, step};
 use crate::locate::Site;
 use crate::plan::{Plan, Reason};
 use crate::version::Level;
@@ -21,6 +21,14 @@ pub fn markdown(plan: &Plan) -> String {
     for change in &plan.changes {
         let site = plan.site_of(change);
         let mut notes = Vec::new();
+        if let Some(variable) = &site.variable {
+            notes.push(format!("by {}", code(&format!("${{{variable}}}"))));
+        }
+        if let Some(first) = site.overridden_by.first() {
+            let more = site.overridden_by.len() - 1;
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            notes.push(format!("overridden by {}{more}", code(&format!("{}:{}", first.path, first.line))));
+        }
         if let Some(beyond) = &change.beyond {
             notes.push(format!("{} is {}", code(&beyond.newest), beyond.level));
         }
@@ -74,11 +82,15 @@ pub fn markdown(plan: &Plan) -> String {
 }
 
 fn file(site: &Site) -> String {
-    code(&format!("{}:{}", site.at.path, site.at.line))
+    code(&format!("{}:{}", site.spot.at.path, site.spot.at.line))
 }
 
+/// The object, and what moves in it where its name does not say that.
 fn object(site: &Site) -> String {
-    code(&site.owner.to_string())
+    match package(site) {
+        "" => code(&site.owner.to_string()),
+        package => format!("{} {}", code(&site.owner.to_string()), code(package)),
+    }
 }
 
 /// A code span that shows `text` literally, also in a table cell.
@@ -143,7 +155,7 @@ mod tests {
 | File | Object | From | To | Level | Published | Notes |
 | --- | --- | --- | --- | --- | --- | --- |
 | `apps/podinfo.yaml:2` | `HelmRelease apps/podinfo` | `6.5.0` | `6.7.1` | minor | 2024-05-01 | `7.0.0` is major |
-| `infra/sources.yaml:1` | `OCIRepository web` | `1.2.0` | `1.2.1` | patch |  | suspended; the current tag is no longer published |
+| `infra/sources.yaml:1` | `OCIRepository web` `backend` | `1.2.0` | `1.2.1` | patch |  | suspended; the current tag is no longer published |
 
 ### Majors held
 

@@ -1,6 +1,6 @@
 //! The table for people.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::grid::{Grid, Paint, painted, plain};
 use super::summary::Summary;
@@ -85,16 +85,17 @@ struct Layout {
 
 /// The changes and what the rules hold.
 fn grid(plan: &Plan, layout: Layout) -> Grid {
-    let mut rows = Rows { grid: Grid::default(), layout, folder: None };
+    let mut rows = Rows { grid: Grid::default(), layout, folder: None, clusters: Clusters::of(plan) };
     let held: Vec<_> = plan.held.iter().filter(|held| is_held_by_rules(&held.reason)).collect();
     if !plan.changes.is_empty() || !held.is_empty() {
-        rows.grid.header(&["FILE", "OBJECT", "PACKAGE", "FROM", "  TO", "LEVEL", "PUBLISHED", "NOTES"]);
+        let names = ["FILE", "OBJECT", "PACKAGE", "FROM", "  TO", "LEVEL", "PUBLISHED", "CLUSTERS", "NOTES"];
+        rows.grid.header(&names);
     }
-    for change in &plan.changes {
+    for (change, others) in by_place(plan) {
         let site = plan.site_of(change);
         let published = change.published.as_deref().map(day).unwrap_or_default();
         let (from, to) = words::step(&change.from, &change.to);
-        rows.add(site, [from, to], change.level, &published, notes(site, change));
+        rows.add(site, [from, to], change.level, &published, notes(site, change, others));
     }
     if !held.is_empty() {
         if !plan.changes.is_empty() {
@@ -112,6 +113,48 @@ fn grid(plan: &Plan, layout: Layout) -> Grid {
     rows.grid
 }
 
+/// The changes by the bytes that they edit: the first of those that share them, and how many more there are.
+fn by_place(plan: &Plan) -> Vec<(&Change, usize)> {
+    let mut places: BTreeMap<_, (&Change, usize)> = BTreeMap::new();
+    for change in &plan.changes {
+        let at = &plan.site_of(change).spot.at;
+        places.entry((&at.path, at.span.start)).and_modify(|(_, others)| *others += 1).or_insert((change, 0));
+    }
+    places.into_values().collect()
+}
+
+/// The clusters of a plan, where there are several.
+struct Clusters<'p> {
+    all: BTreeSet<&'p str>,
+    /// The bytes that all names begin with.
+    common: usize,
+}
+
+impl<'p> Clusters<'p> {
+    fn of(plan: &'p Plan) -> Self {
+        let all: BTreeSet<&str> =
+            plan.sites.iter().flat_map(|site| &site.clusters).map(String::as_str).collect();
+        let (first, last) = (all.first().copied().unwrap_or(""), all.last().copied().unwrap_or(""));
+        let same = first.bytes().zip(last.bytes()).take_while(|(a, b)| a == b).count();
+        let common = first.as_bytes()[..same].iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
+        Self { all, common }
+    }
+
+    /// The clusters of a site in few words; nothing where the plan has one cluster or none.
+    fn name(&self, site: &Site) -> String {
+        match site.clusters.len() {
+            0 => String::new(),
+            _ if self.all.len() < 2 => String::new(),
+            count if count == self.all.len() => "all".to_owned(),
+            count if count > 2 => format!("{count} of {}", self.all.len()),
+            _ => {
+                let names: Vec<&str> = site.clusters.iter().map(|cluster| &cluster[self.common..]).collect();
+                clean(&names.join(", ")).into_owned()
+            }
+        }
+    }
+}
+
 fn is_held_by_rules(reason: &Reason) -> bool {
     matches!(reason, Reason::BeyondRules { .. })
 }
@@ -120,31 +163,32 @@ struct Rows<'p> {
     grid: Grid,
     layout: Layout,
     folder: Option<&'p str>,
+    clusters: Clusters<'p>,
 }
 
 impl<'p> Rows<'p> {
     /// One row; `fact` is the day of publication, or the rule that holds it.
     fn add(&mut self, site: &'p Site, [from, to]: [String; 2], level: Level, fact: &str, notes: String) {
-        let path = &site.at.path;
-        let mut file = format!("{}:{}", clean(path.as_str()), site.at.line);
+        let (path, line) = (&site.spot.at.path, site.spot.at.line);
+        let mut file = format!("{}:{line}", clean(path.as_str()));
         if self.layout.folders {
             if self.folder != Some(path.folder()) {
                 self.folder = Some(path.folder());
                 let folder = if path.folder().is_empty() { "." } else { path.folder() };
                 self.grid.alone(painted(format!("{}/", clean(folder)), Paint::Dim));
             }
-            file = format!("  {}:{}", clean(path.name()), site.at.line);
+            file = format!("  {}:{line}", clean(path.name()));
         }
-        // The package is shown where the object's name does not say it.
-        let package = match &site.source {
-            Ok(source) if source.package() != site.owner.name => source.package(),
-            _ => "",
-        };
         let paint = match level {
             Level::Major => Paint::Red,
             Level::Minor => Paint::Yellow,
             Level::Patch => Paint::Green,
             Level::Digest => Paint::Cyan,
+        };
+        let package = words::package(site);
+        let package = match self.layout.notes_below {
+            true => package.rsplit('/').next().unwrap_or(package),
+            false => package,
         };
         let below = self.layout.notes_below && !notes.is_empty();
         let beside = if below { "" } else { notes.as_str() };
@@ -156,6 +200,7 @@ impl<'p> Rows<'p> {
             plain(format!("→ {to}")),
             painted(level.to_string(), paint),
             plain(fact),
+            plain(self.clusters.name(site)),
             painted(beside, Paint::Dim),
         ]);
         if below {
@@ -194,8 +239,19 @@ pub fn sites_table(sites: &[Site], style: Style) -> String {
 }
 
 /// What a reviewer should know of a change, in one line.
-fn notes(site: &Site, change: &Change) -> String {
+fn notes(site: &Site, change: &Change, others: usize) -> String {
     let mut notes = Vec::new();
+    match (&site.variable, others) {
+        (Some(variable), 0) => notes.push(format!("by ${{{}}}", clean(variable))),
+        (Some(variable), _) => notes.push(format!("by ${{{}}}, in {} places", clean(variable), others + 1)),
+        (None, 0) => {}
+        (None, _) => notes.push(format!("in {} places", others + 1)),
+    }
+    if let Some(first) = site.overridden_by.first() {
+        let more = site.overridden_by.len() - 1;
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        notes.push(format!("overridden by {}:{}{more}", clean(first.path.as_str()), first.line));
+    }
     if let Some(beyond) = &change.beyond {
         notes.push(format!("newer: {} ({})", short(&beyond.newest), beyond.level));
     }

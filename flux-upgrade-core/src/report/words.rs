@@ -2,6 +2,20 @@
 
 use std::borrow::Cow;
 
+use crate::locate::{Consumer, Site, SourceKey};
+
+/// What moves, where the object's name does not say it: the chart, the repository's last part, an image without its host.
+pub(super) fn package(site: &Site) -> &str {
+    match (&site.source, &site.consumer) {
+        (Ok(SourceKey::Oci { repository }), Consumer::Image) => {
+            let path = repository.split_once('/').map_or(repository.as_str(), |(_, path)| path);
+            path.strip_prefix("library/").unwrap_or(path)
+        }
+        (Ok(source), _) if source.package() != site.owner.name => source.package(),
+        _ => "",
+    }
+}
+
 /// `1 change`, `2 changes`.
 pub(super) fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use comment::Comment;
 pub(crate) use events::{Comments, parse};
-pub(crate) use scalar::{Quote, encode, is_null, reads_as_number};
+pub(crate) use scalar::{Quote, encode, is_null, number_survives, reads_as_number};
 pub(crate) use split::split;
 
 use crate::text::Span;

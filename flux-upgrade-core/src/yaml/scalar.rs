@@ -171,7 +171,7 @@ fn is_date(text: &str) -> bool {
 }
 
 /// Whether a number written like this is still written like this after a reader has taken it for a number.
-fn number_survives(text: &str) -> bool {
+pub(crate) fn number_survives(text: &str) -> bool {
     let whole = |part: &str| part == "0" || (!part.starts_with('0') && part.len() <= 15);
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     match text.split_once('.') {

@@ -277,6 +277,8 @@ fn a_token_service_is_https_unless_the_registry_is_insecure() {
         ("auth.example.com/token", false, false),
         ("https:///token", false, false),
         ("https://user:secret@auth.example.com/token", false, false),
+        ("https://auth.example.com@evil.example.com/token", false, false),
+        ("https://evil.example.com%2f.auth.example.com/token", false, false),
         ("https://auth.example.com\\@169.254.169.254/", false, false),
         ("https://auth.example.com:99999/token", false, false),
         ("https://auth.example.com/to\nken", false, false),

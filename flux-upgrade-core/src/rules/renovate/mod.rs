@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use super::{Allow, Digests, RulesError, Settings};
 use crate::diagnostic::Diagnostic;
-use crate::locate::{Site, SourceKey};
+use crate::locate::{Consumer, Site, SourceKey};
 use crate::reference::normalise_git;
 use crate::text::{Lines, RepoPath, Span};
 use crate::time::Age;
@@ -101,7 +101,7 @@ impl Renovate {
     /// let renovate = Renovate::parse(&path, "{extends: ['config:recommended'], automerge: true}")?;
     /// assert_eq!(
     ///     renovate.findings().last().unwrap().to_string(),
-    ///     "renovate.json5:1:34: note: `automerge` has no effect here [rules.renovate-option]"
+    ///     "renovate.json5:1:35: note: `automerge` has no effect here [rules.renovate-option]"
     /// );
     /// let rules = Rules::default().over(renovate);
     /// # Ok::<(), flux_upgrade_core::rules::RulesError>(())
@@ -186,26 +186,69 @@ impl Facts {
         let (mut names, mut datasource) = (Vec::new(), Vec::new());
         if let Ok(source) = &site.source {
             names.extend([source.package().to_owned(), source.full_package()]);
-            datasource.push(match source {
-                SourceKey::Helm { .. } => "helm".to_owned(),
+            match source {
+                SourceKey::Helm { .. } => datasource.push("helm"),
                 SourceKey::Oci { repository } => {
                     names.extend(repository.strip_prefix("docker.io/").map(str::to_owned));
                     names.extend(repository.strip_prefix("docker.io/library/").map(str::to_owned));
-                    "docker".to_owned()
+                    datasource.push("docker");
                 }
                 SourceKey::Git { url } => {
                     let full = normalise_git(url);
-                    names.push(url.clone());
                     let (host, path) = full.split_once('/').unwrap_or((&full, ""));
-                    names.push(path.to_owned());
-                    git_datasource(host).to_owned()
+                    names.extend([url.clone(), path.to_owned()]);
+                    datasource.push(git_datasource(host));
+                    // A comment or a workflow may mean the releases; Flux's own objects read tags.
+                    if host == "github.com" && site.owner.kind != "GitRepository" {
+                        datasource.push("github-releases");
+                    }
                 }
-                SourceKey::Flux => "github-releases".to_owned(),
-            });
+                SourceKey::Flux => {
+                    names.push("fluxcd/flux2".to_owned());
+                    datasource.push("github-releases");
+                }
+            }
         }
         names.extend(site.source_url.as_ref().map(|url| url.trim_start_matches("oci://").to_owned()));
+        let texts = |list: Vec<&str>| list.into_iter().map(str::to_owned).collect();
         let file = vec![site.at.path.as_str().to_owned()];
-        Self { names, datasource, manager: vec!["flux".to_owned()], file }
+        Self { names, datasource: texts(datasource), manager: texts(managers(site)), file }
+    }
+}
+
+/// What Renovate knows as a manager, and an object of the configuration may be named after.
+const MANAGERS: &[&str] = &[
+    "flux",
+    "kubernetes",
+    "kustomize",
+    "helm-values",
+    "helmv3",
+    "github-actions",
+    "asdf",
+    "mise",
+    "terraform",
+];
+
+/// The managers that would find a site; more than one where that depends on how they are set up.
+fn managers(site: &Site) -> Vec<&'static str> {
+    let name = site.at.path.name();
+    match (site.owner.kind.as_str(), name) {
+        (_, "Chart.yaml") => vec!["helmv3"],
+        (_, "kustomization.yaml" | "kustomization.yml" | "Kustomization") => vec!["kustomize"],
+        (_, ".tool-versions" | "mise.toml" | ".mise.toml") => vec!["asdf", "mise"],
+        (_, name) if name.ends_with(".tf") || name.ends_with(".tofu") => vec!["terraform"],
+        ("File", _) if site.at.path.as_str().starts_with(".github/") => vec!["github-actions"],
+        ("HelmRelease" | "ConfigMap", _) if matches!(site.consumer, Consumer::Image) => {
+            vec!["flux", "helm-values"]
+        }
+        (
+            "HelmRelease" | "HelmRepository" | "HelmChart" | "OCIRepository" | "GitRepository"
+            | "Kustomization",
+            _,
+        )
+        | ("FluxInstance", _) => vec!["flux"],
+        ("File", _) => vec!["helm-values"],
+        _ => vec!["kubernetes"],
     }
 }
 

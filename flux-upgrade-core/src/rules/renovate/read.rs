@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::json5::{self, Entry, Item, Value};
 use super::pattern::Patterns;
 use super::preset::{Preset, preset};
-use super::{Matches, Renovate, Rule, Set, Update};
+use super::{MANAGERS, Matches, Renovate, Rule, Set, Update};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::text::{Lines, RepoPath, Span};
 use crate::time::Age;
@@ -82,9 +82,9 @@ impl Reader<'_> {
                 "ignorePaths" => self.ignored = self.paths(entry),
                 "includePaths" => self.included = self.paths(entry),
                 "enabledManagers" => self.managers(entry),
-                "flux" => {
+                name if MANAGERS.contains(&name) => {
                     let mut matches = Matches::default();
-                    let _ = matches.managers.add("flux");
+                    let _ = matches.managers.add(name);
                     self.nested(entry, matches);
                 }
                 _ => self.setting(entry, &Matches::default(), &mut own.set),
@@ -151,12 +151,15 @@ impl Reader<'_> {
     }
 
     fn managers(&mut self, entry: &Entry) {
-        match entry.item.texts() {
-            Some(names) if !names.contains(&"flux") && !names.is_empty() => {
-                self.last.push(off(Matches::default()));
+        let Some(names) = entry.item.texts() else { return self.unclear(entry, "is not a list of texts") };
+        let mut enabled = Patterns::default();
+        for name in &names {
+            if let Err(problem) = enabled.add(name) {
+                self.unclear(entry, &problem);
             }
-            Some(_) => {}
-            None => self.unclear(entry, "is not a list of texts"),
+        }
+        if !names.is_empty() {
+            self.last.push(off(Matches { managers: enabled.turned(), ..Matches::default() }));
         }
     }
 

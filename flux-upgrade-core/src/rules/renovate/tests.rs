@@ -89,6 +89,7 @@ fn what_is_on_and_off() {
         ("{pinDigests: true}", "mP mP mP mP mP"),
         ("{pinDigests: true, digest: {enabled: false}}", "mK mK mK mK mK"),
         ("{flux: {enabled: false}}", "nK nK nK nK nK"),
+        ("{kubernetes: {enabled: false}}", "mU mU mU mU mU"),
         ("{flux: {major: {enabled: true}, pinDigests: true}}", "MP MP MP MP MP"),
         // What stands under an update goes over what stands beside it, wherever it is written.
         ("{major: {enabled: false}, enabled: true}", "mU mU mU mU mU"),
@@ -155,6 +156,36 @@ fn package_rules_match_as_renovate_would() {
         let found: String = told(&config, "apps/a.yaml").replace(['K', 'U'], "");
         assert_eq!(found, expected, "{config}");
         assert_eq!(findings(&config), Vec::<String>::new(), "{config}");
+    }
+}
+
+#[test]
+fn sites_have_the_managers_that_would_find_them() {
+    let deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n\
+        spec: {template: {spec: {containers: [{name: web, image: ghcr.io/example/web:1.0.0}]}}}\n";
+    let kustomization = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n\
+        images: [{name: ghcr.io/example/web, newTag: 1.0.0}]\n";
+    let release = "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: web}\n\
+        spec: {values: {image: {repository: ghcr.io/example/web, tag: 1.0.0}}}\n";
+    for (path, text, expected) in [
+        ("apps/deployment.yaml", deployment, "kubernetes"),
+        ("apps/kustomization.yaml", kustomization, "kustomize"),
+        ("apps/release.yaml", release, "helm-values"),
+        ("apps/release.yaml", release, "flux"),
+    ] {
+        let file = SourceFile { path: RepoPath::parse(path).unwrap(), text: text.to_owned() };
+        let sites = crate::locate(&crate::scan(&[file]));
+        assert!(!sites.is_empty(), "{path}");
+        for manager in ["kubernetes", "kustomize", "helm-values", "flux"] {
+            let config = format!("{{packageRules: [{{matchManagers: ['{manager}'], enabled: false}}]}}");
+            let rules = Rules::default().over(read(&config));
+            let is_off = rules.settings(&sites[0]).allow == Allow::None;
+            assert_eq!(
+                is_off,
+                manager == expected || path.contains("release") && matches!(manager, "flux" | "helm-values"),
+                "{path} {manager}"
+            );
+        }
     }
 }
 
@@ -279,7 +310,7 @@ fn what_does_not_count_is_listed_with_its_place() {
             "4:81 the preset `schedule:weekly` is not known here",
             "5:3 `automerge` has no effect here",
             "6:3 `labels` has no effect here",
-            "7:3 `kubernetes` has no effect here",
+            "7:16 `managerFilePatterns` has no effect here",
             "8:10 `managerFilePatterns` has no effect here",
             "20:15 `ignoreDeps` is not a list of texts",
             "10:50 `automerge` has no effect here",
