@@ -80,8 +80,7 @@ fn source(words: &str) -> Option<(SourceKey, Consumer, Option<String>)> {
     let names = ["packageName", "lookupName", "depName", "chart", "image"];
     let name = names.into_iter().find_map(word)?;
     let github = || SourceKey::Git { url: format!("https://github.com/{name}") };
-    let datasource = word("datasource").or_else(|| word("registryUrl").map(|_| "helm"))?;
-    Some(match datasource {
+    Some(match word("datasource")? {
         "docker" => {
             let repository = normalise_repository(
                 word("registryUrl")

@@ -47,15 +47,20 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
             self.groups(node, path, sites);
             for (key, value) in node.entries() {
                 let Some(name) = key.text().filter(|name| *name != "<<") else { continue };
-                path.push(name.to_owned());
-                self.walk(value, path, sites);
-                path.pop();
+                if is_collection(value) || names_image(name) {
+                    path.push(name.to_owned());
+                    self.walk(value, path, sites);
+                    path.pop();
+                }
             }
         } else if node.is_sequence() {
+            let is_list_of_images = path.last().is_some_and(|name| names_image(name));
             for (index, item) in node.items().enumerate() {
-                path.push(index.to_string());
-                self.walk(item, path, sites);
-                path.pop();
+                if is_collection(item) || is_list_of_images {
+                    path.push(index.to_string());
+                    self.walk(item, path, sites);
+                    path.pop();
+                }
             }
         } else if node.resolved().is_some_and(|node| node.quote().is_some()) {
             self.scalar(node, path, sites);
@@ -95,13 +100,22 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
             && only.range == (0..value.len())
         {
             let found = self.here.links.definitions(self.here.inventory, self.here.resource, only.name);
+            let lacking = found.lacking || found.nodes.is_empty();
             let sites = found.nodes.into_iter().filter_map(|definition| {
                 let (draft, range) = self.draft(definition.node.text()?, path)?;
                 let text = Text { node: definition.node, range };
                 let place = self.here.defined(definition, &text, only.name)?;
                 Some(self.here.site_at(node, draft, place))
             });
-            return sites.collect();
+            let mut sites: Vec<Site> = sites.collect();
+            let default = only.default.filter(|_| lacking);
+            if let Some((default, (draft, range))) =
+                default.and_then(|default| Some((default.clone(), self.draft(&value[default], path)?)))
+            {
+                let range = default.start + range.start..default.start + range.end;
+                sites.extend(self.here.sites(&Text { node, range }, |_| draft.clone()));
+            }
+            return sites;
         }
         let Some((draft, range)) = self.draft(value, path) else { return Vec::new() };
         self.here.sites(&Text { node, range }, |_| draft.clone())
@@ -118,7 +132,9 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
     fn groups(&self, mapping: Node<'_, 'f>, path: &[String], sites: &mut Vec<Site>) {
         let in_image = is_image_key(path);
         for (key, _) in mapping.entries() {
-            let Some(key) = key.text() else { continue };
+            let Some(key) = key.text().filter(|key| ends_with_any(key, &["tag", "version", "digest"])) else {
+                continue;
+            };
             let name = plain(key);
             let is_tag = name.ends_with("tag") || in_image && name == "version";
             let is_digest = in_image
@@ -291,7 +307,25 @@ fn has_host(repository: &str) -> bool {
 
 /// Whether the mapping at a path is an image: its key says so.
 fn is_image_key(path: &[String]) -> bool {
-    path.last().is_some_and(|key| plain(key).ends_with("image"))
+    path.last().is_some_and(|key| ends_with_any(key, &["image"]))
+}
+
+fn is_collection(node: Node<'_, '_>) -> bool {
+    node.is_mapping() || node.is_sequence()
+}
+
+/// Whether a key can hold a whole reference, or a list of them.
+fn names_image(key: &str) -> bool {
+    ends_with_any(key, &["image", "imagename", "images"])
+}
+
+/// Whether a key ends with one of some words of lower case, whatever case and dashes it is written with.
+fn ends_with_any(key: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| {
+        let mut letters =
+            key.bytes().rev().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase());
+        word.bytes().rev().all(|byte| letters.next() == Some(byte))
+    })
 }
 
 /// A key in lower case without dashes and underscores: `imageTag`, `image_tag` and `IMAGE-TAG` are one style.

@@ -40,7 +40,7 @@ pub(super) fn read(inventory: &mut Inventory<'_>, index: usize) {
     }
     for part in parts {
         let text = part.of(&file.text);
-        let is_schema = has_any(text, &["kind: CustomResourceDefinition"]) && !has_any(text, &["kind: List"]);
+        let is_schema = line_that_begins(text, "kind: CustomResourceDefinition").is_some();
         if !is_schema && (named || of_flux || has_any(text, NEEDLES)) {
             read_part(inventory, index, part, is_kustomization);
         }
