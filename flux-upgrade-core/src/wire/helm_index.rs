@@ -151,6 +151,9 @@ impl Index {
 /// # Ok::<(), helm_index::IndexError>(())
 /// ```
 pub fn load_some(text: &str, wanted: &BTreeSet<String>) -> Result<Charts, IndexError> {
+    if is_json(text) {
+        return load(text, Some(wanted));
+    }
     // A slice that cannot be read is read again with the rest, which finds the same mistake and its place.
     match cut::cut(text, wanted).map(|part| load(&part, Some(wanted))) {
         Some(Ok(charts)) if cut::is_own(&charts) => Ok(charts),
@@ -181,7 +184,7 @@ pub type Charts = BTreeMap<String, Vec<ChartEntry>>;
 /// ```
 pub fn load(text: &str, wanted: Option<&BTreeSet<String>>) -> Result<Charts, IndexError> {
     let wants = |name: &str| wanted.is_none_or(|wanted| wanted.contains(name));
-    if text.trim_start_matches('\u{feff}').trim_start().starts_with('{') {
+    if is_json(text) {
         return json::load(text, wants);
     }
     let lines = Lines::new(text);
@@ -210,6 +213,10 @@ pub fn load(text: &str, wanted: Option<&BTreeSet<String>>) -> Result<Charts, Ind
         charts.insert(name.to_owned(), load_entries(entries));
     }
     Ok(charts)
+}
+
+fn is_json(text: &str) -> bool {
+    text.trim_start_matches('\u{feff}').trim_start().starts_with('{')
 }
 
 struct Strict<'a> {

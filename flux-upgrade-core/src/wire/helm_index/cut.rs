@@ -102,10 +102,13 @@ pub(super) fn cut(text: &str, wanted: &BTreeSet<String>) -> Option<String> {
             _ => {}
         }
     }
+    if !has_entries {
+        return None;
+    }
     if let Some(from) = copied {
         out.push_str(text.get(from..).unwrap_or(""));
     }
-    let is_safe = has_entries && (!has_alias(out.as_bytes()) || !has_anchor(bytes));
+    let is_safe = !has_alias(out.as_bytes()) || !has_anchor(bytes);
     is_safe.then_some(out)
 }
 
