@@ -189,6 +189,56 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_parts_of_an_image_reference() {
+        let digest = format!("sha256:{}", "0123456789abcdef".repeat(4));
+        let with = |text: &str| text.replace("DIGEST", &digest);
+        for (text, repository, tag, of_digest) in [
+            ("nginx", "nginx", None, None),
+            ("nginx:1.25", "nginx", Some("1.25"), None),
+            ("registry.example.com:5000/team/app", "registry.example.com:5000/team/app", None, None),
+            ("registry.example.com:5000/team/app:v1", "registry.example.com:5000/team/app", Some("v1"), None),
+            ("localhost/app:v1_2.3-rc", "localhost/app", Some("v1_2.3-rc"), None),
+            ("ghcr.io/a/b@DIGEST", "ghcr.io/a/b", None, Some("DIGEST")),
+            ("ghcr.io/a/b:v1@DIGEST", "ghcr.io/a/b", Some("v1"), Some("DIGEST")),
+            ("ghcr.io/a/b:${TAG}", "ghcr.io/a/b", Some("${TAG}"), None),
+            ("${REGISTRY}/b:v${TAG:=1:2/3}-x", "${REGISTRY}/b", Some("v${TAG:=1:2/3}-x"), None),
+            ("ghcr.io/a/b:v1@${PIN_OF_B}", "ghcr.io/a/b", Some("v1"), Some("${PIN_OF_B}")),
+        ] {
+            let text = with(text);
+            let image = ImageReference::parse(&text).expect(&text);
+            assert_eq!(&text[image.repository], repository, "{text}");
+            assert_eq!(image.tag.map(|tag| &text[tag]), tag, "{text}");
+            let of_digest = of_digest.map(|word| if word == "DIGEST" { digest.as_str() } else { word });
+            assert_eq!(image.digest.map(|digest| &text[digest]), of_digest, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_image_reference() {
+        let long = format!("nginx:{}", "1".repeat(129));
+        for text in [
+            "",
+            ":1.25",
+            "nginx:",
+            "nginx:-1",
+            "Ubuntu 22.04",
+            "Team/App:v1",
+            "./sea:1.jpg",
+            "a//b:1",
+            "a/b/:1",
+            "https://example.com/logo.png",
+            "https://example.com:8443/logo.png:1",
+            "nginx@sha256:123",
+            "nginx@latest",
+            "nginx:1.25@",
+            "{{ .Values.image }}",
+            long.as_str(),
+        ] {
+            assert_eq!(ImageReference::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn the_normal_form_of_a_repository_is_its_own() {
         for (text, expected) in [
             ("Registry/app", "Registry/app"),

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use flux_upgrade_core::locate::Site;
+use flux_upgrade_core::plan::{Plan, Reason};
 use flux_upgrade_core::resolve::{Snapshot, offline};
 use flux_upgrade_core::rules::{Overrides, Rules};
 use flux_upgrade_core::time::{Age, Timestamp};
@@ -53,6 +55,8 @@ fn overrides(folder: &Path) -> Overrides {
 
 struct Outcome {
     lines: String,
+    /// What `about.txt` and `beyond.txt` may say, each `PATH:LINE WORDS`.
+    about: Vec<String>,
     patched: BTreeMap<String, String>,
 }
 
@@ -88,7 +92,8 @@ fn run(input: &Path, registry: &Path, flags: Overrides, reverse: bool) -> Outcom
     let rules = match rules {
         Ok(rules) => rules,
         Err(error) => {
-            return Outcome { lines: format!("! {} {}\n", error.at, error.code), patched: BTreeMap::new() };
+            let lines = format!("! {} {}\n", error.at, error.code);
+            return Outcome { lines, about: Vec::new(), patched: BTreeMap::new() };
         }
     };
     let snapshot = Snapshot::parse(&fs::read_to_string(registry).expect("a registry")).expect("a snapshot");
@@ -120,7 +125,35 @@ fn run(input: &Path, registry: &Path, flags: Overrides, reverse: bool) -> Outcom
         text.push_str(&format!("refused {}: {}\n", refused.path, refused.why));
     }
     let patched = set.files.into_iter().map(|file| (file.path.to_string(), file.after)).collect();
-    Outcome { lines: text, patched }
+    Outcome { lines: text, about: about(&plan), patched }
+}
+
+/// What is said of sites beside their change or reason.
+fn about(plan: &Plan) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut add = |site: &Site, words: String| out.push(format!("{}:{} {words}", site.at.path, site.at.line));
+    for site in &plan.sites {
+        if !site.clusters.is_empty() {
+            add(site, format!("clusters {}", site.clusters.join(", ")));
+        }
+        if site.suspended {
+            add(site, "suspended".to_owned());
+        }
+        for by in &site.overridden_by {
+            add(site, format!("overridden by {}:{}", by.path, by.line));
+        }
+    }
+    for change in &plan.changes {
+        if let Some(beyond) = &change.beyond {
+            add(plan.site_of(change), format!("{} {}", beyond.newest, beyond.level));
+        }
+    }
+    for held in &plan.held {
+        if let Reason::BeyondRules { newest, level, .. } = &held.reason {
+            add(&plan.sites[held.site], format!("{newest} {level}"));
+        }
+    }
+    out
 }
 
 fn check(name: &str, folder: &Path, input: &Path, registry: &Path, expect: &Path, wrong: &mut Vec<String>) {
@@ -135,6 +168,12 @@ fn check(name: &str, folder: &Path, input: &Path, registry: &Path, expect: &Path
             report.push_str(&format!("  found  {line}\n"));
         }
         wrong.push(report);
+    }
+    for file in ["about.txt", "beyond.txt"] {
+        let wanted = fs::read_to_string(folder.join(file)).unwrap_or_default();
+        for line in wanted.lines().filter(|line| !outcome.about.iter().any(|found| found == line)) {
+            wrong.push(format!("== {name}\n  {file}: wanted {line}\n"));
+        }
     }
     let out = folder.join("out");
     if out.exists() || folder != root() {

@@ -4,42 +4,16 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::Read as _;
-use std::path::Path;
 
-use common::{file, forms, patched, registry_for, run, shared};
-use flux_upgrade_core::SourceFile;
+use common::{forms, patched, registry_for, run, shared, trees, unpacked};
 use flux_upgrade_core::patch::{apply, verify};
 use flux_upgrade_core::rules::{Overrides, Rules};
 
-/// The YAML files of an archive.
-fn unpacked(archive: &Path) -> Vec<SourceFile> {
-    let mut files = BTreeMap::new();
-    let reader = flate2::read::GzDecoder::new(File::open(archive).expect("an archive"));
-    let mut archive = tar::Archive::new(reader);
-    for entry in archive.entries().expect("entries") {
-        let mut entry = entry.expect("an entry");
-        let name = entry.path().expect("a path").to_string_lossy().into_owned();
-        let is_yaml = name.ends_with(".yaml") || name.ends_with(".yml") || name.ends_with("Kustomization");
-        let mut text = String::new();
-        if entry.header().entry_type().is_file() && is_yaml && entry.read_to_string(&mut text).is_ok() {
-            files.insert(name, text);
-        }
-    }
-    files.into_iter().map(|(name, text)| file(&name, text)).collect()
-}
-
 #[test]
 fn whole_repositories_are_planned_and_proven() {
-    let Some(trees) = shared("replay/trees") else { return };
-    let entries = fs::read_dir(trees).expect("a folder").flatten().map(|entry| entry.path());
-    let mut archives: Vec<_> = entries.filter(|path| path.to_string_lossy().ends_with(".tar.gz")).collect();
-    archives.sort();
-    assert!(!archives.is_empty(), "the folder of trees is empty");
+    let Some(folder) = shared("replay/trees") else { return };
     let mut wrong = String::new();
-    for archive in archives {
-        let name = archive.file_name().expect("a name").to_string_lossy().replace(".tar.gz", "");
+    for (name, archive) in trees(&folder) {
         let files = unpacked(&archive);
         let snapshot = registry_for(&files);
         for (ranges, digests) in [("keep", "update"), ("move", "pin")] {

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::field::{Draft, Text};
-use super::helm::published;
 use super::image::{dotted, moving};
 use super::link::Links;
+use super::renovate::{Found, Words};
+use super::tools::is_commit;
 use super::{Consumer, Dialects, Here, Part, Site, SourceKey};
-use crate::reference::{ImageReference, normalise_repository};
+use crate::reference::ImageReference;
 use crate::scan::{Inventory, Resource};
 use crate::text::RepoPath;
 use crate::version::Version;
@@ -15,8 +16,7 @@ use crate::yaml::{Document, Node};
 
 /// Sites of values under a comment, and sources for sites that lack one.
 ///
-/// A place that says itself where its versions come from keeps that. Source: the comment form of Renovate's documented
-/// presets for regular expressions, `# renovate: datasource=… depName=… [packageName=…] [registryUrl=…]`.
+/// A place that says itself where its versions come from keeps that.
 pub(super) fn comments<'a>(
     inventory: &'a Inventory<'_>,
     links: &'a Links<'a>,
@@ -25,7 +25,9 @@ pub(super) fn comments<'a>(
 ) {
     let mut known: BTreeMap<(RepoPath, usize), usize> = BTreeMap::new();
     for (index, site) in sites.iter().enumerate() {
-        known.insert((site.spot.at.path.clone(), site.spot.at.span.start), index);
+        for at in [&site.at, &site.spot.at] {
+            known.insert((at.path.clone(), at.span.start), index);
+        }
     }
     let mut by_document: BTreeMap<usize, Vec<&Resource>> = BTreeMap::new();
     for resource in inventory.resources() {
@@ -34,8 +36,7 @@ pub(super) fn comments<'a>(
     for (number, held) in inventory.documents.iter().enumerate() {
         let document = &held.document;
         for comment in document.comments() {
-            let Some(words) = document.comment_text(*comment).strip_prefix("renovate:") else { continue };
-            let Some((source, consumer, source_url)) = source(words) else { continue };
+            let Some(words) = Words::read(document.text(), comment.span) else { continue };
             let Some(node) = governed(document, comment.span.end) else { continue };
             let owners = by_document.get(&number).into_iter().flatten();
             let mut before = owners
@@ -45,65 +46,62 @@ pub(super) fn comments<'a>(
             else {
                 continue;
             };
-            let path = &inventory.file_of(resource).path;
-            let spot = node.resolved().map_or(node.span().start, |node| node.span().start);
-            if let Some(site) = known.get(&(path.clone(), spot)).map(|index| &mut sites[*index]) {
-                if site.source.is_err() {
-                    (site.source, site.consumer, site.source_url) = (Ok(source), consumer, source_url);
-                }
-                continue;
-            }
             let lines = inventory.lines(held.file);
             let here = Here { inventory, links, dialects, resource, node: root, lines, user: None };
-            let Some((part, text)) = version(node) else { continue };
-            let route = route(root, node.number()).unwrap_or_default();
-            sites.extend(here.sites(&text, |_| Draft {
-                field: dotted(&route),
-                part,
-                consumer: consumer.clone(),
-                source: Ok(source.clone()),
-                source_at: None,
-                source_url: source_url.clone(),
-            }));
+            let path = &inventory.file_of(resource).path;
+            let spot = node.resolved().map_or(node.span().start, |node| node.span().start);
+            match known.get(&(path.clone(), spot)) {
+                Some(index) => explain(&here, &mut sites[*index], &words),
+                None => sites.extend(explained(&here, node, &words)),
+            }
         }
     }
 }
 
-/// What a comment says about where versions are published.
-fn source(words: &str) -> Option<(SourceKey, Consumer, Option<String>)> {
-    let word = |key: &str| {
-        words
-            .split_whitespace()
-            .find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
-            .map(|word| word.trim_matches(['"', '\'']))
+/// Tells a site that is known already what a comment says of it.
+fn explain(here: &Here<'_, '_>, site: &mut Site, words: &Words<'_>) {
+    if let (Err(_), Some(Ok(found))) = (&site.source, words.found()) {
+        (site.source, site.consumer, site.source_url) = (Ok(found.source), found.consumer, found.url);
+    }
+    if let (Part::Digest | Part::Commit, Some(tag)) = (site.part, words.tag()) {
+        *site = here.tagged(site.clone(), tag);
+    }
+}
+
+/// The sites of a value that only the comment explains.
+fn explained<'f>(here: &Here<'_, 'f>, node: Node<'_, 'f>, words: &Words<'_>) -> Vec<Site> {
+    let Some((part, text)) = version(node) else { return Vec::new() };
+    let Some(found) = words.found().or_else(|| words.tag().and_then(|_| action(node)).map(Ok)) else {
+        return Vec::new();
     };
-    let names = ["packageName", "lookupName", "depName", "chart", "image"];
-    let name = names.into_iter().find_map(word)?;
-    let github = || SourceKey::Git { url: format!("https://github.com/{name}") };
-    Some(match word("datasource")? {
-        "docker" => {
-            let repository = normalise_repository(
-                word("registryUrl")
-                    .map_or(name.to_owned(), |url| {
-                        let host = url.split_once("://").map_or(url, |(_, host)| host).trim_end_matches('/');
-                        if name.starts_with(host) { name.to_owned() } else { format!("{host}/{name}") }
-                    })
-                    .as_str(),
-            );
-            (SourceKey::Oci { repository }, Consumer::Image, None)
+    let (source, consumer, source_url) = match found {
+        Ok(found) => (Ok(found.source), found.consumer, found.url),
+        Err(reason) => (Err(reason), Consumer::Comment, None),
+    };
+    let route = route(here.node, node.number()).unwrap_or_default();
+    let mut sites = here.sites(&text, |_| Draft {
+        field: dotted(&route),
+        part,
+        consumer: consumer.clone(),
+        source: source.clone(),
+        source_at: None,
+        source_url: source_url.clone(),
+    });
+    for site in sites.iter_mut().filter(|site| matches!(site.part, Part::Digest | Part::Commit)) {
+        site.branch = words.word("branch").map(str::to_owned);
+        if let Some(tag) = words.tag() {
+            *site = here.tagged(site.clone(), tag);
         }
-        "helm" => {
-            let url = word("registryUrl")?;
-            let (source, consumer, _, url) = published(url, name, url.starts_with("oci://")).ok()?;
-            (source, consumer, Some(url))
-        }
-        "github-releases" | "github-tags" | "github-release-attachments" => (github(), Consumer::Git, None),
-        "git-refs" | "git-tags" if name.contains("://") => {
-            (SourceKey::Git { url: name.to_owned() }, Consumer::Git, None)
-        }
-        "git-refs" | "git-tags" => (github(), Consumer::Git, None),
-        _ => return None,
-    })
+    }
+    sites
+}
+
+/// The repository of an action of GitHub: `owner/name` before the `@`, perhaps with a folder.
+fn action(node: Node<'_, '_>) -> Option<Found> {
+    let (name, _) = node.text()?.split_once('@')?;
+    let mut parts = name.split('/').filter(|part| !part.is_empty());
+    let url = format!("https://github.com/{}/{}", parts.next()?, parts.next()?);
+    Some(Found { source: SourceKey::Git { url }, consumer: Consumer::Git, url: None })
 }
 
 /// The value on the line of a comment, or on the next line that is no comment.
@@ -128,10 +126,14 @@ fn governed<'d, 't>(document: &'d Document<'t>, comment_end: usize) -> Option<No
     inside.filter(|node| node.quote().is_some() && node.text().is_some()).last()
 }
 
-/// The part of a value that is a version: the tag of an image, what stands after `=`, or all of it.
+/// The part of a value that is a version: a commit, the tag of an image, what stands after `=`, or all of it.
 fn version<'d, 't>(node: Node<'d, 't>) -> Option<(Part, Text<'d, 't>)> {
     let text = node.text()?;
     let has_digit = |text: &str| text.bytes().any(|byte| byte.is_ascii_digit());
+    let commit = text.rfind('@').map_or(0, |at| at + 1);
+    if is_commit(&text[commit..]) {
+        return Some((Part::Commit, Text { node, range: commit..text.len() }));
+    }
     if Version::parse(text).is_err()
         && let Some((part, range)) = ImageReference::parse(text).as_ref().and_then(moving)
     {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Consumer, Frame, Here, Insertion, Part, Site, SourceKey, Spot};
+use super::{Consumer, Frame, Here, Insertion, Part, Site, SourceKey, Spot, Style};
 use crate::plan::Reason;
 use crate::scan::{Encryption, Held};
 use crate::text::{Lines, Location, Span};
@@ -55,6 +55,8 @@ pub(super) struct Place {
     variable: Option<String>,
     /// The object that defines the variable.
     holder: Option<usize>,
+    /// A comment there that says to leave it alone.
+    ignore: Option<Ignore>,
 }
 
 impl Place {
@@ -81,7 +83,7 @@ impl<'f> Here<'_, 'f> {
             field: draft.field,
             part: draft.part,
             blocked: place.blocked,
-            ignore: self.ignore(field),
+            ignore: self.ignore(self.resource.document, field).or(place.ignore),
             spot: place.spot,
             digest: None,
             branch: None,
@@ -163,7 +165,8 @@ impl<'f> Here<'_, 'f> {
             frame,
         };
         let blocked = self.blocked(held, scalar, value);
-        Some(Place { spot, blocked, variable: variable.map(str::to_owned), holder: None })
+        let ignore = self.ignore(document, scalar);
+        Some(Place { spot, blocked, variable: variable.map(str::to_owned), holder: None, ignore })
     }
 
     /// The bytes to edit for a field that is a whole scalar, and why they cannot be edited.
@@ -178,6 +181,18 @@ impl<'f> Here<'_, 'f> {
             site.digest = Some(spot);
             site.blocked = site.blocked.or(blocked);
         }
+        site
+    }
+
+    /// The site of a digest or commit whose tag is a word of a comment: both move together.
+    pub(super) fn tagged(&self, mut site: Site, tag: Span) -> Site {
+        let held = self.inventory.held(self.resource);
+        let word = tag.of(held.document.text()).to_owned();
+        let at = self.inventory.locate(self.resource.document, tag);
+        let spot =
+            Spot { at, raw: word.clone(), value: word, style: Style::Comment, frame: Frame::default() };
+        site.digest = Some(std::mem::replace(&mut site.spot, spot));
+        site.part = Part::Tag;
         site
     }
 
@@ -242,7 +257,7 @@ impl<'f> Here<'_, 'f> {
     }
 
     /// `# flux-upgrade: ignore` or `… ignore until DATE` on the line of the field or directly above it.
-    fn ignore(&self, node: Node<'_, 'f>) -> Option<Ignore> {
+    fn ignore(&self, number: usize, node: Node<'_, 'f>) -> Option<Ignore> {
         let document = node.document();
         let span = node.span();
         let comments = document.line_comment(span.end).into_iter().chain(document.comments_above(span.start));
@@ -259,8 +274,7 @@ impl<'f> Here<'_, 'f> {
                 }
                 _ => None,
             };
-            let path = &self.inventory.file_of(self.resource).path;
-            return Some(Ignore { until, at: self.lines.locate(path, comment.span) });
+            return Some(Ignore { until, at: self.inventory.locate(number, comment.span) });
         }
         None
     }
@@ -321,4 +335,38 @@ pub(super) fn expressions(value: &str) -> impl Iterator<Item = Expression<'_>> {
             return Some(Expression { range: start..end + 1, name, default });
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(value: &str) -> Vec<(&str, &str, Option<&str>)> {
+        let all = expressions(value);
+        all.map(|one| (&value[one.range], one.name, one.default.map(|range| &value[range]))).collect()
+    }
+
+    #[test]
+    fn variables_of_a_text() {
+        for (value, expected) in [
+            ("${A}", vec![("${A}", "A", None)]),
+            ("v${A_1}-x", vec![("${A_1}", "A_1", None)]),
+            ("${A:=1.2}", vec![("${A:=1.2}", "A", Some("1.2"))]),
+            ("${A:-1.2}", vec![("${A:-1.2}", "A", Some("1.2"))]),
+            ("${A=1.2}", vec![("${A=1.2}", "A", Some("1.2"))]),
+            ("${A:=}", vec![("${A:=}", "A", Some(""))]),
+            ("${A}:${B:=2}", vec![("${A}", "A", None), ("${B:=2}", "B", Some("2"))]),
+        ] {
+            assert_eq!(found(value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_variable_that_can_be_followed() {
+        for value in ["", "1.2.3", "$A", "$${A}", "${}", "${A", "${A/x/y}", "${A:1:2}", "${A^^}", "$$${A"] {
+            assert_eq!(found(value), [], "{value}");
+        }
+        // One that cannot be followed does not hide the next.
+        assert_eq!(found("${A^^}${B}"), [("${B}", "B", None)]);
+    }
 }

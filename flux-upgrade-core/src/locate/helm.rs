@@ -105,15 +105,13 @@ fn chart_of(here: &Here<'_, '_>) -> Result<(String, Named), Reason> {
         })?;
         return Ok((chart.clone(), source));
     }
-    let release = Reference { kind: Kind::HelmRelease.name(), name: &here.resource.name, namespace: None };
     let base = |resource: &Resource| {
         let spec = here.inventory.node(resource)?.at(&["spec", "chart", "spec"])?;
         let chart = own_chart.clone().or_else(|| spec.text_at(&["chart"]).map(str::to_owned))?;
         let source = Named::read(spec)?;
         Some((chart, source.kind, source.name, source.namespace))
     };
-    let (known, asked) = (&here.links.charts, (release, own_chart.as_deref()));
-    match here.links.agreed(known, here.inventory, asked, &here.resource.placements, base) {
+    match here.agreed_by_base(&here.links.charts, own_chart.as_deref(), base) {
         Ok(((chart, kind, name, namespace), _)) => Ok((chart, Named { kind, name, namespace })),
         Err(Reason::SourceNotFound { source }) => {
             Err(Reason::SourceNotFound { source: format!("{source} with a chart and a `sourceRef`") })
@@ -134,7 +132,9 @@ fn source(here: &Here<'_, '_>, chart: &str, reference: Reference<'_>) -> Result<
     let reference = Reference { name: &name, namespace: namespace.as_deref(), ..reference };
     let read = |resource: &Resource| {
         let spec = here.inventory.node(resource)?.get("spec")?;
-        let url = crate::reference::normalise_url(spec.text_at(&["url"])?);
+        let url = spec.text_at(&["url"])?;
+        // A variable keeps its case; what it stands for is brought to one form later.
+        let url = if url.contains("${") { url.to_owned() } else { crate::reference::normalise_url(url) };
         Some((url, spec.text_at(&["type"]) == Some("oci")))
     };
     let (known, asked) = (&here.links.repositories, (reference, None));

@@ -79,17 +79,28 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
             sites.extend(self.whole(node, path));
         } else if path.len() == self.here.resource.fragment.len() && key.ends_with("tag") {
             // An operation of a JSON patch that sets one field: the others are in what it patches.
-            let (parent, key) = path.split_at(path.len() - 1);
-            let base = self.base.and_then(|base| base(parent));
-            let group = base.and_then(|base| group(base, &key[0], is_image_key(parent)));
-            let own = Group {
-                registry: group.as_ref().and_then(|group| group.registry),
-                repository: group.as_ref().and_then(|group| group.repository),
-                tag: Some((&key[0], node)),
-                digest: None,
-            };
-            sites.extend(self.site(&own, parent));
+            sites.extend(self.lone_tag(node, path));
         }
+    }
+
+    /// The one value that goes to a path, for which everything else stands in the base.
+    pub(super) fn single(&self, node: Node<'_, 'f>, path: &[String], sites: &mut Vec<Site>) {
+        let Some(key) = path.last().map(|key| plain(key)) else { return };
+        if key.ends_with("image") || key.ends_with("imagename") {
+            sites.extend(self.whole(node, path));
+        } else if key.ends_with("tag") {
+            sites.extend(self.lone_tag(node, path));
+        }
+    }
+
+    /// A tag whose repository stands in the base.
+    fn lone_tag(&self, node: Node<'_, 'f>, path: &[String]) -> Option<Site> {
+        let (key, parent) = path.split_last()?;
+        let base = self.base.and_then(|base| base(parent));
+        let beside = base.and_then(|base| fields(base, &stem(&plain(key)), is_image_key(parent)));
+        let (registry, repository) = beside.unwrap_or_default();
+        let repository = repository.filter(|repository| could_be_repository(repository));
+        self.site(&Group { registry, repository, tag: Some((key, node)), digest: None }, parent)
     }
 
     /// A reference in one scalar, or in the variable that the scalar names.
@@ -98,6 +109,7 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
         let mut all = expressions(value);
         if let (Some(only), None) = (all.next(), all.next())
             && only.range == (0..value.len())
+            && !self.here.links.is_left_alone(self.here.node)
         {
             let found = self.here.links.definitions(self.here.inventory, self.here.resource, only.name);
             let lacking = found.lacking || found.nodes.is_empty();

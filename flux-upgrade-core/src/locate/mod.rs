@@ -12,6 +12,7 @@ mod kustomize;
 mod link;
 mod oci;
 mod overlay;
+mod renovate;
 mod site;
 mod tools;
 mod values;
@@ -82,6 +83,7 @@ pub fn locate(inventory: &Inventory<'_>) -> Vec<Site> {
     sites.dedup_by(|later, first| {
         later.spot == first.spot && later.at == first.at && later.owner == first.owner
     });
+    drop_unused_readings(&mut sites);
     hold_lone_aliases(&mut sites);
     tell_apart(&mut sites);
     overlay::mark(&mut sites);
@@ -107,6 +109,17 @@ fn is_insecure(node: Node<'_, '_>) -> bool {
     node.text_at(&["spec", "insecure"]) == Some("true")
 }
 
+/// A file of values is read for what it is alone only where no release takes it.
+fn drop_unused_readings(sites: &mut Vec<Site>) {
+    let is_file = |site: &Site| site.owner.kind == Kind::Plain.name();
+    let taken: BTreeSet<(RepoPath, usize)> = sites
+        .iter()
+        .filter(|site| !is_file(site))
+        .map(|site| (site.at.path.clone(), site.at.span.start))
+        .collect();
+    sites.retain(|site| !is_file(site) || !taken.contains(&(site.at.path.clone(), site.at.span.start)));
+}
+
 /// An alias whose anchor is no site itself is held: the anchor may be anything.
 fn hold_lone_aliases(sites: &mut [Site]) {
     let own: BTreeSet<(RepoPath, usize)> = sites
@@ -114,7 +127,10 @@ fn hold_lone_aliases(sites: &mut [Site]) {
         .filter(|site| site.at.span == site.spot.at.span)
         .map(|site| (site.at.path.clone(), site.at.span.start))
         .collect();
-    let alias = |site: &&mut Site| site.variable.is_none() && site.at.span != site.spot.at.span;
+    let alias = |site: &&mut Site| {
+        let elsewhere = site.at.span != site.spot.at.span && site.spot.style != Style::Comment;
+        elsewhere && site.variable.is_none()
+    };
     for site in sites.iter_mut().filter(alias) {
         if !own.contains(&(site.at.path.clone(), site.spot.at.span.start)) {
             site.blocked.get_or_insert(Reason::Aliased);
@@ -203,11 +219,7 @@ impl<'a, 'f> Here<'a, 'f> {
 
     /// The value at a path of the object; of a part of one, as far as the part has it.
     fn at(&self, path: &[&str]) -> Option<Node<'a, 'f>> {
-        let fragment = &self.resource.fragment;
-        if path.len() < fragment.len() || fragment.iter().zip(path).any(|(a, b)| a != b) {
-            return None;
-        }
-        self.node.at(&path[fragment.len()..])
+        self.inventory.at(self.resource, path)
     }
 
     /// The text at a path of the object.
@@ -274,14 +286,37 @@ impl<'a, 'f> Here<'a, 'f> {
             self.undisputed(|patch| Some(patch.text_at(&["spec", "url"])? != url))?;
             return Ok((self.expand(url)?.into_owned(), None));
         }
-        let reference =
-            link::Reference { kind: self.resource.kind.name(), name: &self.resource.name, namespace: None };
         let read = |base: &Resource| Some(self.inventory.node(base)?.text_at(&["spec", "url"])?.to_owned());
-        let asked = (reference, None);
-        let (url, base) =
-            self.links.agreed(&self.links.urls, self.inventory, asked, &self.resource.placements, read)?;
+        let (url, base) = self.agreed_by_base(&self.links.urls, None, read)?;
         let url = self.links.expand(self.inventory, base, &url)?.into_owned();
         Ok((url, Some(self.inventory.location(base))))
+    }
+
+    /// What the documents of the object, or of all objects that this patch changes, agree on.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::Ambiguous`] with the objects that differ, [`Reason::SourceNotFound`] where none says it.
+    fn agreed_by_base<T: Ord + Clone>(
+        &self,
+        known: &link::Known<'a, T>,
+        own: Option<&str>,
+        read: impl Fn(&'a Resource) -> Option<T>,
+    ) -> Result<(T, &'a Resource), Reason> {
+        let kind = self.resource.kind.name();
+        let one = |name: &str| {
+            let reference = link::Reference { kind, name, namespace: None };
+            self.links.agreed(known, self.inventory, (reference, own), &self.resource.placements, &read)
+        };
+        let Some((first, others)) = self.resource.also.split_first() else { return one(&self.resource.name) };
+        let agreed = one(first)?;
+        let others = others.iter().map(|name| one(name)).collect::<Result<Vec<_>, _>>()?;
+        let mut differing = others.iter().filter(|other| other.0 != agreed.0).take(MOST_NAMED - 1).peekable();
+        if differing.peek().is_none() {
+            return Ok(agreed);
+        }
+        let all = std::iter::once(&agreed).chain(differing);
+        Err(Reason::Ambiguous { sources: all.map(|(_, at)| link::describe(self.inventory, at)).collect() })
     }
 
     /// How the Flux that applies the object reads versions: the one of its cluster, else the oldest in the files.

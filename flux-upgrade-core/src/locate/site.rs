@@ -151,10 +151,19 @@ pub enum Consumer {
     },
     /// A GitRepository.
     Git,
+    /// Whoever reads a git tag or commit where a comment says what it is: with the `v` of the tag, or without.
+    Comment,
     /// A container runtime, or whatever else takes an image reference.
     Image,
     /// The Flux Operator, or an installer of Flux.
     Flux,
+}
+
+impl Consumer {
+    /// Whether its candidates are refs of a git repository.
+    pub(crate) fn is_git(&self) -> bool {
+        matches!(self, Self::Git | Self::Comment)
+    }
 }
 
 /// Bytes that an edit may replace.
@@ -215,6 +224,8 @@ pub enum Style {
     Double,
     /// `|` or `>`.
     Block,
+    /// A word of a comment.
+    Comment,
 }
 
 impl From<Quote> for Style {

@@ -4,9 +4,9 @@ use super::field::{Draft, Text};
 use super::image::dotted;
 use super::oci::range_or_version;
 use super::{Consumer, Frame, Here, Owner, Part, Site, SourceKey, Spot, Style};
-use crate::plan::Reason;
 use crate::scan::Inventory;
 use crate::text::Span;
+use crate::version::Version;
 use crate::yaml::Node;
 
 /// The action that installs Flux, by its folder in the repository of Flux.
@@ -23,7 +23,6 @@ fn steps<'f>(here: &Here<'_, 'f>, node: Node<'_, 'f>, path: &mut Vec<String>, si
     if let Some((uses, reference)) =
         node.get("uses").and_then(|uses| Some((uses, uses.text()?.strip_prefix(ACTION)?)))
     {
-        let by_commit = reference.len() == 40 && reference.bytes().all(|byte| byte.is_ascii_hexdigit());
         let draft = |key: &str, consumer, source| Draft {
             field: format!("{}.{key}", dotted(path)),
             part: Part::Tag,
@@ -32,19 +31,19 @@ fn steps<'f>(here: &Here<'_, 'f>, node: Node<'_, 'f>, path: &mut Vec<String>, si
             source_at: None,
             source_url: None,
         };
-        let source = match by_commit {
-            true => Err(Reason::SourceUnsupported {
-                detail:
-                    "an action pinned by its commit moves with the comment beside it, which is not edited"
-                        .to_owned(),
-            }),
-            false => Ok(SourceKey::Git { url: "https://github.com/fluxcd/flux2".to_owned() }),
-        };
+        let source = SourceKey::Git { url: "https://github.com/fluxcd/flux2".to_owned() };
         let text = Text { node: uses, range: ACTION.len()..ACTION.len() + reference.len() };
-        sites.extend(here.sites(&text, |_| draft("uses", Consumer::Git, source.clone())));
+        let part = if is_commit(reference) { Part::Commit } else { Part::Tag };
+        let pinned =
+            here.sites(&text, |_| Draft { part, ..draft("uses", Consumer::Git, Ok(source.clone())) });
+        let tag = version_in_comment(uses).filter(|_| part == Part::Commit);
+        sites.extend(pinned.into_iter().map(|site| match tag {
+            Some(tag) => here.tagged(site, tag),
+            None => site,
+        }));
         if let Some(version) = node.at(&["with", "version"]) {
             sites.extend(here.sites(&Text::whole(version), |text| Draft {
-                part: range_or_version(text),
+                part: if text == "latest" { Part::Tag } else { range_or_version(text) },
                 ..draft("with.version", Consumer::Flux, Ok(SourceKey::Flux))
             }));
         }
@@ -63,6 +62,21 @@ fn steps<'f>(here: &Here<'_, 'f>, node: Node<'_, 'f>, path: &mut Vec<String>, si
     }
 }
 
+/// The version that the comment behind an action begins with: `# v2.6.4`.
+fn version_in_comment(node: Node<'_, '_>) -> Option<Span> {
+    let document = node.document();
+    let comment = document.line_comment(node.span().end)?;
+    let word = document.comment_text(comment).split_whitespace().next()?;
+    Version::parse(word).ok()?;
+    let start = comment.span.start + comment.span.of(document.text()).find(word)?;
+    Some(Span::new(start, start + word.len()))
+}
+
+/// Whether a text is the hash of a commit in full.
+pub(super) fn is_commit(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// Lines `flux2 VERSION` of asdf's `.tool-versions`.
 pub(super) fn tool_versions(inventory: &Inventory<'_>, sites: &mut Vec<Site>) {
     for (index, file) in
@@ -72,7 +86,7 @@ pub(super) fn tool_versions(inventory: &Inventory<'_>, sites: &mut Vec<Site>) {
         for line in file.text.split_inclusive('\n') {
             let mut words = line.split_whitespace();
             let tool = words.next().filter(|tool| matches!(*tool, "flux" | "flux2"));
-            if let (Some(_), Some(version)) = (tool, words.next().filter(|word| !word.starts_with('#'))) {
+            if let (Some(tool), Some(version)) = (tool, words.next().filter(|word| !word.starts_with('#'))) {
                 let from = start + (version.as_ptr() as usize - line.as_ptr() as usize);
                 let at = inventory.lines(index).locate(&file.path, Span::new(from, from + version.len()));
                 let (raw, value) = (version.to_owned(), version.to_owned());
@@ -85,7 +99,7 @@ pub(super) fn tool_versions(inventory: &Inventory<'_>, sites: &mut Vec<Site>) {
                         namespace: None,
                         name: file.path.as_str().to_owned(),
                     },
-                    field: "flux2".to_owned(),
+                    field: tool.to_owned(),
                     part: Part::Version,
                     spot,
                     digest: None,

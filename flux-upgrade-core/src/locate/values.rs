@@ -33,6 +33,10 @@ pub(super) fn release<'f>(here: &Here<'_, 'f>, sites: &mut Vec<Site>) {
             continue;
         };
         let key = from.text_at(&["valuesKey"]).unwrap_or("values.yaml");
+        if let Some(target) = from.text_at(&["targetPath"]) {
+            one_value(here, (name, key), &path_of(target), sites);
+            continue;
+        }
         for resource in sources(here, name, key) {
             if let Some(node) =
                 here.inventory.node(resource).filter(|_| seen.insert(here.inventory.index_of(resource)))
@@ -44,6 +48,38 @@ pub(super) fn release<'f>(here: &Here<'_, 'f>, sites: &mut Vec<Site>) {
             }
         }
     }
+}
+
+/// The value under a key of a ConfigMap that goes to one place of the values.
+fn one_value<'f>(here: &Here<'_, 'f>, (name, key): (&str, &str), target: &[String], sites: &mut Vec<Site>) {
+    let base = |path: &[String]| {
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        here.at(&[&["spec", "values"], path.as_slice()].concat())?.resolved()
+    };
+    let base: super::image::Base<'_, '_, 'f> = &base;
+    for map in here.links.named(Kind::ConfigMap, name, None, &here.resource.placements) {
+        let Some(node) = here.inventory.node(map).and_then(|map| map.at(&["data", key])) else { continue };
+        let lines = here.inventory.lines(here.inventory.held(map).file);
+        let there = Here { resource: map, node, lines, user: Some(here.resource), ..*here };
+        Images::new(&there, Some(base)).single(node, target, sites);
+    }
+}
+
+/// The keys of a path in Helm's form: `a.b[0].c`, with `\\.` for a dot inside a key.
+///
+/// Source: Helm `pkg/strvals/parser.go`.
+fn path_of(text: &str) -> Vec<String> {
+    let (mut out, mut part) = (Vec::new(), String::new());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => part.extend(chars.next()),
+            '.' | '[' | ']' => out.extend((!part.is_empty()).then(|| std::mem::take(&mut part))),
+            c => part.push(c),
+        }
+    }
+    out.extend((!part.is_empty()).then_some(part));
+    out
 }
 
 fn list<'d, 'f>(node: Option<Node<'d, 'f>>) -> impl Iterator<Item = Node<'d, 'f>> {

@@ -1,12 +1,12 @@
 //! Variables: where the text of `${NAME}` is written.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::field::{expressions, variable};
 use super::link::Links;
 use crate::plan::Reason;
-use crate::scan::{Inventory, Kind, Resource};
+use crate::scan::{Inventory, Kind, Placement, Resource};
 use crate::yaml::Node;
 
 /// A place that defines a variable.
@@ -27,11 +27,44 @@ pub(super) struct Definitions<'a, 'f> {
 
 impl<'a> Links<'a> {
     /// Where the variable of an object gets its text: in each Flux Kustomization that applies the object, or in a ConfigMap
-    /// that it names. An object that none is known to apply takes it from any.
+    /// that it names. An object that none is known to apply takes it from any. A definition that is a variable itself is
+    /// followed to where the object that holds it gets that.
     ///
     /// Source: kustomize-controller `postBuild`: `substituteFrom` in order, later ones first, `substitute` before them all.
     /// Secrets are never read.
     pub(super) fn definitions<'f>(
+        &self,
+        inventory: &'a Inventory<'f>,
+        resource: &Resource,
+        name: &str,
+    ) -> Definitions<'a, 'f> {
+        let Definitions { mut nodes, lacking } = self.own_definitions(inventory, resource, name);
+        // Each question is asked once, so that variables which name each other come to an end.
+        let mut asked = BTreeMap::from([((resource.applied_by.as_slice(), name), true)]);
+        let mut found = BTreeMap::new();
+        while let Some(definition) = nodes.pop() {
+            let holder = &inventory.resources()[definition.holder];
+            let text = definition.node.text().unwrap_or("");
+            let only = expressions(text).next().filter(|variable| variable.range == (0..text.len()));
+            let goes_on = only.is_some_and(|variable| {
+                let question = (holder.applied_by.as_slice(), variable.name);
+                *asked.entry(question).or_insert_with(|| {
+                    let inner = self.own_definitions(inventory, holder, variable.name);
+                    // Where some lack it, the default counts, which stands here.
+                    let is_whole = !inner.lacking && !inner.nodes.is_empty();
+                    nodes.extend(inner.nodes.into_iter().filter(|_| is_whole));
+                    is_whole
+                })
+            });
+            if !goes_on {
+                found.insert((definition.document, definition.node.number()), definition);
+            }
+        }
+        Definitions { nodes: found.into_values().collect(), lacking }
+    }
+
+    /// Where the Flux Kustomizations that apply an object define a variable.
+    fn own_definitions<'f>(
         &self,
         inventory: &'a Inventory<'f>,
         resource: &Resource,
@@ -48,12 +81,14 @@ impl<'a> Links<'a> {
                 }
             };
             let (mut places, mut lacking) = (BTreeSet::new(), false);
-            for applier in appliers {
-                match self.defined_by(inventory, &inventory.resources()[applier], name) {
-                    Some(found) => {
-                        places.insert((found.holder, found.node.number()));
+            for applier in appliers.into_iter().map(|applier| &inventory.resources()[applier]) {
+                for from in by_cluster(&applier.placements) {
+                    match self.defined_by(inventory, applier, from, name) {
+                        Some(found) => {
+                            places.insert((found.holder, found.node.number()));
+                        }
+                        None => lacking |= !unknown,
                     }
-                    None => lacking |= !unknown,
                 }
             }
             (places, lacking)
@@ -80,19 +115,18 @@ impl<'a> Links<'a> {
         })
     }
 
-    /// Where one Flux Kustomization, or a patch of it, defines a variable.
+    /// Where one Flux Kustomization, or a patch of it, defines a variable in some of its places.
     fn defined_by<'f>(
         &self,
         inventory: &'a Inventory<'f>,
         applier: &'a Resource,
+        from: &[Placement],
         name: &str,
     ) -> Option<Definition<'a, 'f>> {
-        let patches = self.patches_of(applier.kind, &applier.name, &applier.placements);
-        let all: Vec<&Resource> =
-            patches.into_iter().filter(|patch| patch.fragment.is_empty()).chain([applier]).collect();
-        let post_build = |resource: &Resource| inventory.node(resource)?.at(&["spec", "postBuild"]);
+        let patches = self.patches_of(applier.kind, &applier.name, from);
+        let all: Vec<&Resource> = patches.into_iter().chain([applier]).collect();
         let own = |resource: &&Resource| {
-            let node = post_build(resource)?.at(&["substitute", name])?;
+            let node = inventory.at(resource, &["spec", "postBuild", "substitute", name])?;
             let holder = inventory.index_of(resource)?;
             node.text().map(|_| Definition { document: resource.document, node, holder })
         };
@@ -100,9 +134,15 @@ impl<'a> Links<'a> {
             return Some(found);
         }
         all.iter().find_map(|resource| {
-            let from = post_build(resource)?.get("substituteFrom")?.resolved()?;
-            let maps: Vec<&str> = from
-                .items()
+            let sources = inventory.at(resource, &["spec", "postBuild", "substituteFrom"]);
+            let list = sources.and_then(Node::resolved).into_iter().flat_map(Node::items);
+            // An operation of a JSON patch may add one item.
+            let added = resource
+                .fragment
+                .strip_prefix(&["spec", "postBuild", "substituteFrom"].map(str::to_owned)[..]);
+            let item = added.filter(|rest| rest.len() == 1).and_then(|_| inventory.node(resource));
+            let maps: Vec<&str> = list
+                .chain(item)
                 .filter(|item| item.text_at(&["kind"]) == Some("ConfigMap"))
                 .filter_map(|item| item.text_at(&["name"]))
                 .collect();
@@ -112,8 +152,7 @@ impl<'a> Links<'a> {
                 node.text().map(|_| Definition { document: map.document, node, holder })
             };
             let maps = maps.into_iter().rev();
-            maps.flat_map(|map| self.named(Kind::ConfigMap, map, None, &applier.placements))
-                .find_map(|map| value(&map))
+            maps.flat_map(|map| self.named(Kind::ConfigMap, map, None, from)).find_map(|map| value(&map))
         })
     }
 
@@ -157,4 +196,15 @@ impl<'a> Links<'a> {
             node.text_at(&["metadata", field, "kustomize.toolkit.fluxcd.io/substitute"]) == Some("disabled")
         })
     }
+}
+
+/// The places of an object, those of each cluster by themselves: a Flux Kustomization that clusters share has in each the
+/// patches and the ConfigMaps of that one.
+fn by_cluster(placements: &[Placement]) -> Vec<&[Placement]> {
+    // Placements are in the order of their clusters, and those of none come first.
+    let mut parts: Vec<&[Placement]> = placements.chunk_by(|a, b| a.cluster == b.cluster).collect();
+    if parts.len() > 1 && parts[0][0].cluster.is_none() {
+        parts.remove(0);
+    }
+    parts
 }

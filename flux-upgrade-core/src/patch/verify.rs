@@ -29,13 +29,18 @@ pub enum Unproven {
 
 /// Reads both texts and compares them node by node: values differ in the edited scalars only, and nothing else does.
 ///
-/// Parts without an edit are compared by their bytes; only edited ones are parsed.
+/// Parts without an edit are compared by their bytes; only edited ones are parsed. In a comment, and in a file that is no
+/// YAML, a word takes the place of a word, and every other byte is the same.
 ///
 /// # Errors
 ///
 /// [`Unproven`] with the first difference that was not planned.
 pub fn verify(before: &str, patch: &FilePatch) -> Result<(), Unproven> {
     let after = patch.after.as_str();
+    if !is_yaml(patch.path.name()) {
+        let whole = |text: &str| Span::new(0, text.len());
+        return words(before, whole(before), after, whole(after), &patch.edits).map(drop);
+    }
     let (old, new) = (split(before), split(after));
     if old.len() != new.len() {
         return Err(Unproven::Boundaries);
@@ -55,6 +60,31 @@ pub fn verify(before: &str, patch: &FilePatch) -> Result<(), Unproven> {
         Some(edit) if arrived < patch.edits.len() => Err(Unproven::Missing { at: edit.span.start }),
         _ => Ok(()),
     }
+}
+
+fn is_yaml(name: &str) -> bool {
+    name.ends_with(".yaml") || name.ends_with(".yml") || name == "Kustomization"
+}
+
+/// Compares two stretches of text that differ in the edited words only; gives the number of words that arrived.
+fn words(before: &str, old: Span, after: &str, new: Span, edits: &[Edit]) -> Result<usize, Unproven> {
+    let (mut at, mut rest) = (old.start, new.of(after));
+    let foreign = |rest: &str| Unproven::Foreign { at: new.end - rest.len() };
+    for edit in edits {
+        let kept = before.get(at..edit.span.start).ok_or(foreign(rest))?;
+        rest = rest.strip_prefix(kept).ok_or(foreign(rest))?;
+        if !is_word(edit.span.of(before)) || !is_word(&edit.replace) {
+            return Err(foreign(rest));
+        }
+        rest = rest.strip_prefix(&*edit.replace).ok_or(Unproven::Missing { at: edit.span.start })?;
+        at = edit.span.end;
+    }
+    if before[at..old.end] == *rest { Ok(edits.len()) } else { Err(foreign(rest)) }
+}
+
+/// Whether a text is one word that is neither a comment nor ends a line.
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && !text.contains(|c: char| c == '#' || c.is_whitespace() || c.is_control())
 }
 
 /// The edits inside a span; edits are in order and do not overlap.
@@ -79,16 +109,10 @@ fn part(before: &str, old: Span, after: &str, new: Span, edits: &[Edit]) -> Resu
 }
 
 fn documents(old: &Document<'_>, new: &Document<'_>, edits: &[Edit]) -> Result<usize, Unproven> {
-    let comments = |document: &Document<'_>| -> Vec<String> {
-        document.comments().iter().map(|comment| document.comment_text(*comment).to_owned()).collect()
-    };
     if let Some((_, again)) = new.duplicate_keys().first().filter(|_| old.duplicate_keys().is_empty()) {
         return Err(Unproven::Foreign { at: again.start });
     }
-    if comments(old) != comments(new) {
-        return Err(Unproven::Foreign { at: new.span().start });
-    }
-    let mut arrived = 0;
+    let mut arrived = comments(old, new, edits)?;
     let mut rest = new.nodes().peekable();
     for before in old.nodes() {
         let foreign = |at: usize| Unproven::Foreign { at };
@@ -131,6 +155,21 @@ fn documents(old: &Document<'_>, new: &Document<'_>, edits: &[Edit]) -> Result<u
     }
 }
 
+/// Compares the comments; gives the number of edits that were found in them.
+fn comments(old: &Document<'_>, new: &Document<'_>, edits: &[Edit]) -> Result<usize, Unproven> {
+    if old.comments().len() != new.comments().len() {
+        return Err(Unproven::Foreign { at: new.span().start });
+    }
+    let mut arrived = 0;
+    for (before, after) in old.comments().iter().zip(new.comments()) {
+        let edits = within(edits, before.span);
+        // A key that is inserted after the line comes below the comment.
+        let edits = &edits[..edits.partition_point(|edit| edit.span.start < before.span.end)];
+        arrived += words(old.text(), before.span, new.text(), after.span, edits)?;
+    }
+    Ok(arrived)
+}
+
 /// Compares the YAML inside a block scalar.
 fn nested(before: Node<'_, '_>, block: Span, after: Node<'_, '_>, edits: &[Edit]) -> Result<usize, Unproven> {
     let new = after.block().ok_or(Unproven::Unreadable)?;
@@ -161,4 +200,61 @@ fn content<'d>(node: Node<'d, '_>) -> (Option<Quote>, Option<&'d str>) {
 /// What a node is apart from its text.
 fn shape(node: Node<'_, '_>) -> (bool, bool, bool, bool, bool) {
     (node.is_mapping(), node.is_sequence(), node.is_alias(), node.is_anchored(), node.is_tagged())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::RepoPath;
+
+    /// The proof of one edit, the first `old` of the text, with any text after it.
+    fn proof(path: &str, before: &str, old: &str, new: &str, after: &str) -> Result<(), Unproven> {
+        let path = RepoPath::parse(path).unwrap();
+        let start = before.find(old).unwrap();
+        let span = Span::new(start, start + old.len());
+        let edit = Edit { path: path.clone(), span, expect: old.to_owned(), replace: new.to_owned() };
+        verify(before, &FilePatch { path, edits: vec![edit], after: after.to_owned() })
+    }
+
+    const USES: &str = "uses: a/b # tag=v1 more\n# end\n";
+
+    #[test]
+    fn a_word_of_a_comment_takes_the_place_of_a_word() {
+        assert_eq!(proof("a.yaml", USES, "v1", "v2", "uses: a/b # tag=v2 more\n# end\n"), Ok(()));
+    }
+
+    #[test]
+    fn a_comment_may_not_change_in_anything_else() {
+        for (new, after) in [
+            ("v2", "uses: a/b # tag=v2 less\n# end\n"),
+            ("v2", "uses: a/b # tag=v2 more\n# END\n"),
+            ("v2", "uses: a/b  # tag=v2 more\n# end\n# more\n"),
+            ("v2", "uses: a/c # tag=v2 more\n# end\n"),
+            ("v2", "uses: a/b # tag=v3 more\n# end\n"),
+            ("v2 x", "uses: a/b # tag=v2 x more\n# end\n"),
+            ("v2\nx: y", "uses: a/b # tag=v2\nx: y more\n# end\n"),
+            ("", "uses: a/b # tag= more\n# end\n"),
+        ] {
+            assert!(proof("a.yaml", USES, "v1", new, after).is_err(), "{after}");
+        }
+    }
+
+    const TOOLS: &str = "# tools\r\nflux2 2.6.4\r\nhelm\t3.1";
+
+    #[test]
+    fn a_file_that_is_no_yaml_differs_in_words_only() {
+        let after = |text: &str| proof(".tool-versions", TOOLS, "2.6.4", "2.7.5", text);
+        assert_eq!(after("# tools\r\nflux2 2.7.5\r\nhelm\t3.1"), Ok(()));
+        for text in [
+            "# tools\nflux2 2.7.5\r\nhelm\t3.1",
+            "# tools\r\nflux2 2.7.5\r\nhelm\t3.1\n",
+            "# tools\r\nflux2 2.7.6\r\nhelm\t3.1",
+            "# tools\r\nflux2  2.7.5\r\nhelm\t3.1",
+            "# tools\r\nflux2 2.7.5\r\nhelm 3.1",
+        ] {
+            assert!(after(text).is_err(), "{text}");
+        }
+        let two = proof(".tool-versions", TOOLS, "2.6.4", "2.7.5 1", "# tools\r\nflux2 2.7.5 1\r\nhelm\t3.1");
+        assert!(two.is_err());
+    }
 }

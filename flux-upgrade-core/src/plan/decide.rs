@@ -196,14 +196,14 @@ fn digest(
 fn well_formed(site: &Site, digest: String) -> Result<String, (String, Failure)> {
     let is_hex = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let fits = match site.consumer {
-        Consumer::Git => matches!(digest.len(), 40 | 64) && is_hex(&digest),
+        Consumer::Git | Consumer::Comment => matches!(digest.len(), 40 | 64) && is_hex(&digest),
         _ => select::is_digest(&digest),
     };
     if fits {
         return Ok(digest);
     }
     let source = site.source.as_ref().map_or_else(|_| String::new(), ToString::to_string);
-    let what = if site.consumer == Consumer::Git { "commit" } else { "digest" };
+    let what = if site.consumer.is_git() { "commit" } else { "digest" };
     Err((source, Failure::Malformed { detail: format!("`{digest}` is no {what}") }))
 }
 
@@ -224,7 +224,7 @@ fn by_digest(context: &Context<'_>, sink: Sink<'_>) -> Decision {
         {
             return by_latest(context, latest, sink);
         }
-        let what = if context.site.consumer == Consumer::Git { "commit" } else { "digest" };
+        let what = if context.site.consumer.is_git() { "commit" } else { "digest" };
         let detail = format!("no version tag has this {what}, and nothing else says what it should follow");
         return Err(Reason::NoCandidate { detail }.into());
     };

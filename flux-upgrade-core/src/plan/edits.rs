@@ -33,6 +33,7 @@ fn replace(spot: &Spot, new: &str, preferred: Quote) -> Option<Edit> {
         Style::Single => Quote::Single,
         Style::Double => Quote::Double,
         Style::Block => return None,
+        Style::Comment => return in_comment(spot, new),
     };
     let whole = spot.whole(new)?;
     let inside = || inside(spot, &spot.whole(&spot.value)?, &whole);
@@ -47,20 +48,35 @@ fn replace(spot: &Spot, new: &str, preferred: Quote) -> Option<Edit> {
     })
 }
 
+/// A word of a comment takes another word.
+fn in_comment(spot: &Spot, new: &str) -> Option<Edit> {
+    is_word(new).then(|| Edit {
+        path: spot.at.path.clone(),
+        span: Span::new(spot.at.span.start, spot.at.span.end),
+        expect: spot.raw.clone(),
+        replace: new.to_owned(),
+    })
+}
+
 /// The raw text with only the moving part replaced, where that part is not all of it and is written without escapes.
 fn inside(spot: &Spot, old: &str, new: &str) -> Option<String> {
     let frame = &spot.frame;
     let part = &new[frame.before.len()..];
     let part = if frame.echo { part } else { part.strip_suffix(frame.after.as_str())? };
-    let safe = |byte: u8| {
-        byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'+' | b'@' | b':' | b'/')
-    };
     let is_part = !frame.before.is_empty() || !frame.after.is_empty();
-    if !is_part || !part.bytes().all(safe) || part.ends_with(':') {
+    if !is_part || !is_word(part) || part.ends_with(':') {
         return None;
     }
     let at = spot.raw.find(old)?;
     Some(format!("{}{new}{}", &spot.raw[..at], &spot.raw[at + old.len()..]))
+}
+
+/// Whether a text has nothing that YAML, or whoever reads a comment, could take for more than a word.
+fn is_word(text: &str) -> bool {
+    let safe = |byte: u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'+' | b'@' | b':' | b'/')
+    };
+    text.bytes().all(safe)
 }
 
 /// The quotes that a file uses most, double where it uses none: what a plain text gets that needs some.

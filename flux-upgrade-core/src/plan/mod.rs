@@ -3,6 +3,7 @@
 mod choose;
 mod decide;
 mod edits;
+mod lock;
 mod offer;
 mod range;
 mod reason;
@@ -137,6 +138,8 @@ pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution
             }
         }
     }
+    let stale = lock::stale(inventory, &out);
+    out.diagnostics.extend(stale);
     out.diagnostics.sort_by(|a, b| (&a.at, a.code, &a.message).cmp(&(&b.at, b.code, &b.message)));
     out.diagnostics.dedup();
     out

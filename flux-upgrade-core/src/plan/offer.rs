@@ -58,8 +58,11 @@ pub(super) fn offers<'a>(context: &Context<'a>) -> Result<Vec<Offer<'a>>, Reason
         .iter()
         .filter_map(|candidate| offer(site, candidate, by_range, filter.as_ref()))
         .collect();
-    if site.consumer == Consumer::Git {
+    if site.consumer.is_git() {
         peel(&mut out);
+    }
+    if site.consumer == Consumer::Comment {
+        without_v(site, &mut out);
     }
     Ok(out)
 }
@@ -104,7 +107,7 @@ fn offer<'a>(
                 if site.spot.value.starts_with('v') { format!("v{bare}").into() } else { bare.into() };
             (text.clone(), text)
         }
-        Consumer::Git => {
+        Consumer::Git | Consumer::Comment => {
             let tag = raw.strip_prefix(TAGS)?;
             let tag = tag.strip_suffix("^{}").unwrap_or(tag);
             if by_range {
@@ -127,6 +130,22 @@ fn peel(offers: &mut Vec<Offer<'_>>) {
         (&a.key, peeled(a)).cmp(&(&b.key, peeled(b)))
     });
     offers.dedup_by(|later, first| later.key == first.key);
+}
+
+/// Leaves the `v` out of the tags where the author does: what is written has none, and its tag has one.
+fn without_v(site: &Site, offers: &mut [Offer<'_>]) {
+    let has = |text: &str| offers.iter().any(|offer| offer.text == text);
+    let written = current(site).text;
+    if has(&written) || !has(&format!("v{written}")) {
+        return;
+    }
+    for offer in offers {
+        for text in [&mut offer.text, &mut offer.key] {
+            if let Some(bare) = text.strip_prefix('v') {
+                *text = bare.to_owned();
+            }
+        }
+    }
 }
 
 /// Whether a tag names a version and not a moving state.

@@ -145,7 +145,7 @@ fn selected(context: &Context<'_>, text: &str, range: &Range) -> Option<String> 
             let found = select::git_tag(range, &list, dialect).ok()?;
             Some(found.candidate.text.clone())
         }
-        Consumer::Git => {
+        Consumer::Git | Consumer::Comment => {
             let tags: Vec<Candidate> = list
                 .filter_map(|candidate| {
                     let text = candidate.text.strip_prefix(TAGS)?.to_owned();

@@ -11,7 +11,7 @@ use crate::text::{SourceFile, Span};
 use crate::yaml::{Comments, Document, Node, parse, split};
 
 /// Comments are read only where one of these could matter.
-const COMMENT_NEEDLES: &[&str] = &["flux-upgrade:", "$imagepolicy", "renovate:"];
+const COMMENT_NEEDLES: &[&str] = &["flux-upgrade:", "$imagepolicy", "renovate:", "fluxcd/flux2/action@"];
 
 pub(super) fn read(inventory: &mut Inventory<'_>, index: usize) {
     let file = &inventory.files[index];
@@ -154,7 +154,7 @@ fn keep<'f>(inventory: &mut Inventory<'f>, file: usize, document: Document<'f>, 
     for (span, what) in nested {
         let (documents, _) = parse(&source.text, span, Comments::Keep);
         for document in documents {
-            keep_nested(inventory, (file, encryption), document, &what, first);
+            keep_nested(inventory, (file, encryption), document, &what, first, 1);
         }
     }
 }
@@ -186,6 +186,7 @@ fn keep_nested<'f>(
     document: Document<'f>,
     what: &Nested,
     first: usize,
+    depth: usize,
 ) {
     let Some(root) = document.root() else { return };
     let number = inventory.documents.len();
@@ -216,10 +217,25 @@ fn keep_nested<'f>(
             }
         }
     }
-    if inventory.resources.len() > before {
-        inventory.documents.push(Held { file, document, encryption });
+    if inventory.resources.len() == before {
+        return;
+    }
+    let inner = match what {
+        Nested::Patch { .. } if depth < DEEPEST_PATCH => nested(root, &inventory.resources[before..]),
+        _ => Vec::new(),
+    };
+    inventory.documents.push(Held { file, document, encryption });
+    for (span, what) in inner {
+        let (documents, _) = parse(&inventory.files[file].text, span, Comments::Keep);
+        for document in documents {
+            keep_nested(inventory, (file, encryption), document, &what, before, depth + 1);
+        }
     }
 }
+
+/// How many patches may stand in one another: a kustomization patches a Flux Kustomization, which patches a release, which
+/// patches what its chart renders. Each is read again for every one that it stands in.
+const DEEPEST_PATCH: usize = 3;
 
 /// The operations of a JSON patch that set a value.
 fn operations<'d, 't>(root: Node<'d, 't>) -> impl Iterator<Item = (Vec<String>, Node<'d, 't>)> {
@@ -250,7 +266,7 @@ pub(super) fn fragments(root: Node<'_, '_>, target: &Target, document: usize) ->
 /// Texts in block scalars that are documents of their own: patches, and values in a ConfigMap.
 fn nested(root: Node<'_, '_>, resources: &[Resource]) -> Vec<(Span, Nested)> {
     let mut out = Vec::new();
-    for (by, resource) in resources.iter().enumerate() {
+    for (by, resource) in resources.iter().enumerate().filter(|(_, part)| part.fragment.is_empty()) {
         let Some(node) = root.document().node(resource.node) else { continue };
         match resource.kind {
             Kind::KustomizationFile => {

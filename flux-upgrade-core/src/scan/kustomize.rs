@@ -9,8 +9,10 @@ use crate::yaml::Node;
 pub(crate) struct Kustomize {
     /// `namespace:`, which every object of the build gets.
     pub(crate) namespace: Option<String>,
-    /// Files and folders that it builds: `resources`, `bases`, `components`.
+    /// Files and folders that it builds: `resources` and `bases`.
     pub(crate) members: Vec<String>,
+    /// Folders whose patches and namespace go over all that it builds.
+    pub(crate) components: Vec<String>,
     /// Files that patch what it builds, each with what it says of its target.
     pub(crate) patches: Vec<(String, Option<Target>)>,
     /// Files that become the data of ConfigMaps: the ConfigMap's name, the key, the path.
@@ -26,9 +28,10 @@ impl Kustomize {
     /// Reads the file that stands in `folder`; members outside the repository are left out.
     pub(crate) fn read(folder: &str, root: Node<'_, '_>) -> Self {
         let mut out = Self { namespace: root.text_at(&["namespace"]).map(str::to_owned), ..Self::default() };
-        for field in ["resources", "bases", "components"] {
+        for field in ["resources", "bases"] {
             out.members.extend(paths(folder, root, field));
         }
+        out.components = paths(folder, root, "components");
         out.patches.extend(paths(folder, root, "patchesStrategicMerge").into_iter().map(|path| (path, None)));
         for field in ["patches", "patchesJson6902"] {
             for patch in items(root, field) {

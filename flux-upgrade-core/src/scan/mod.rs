@@ -3,6 +3,7 @@
 //! A file is screened by bytes first: one that can hold no object of ours is not parsed. The others are cut at their `---`
 //! lines, so that a broken document leaves its neighbours alone. What cannot be read becomes a [`Diagnostic`], and the rest goes on.
 
+mod build;
 mod find;
 mod kind;
 mod kustomize;
@@ -134,6 +135,15 @@ impl<'f> Inventory<'f> {
 
     pub(crate) fn node(&self, resource: &Resource) -> Option<Node<'_, 'f>> {
         self.documents.get(resource.document)?.document.node(resource.node)
+    }
+
+    /// The value at a path of an object; of a part of one, as far as the part has it.
+    pub(crate) fn at(&self, resource: &Resource, path: &[&str]) -> Option<Node<'_, 'f>> {
+        let fragment = &resource.fragment;
+        if path.len() < fragment.len() || fragment.iter().zip(path).any(|(a, b)| a != b) {
+            return None;
+        }
+        self.node(resource)?.at(&path[fragment.len()..])
     }
 
     pub(crate) fn held(&self, resource: &Resource) -> &Held<'f> {

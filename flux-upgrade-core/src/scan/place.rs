@@ -5,10 +5,9 @@
 //! Kustomization that applies itself (`gotk-sync.yaml`), or what a FluxInstance syncs.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::rc::Rc;
 
+use super::build::Builder;
 use super::find::fragments;
-use super::kustomize::is_kustomization_file;
 use super::{Inventory, Kind, Patch};
 use crate::text::join;
 use crate::yaml::Node;
@@ -42,9 +41,6 @@ impl Placement {
     }
 }
 
-/// Objects that a folder or file builds, each with the namespace set on the way, if any.
-type Build = Rc<BTreeSet<(usize, Option<String>)>>;
-
 /// Fills in the placements of every resource.
 pub(super) fn place(inventory: &mut Inventory<'_>) {
     for index in patch_files(inventory) {
@@ -65,7 +61,7 @@ pub(super) fn place(inventory: &mut Inventory<'_>) {
     let rest: VecDeque<Entry> = rest.filter_map(|index| Entry::of(inventory, urls, index)).collect();
     follow(inventory, urls, &mut builder, rest, None, &mut placements, &mut reached);
     unreached(inventory, &mut builder, &mut placements);
-    for (patch, by, selected) in &targets {
+    for Selected { patch, by, selected, .. } in &targets {
         let Some(by) = by else { continue };
         // A patch of a Flux Kustomization goes where the objects go that it changes, in the clusters of its own.
         let clusters: BTreeSet<Option<String>> =
@@ -78,11 +74,13 @@ pub(super) fn place(inventory: &mut Inventory<'_>) {
         }
     }
     let (appliers, mut applied) = appliers(inventory, urls, &mut builder);
-    for (patch, by, _) in &targets {
-        let path = by.and_then(|by| Some(Entry::of(inventory, urls, by)?.path));
-        applied[*patch].extend(path.and_then(|path| appliers.keys().position(|known| *known == path)));
+    for Selected { patch, of, .. } in &targets {
+        let paths = of.iter().filter_map(|by| Some(Entry::of(inventory, urls, *by)?.path));
+        let paths: BTreeSet<String> = paths.collect();
+        applied[*patch]
+            .extend(paths.iter().filter_map(|path| appliers.keys().position(|known| known == path)));
     }
-    for (patch, _, selected) in targets {
+    for Selected { patch, selected, .. } in targets {
         let names: BTreeSet<&str> =
             selected.iter().map(|index| inventory.resources[*index].name.as_str()).collect();
         let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
@@ -171,15 +169,25 @@ fn appliers(
     (all, out)
 }
 
-/// A patch, the Flux Kustomization that it stands in, and the objects that it changes.
-type Selected = (usize, Option<usize>, Vec<usize>);
+/// A patch with the objects that it changes.
+struct Selected {
+    patch: usize,
+    /// The Flux Kustomization that it stands in, or the patch of some.
+    by: Option<usize>,
+    /// The Flux Kustomizations that apply it.
+    of: Vec<usize>,
+    selected: Vec<usize>,
+}
 
 /// The objects that each patch changes, among those that its kustomization builds.
 fn targets(inventory: &Inventory<'_>, urls: &GitUrls, builder: &mut Builder<'_>) -> Vec<Selected> {
+    let path_of = |by: usize| Entry::of(inventory, urls, by).map(|entry| entry.path);
+    let is_inner = |patch: &&Patch| patch.by.is_some_and(|by| inventory.resources[by].is_patch);
+    let (inner, outer): (Vec<&Patch>, Vec<&Patch>) = inventory.patches.iter().partition(is_inner);
     let mut by_path: BTreeMap<String, Vec<&Patch>> = BTreeMap::new();
-    for patch in &inventory.patches {
+    for patch in outer {
         let path = match patch.by.map(|by| (by, inventory.resources[by].kind)) {
-            Some((by, Kind::Kustomization)) => Entry::of(inventory, urls, by).map(|entry| entry.path),
+            Some((by, Kind::Kustomization)) => path_of(by),
             // What a post-renderer patches is in the chart.
             Some(_) => None,
             None => Some(patch.folder.clone()),
@@ -188,29 +196,107 @@ fn targets(inventory: &Inventory<'_>, urls: &GitUrls, builder: &mut Builder<'_>)
             by_path.entry(path).or_default().push(patch);
         }
     }
-    let mut out = Vec::new();
+    let users = component_users(inventory, urls);
+    let mut out: Vec<Selected> = Vec::new();
     for (path, patches) in by_path {
-        let build = builder.build(&path);
-        let mut members: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (index, _) in build.iter().filter(|(index, _)| !inventory.resources[*index].is_patch) {
-            let same_name = members.entry(inventory.resources[*index].name.as_str()).or_default();
-            if same_name.last() != Some(index) {
-                same_name.push(*index);
-            }
+        let found = selected(inventory, builder, (&path, &users), &patches).into_iter();
+        out.extend(found.map(|(patch, all)| Selected {
+            patch: patch.resource,
+            by: patch.by,
+            of: patch.by.into_iter().collect(),
+            selected: all.into_iter().collect(),
+        }));
+    }
+    // A patch that stands in a patch of Flux Kustomizations changes what each of those applies.
+    let outer: BTreeMap<usize, Vec<usize>> =
+        out.iter().map(|found| (found.patch, found.selected.clone())).collect();
+    let mut by_path: BTreeMap<String, Vec<&Patch>> = BTreeMap::new();
+    let mut parts: BTreeMap<usize, Selected> = BTreeMap::new();
+    for patch in inner {
+        let Some(by) = patch.by.filter(|by| inventory.resources[*by].kind == Kind::Kustomization) else {
+            continue;
+        };
+        let namesakes = || {
+            let name = &inventory.resources[by].name;
+            let all = kustomizations(inventory).into_iter();
+            all.filter(|index| inventory.resources[*index].name == *name).collect()
+        };
+        let of = outer.get(&by).cloned().unwrap_or_else(namesakes);
+        let paths: BTreeSet<String> = of.iter().filter_map(|index| path_of(*index)).collect();
+        for path in paths {
+            by_path.entry(path).or_default().push(patch);
         }
-        for Patch { resource, by, target, .. } in patches {
-            let selects = |index: &usize| target.selects(inventory, &inventory.resources[*index]);
-            let mut selected: Vec<usize> = match target.plain_name() {
-                Some(name) => members.get(name).into_iter().flatten().copied().filter(selects).collect(),
-                None => members.values().flatten().copied().filter(selects).collect(),
-            };
-            selected.sort_unstable();
-            if !selected.is_empty() {
-                out.push((*resource, *by, selected));
+        let part = Selected { patch: patch.resource, by: Some(by), of, selected: Vec::new() };
+        parts.insert(patch.resource, part);
+    }
+    for (path, patches) in by_path {
+        for (patch, all) in selected(inventory, builder, (&path, &users), &patches) {
+            if let Some(part) = parts.get_mut(&patch.resource) {
+                part.selected.extend(all);
             }
         }
     }
+    for mut part in parts.into_values().filter(|part| !part.selected.is_empty()) {
+        part.selected.sort_unstable();
+        part.selected.dedup();
+        out.push(part);
+    }
     out
+}
+
+/// The folders that add each component to what they build.
+fn component_users(inventory: &Inventory<'_>, urls: &GitUrls) -> BTreeMap<String, BTreeSet<String>> {
+    let mut out: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut add = |component: &String, user: &String| {
+        out.entry(component.clone()).or_default().insert(user.clone());
+    };
+    for (folder, kustomize) in &inventory.kustomize {
+        kustomize.components.iter().for_each(|component| add(component, folder));
+    }
+    for index in kustomizations(inventory) {
+        let Some(entry) = Entry::of(inventory, urls, index) else { continue };
+        entry.components.iter().for_each(|component| add(component, &entry.path));
+    }
+    out
+}
+
+/// A folder, and where it is a component those whose objects it patches.
+fn reached_by<'a>(path: &'a str, users: &'a BTreeMap<String, BTreeSet<String>>) -> BTreeSet<&'a str> {
+    let (mut out, mut queue) = (BTreeSet::new(), vec![path]);
+    while let Some(path) = queue.pop() {
+        if out.insert(path) {
+            queue.extend(users.get(path).into_iter().flatten().map(String::as_str));
+        }
+    }
+    out
+}
+
+/// What each of some patches changes among the objects that a path builds; those that change nothing are left out.
+fn selected<'p>(
+    inventory: &Inventory<'_>,
+    builder: &mut Builder<'_>,
+    (path, users): (&str, &BTreeMap<String, BTreeSet<String>>),
+    patches: &[&'p Patch],
+) -> Vec<(&'p Patch, BTreeSet<usize>)> {
+    let mut members: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+    for path in reached_by(path, users) {
+        for (index, _) in builder.build(path).iter() {
+            let object = &inventory.resources[*index];
+            if !object.is_patch {
+                members.entry(object.name.as_str()).or_default().insert(*index);
+            }
+        }
+    }
+    let changed = patches.iter().map(|patch| {
+        let target = &patch.target;
+        let selects = |index: &usize| target.selects(inventory, &inventory.resources[*index]);
+        let selected: BTreeSet<usize> = match target.plain_name() {
+            Some(name) => members.get(name).into_iter().flatten().copied().filter(selects).collect(),
+            None => members.values().flatten().copied().filter(selects).collect(),
+        };
+        (*patch, selected)
+    });
+    changed.filter(|(_, selected)| !selected.is_empty()).collect()
 }
 
 /// A namespace that is a text and no variable or template.
@@ -234,10 +320,14 @@ struct Entry {
 
 impl Entry {
     /// What the Flux Kustomization with this index applies from this repository.
+    ///
+    /// Source: Kustomization spec page: `sourceRef` is required, and `path` is the root where it is absent. An object with
+    /// neither is a part of one, such as a patch that no kustomization names.
     fn of(inventory: &Inventory<'_>, urls: &GitUrls, index: usize) -> Option<Self> {
         let resource = &inventory.resources[index];
         let spec = inventory.node(resource)?.get("spec")?;
-        if is_foreign(urls, spec) {
+        let is_part = spec.get("path").is_none() && spec.get("sourceRef").is_none();
+        if is_part || is_foreign(urls, spec) {
             return None;
         }
         let path = join("", spec.text_at(&["path"]).unwrap_or(""))?;
@@ -328,16 +418,14 @@ fn follow(
         if !applied.insert(entry.clone()) {
             continue;
         }
-        for path in std::iter::once(&entry.path).chain(&entry.components) {
-            for (index, set) in builder.build(path).iter() {
-                let resource = &inventory.resources[*index];
-                let written = known(resource.written_namespace.as_deref());
-                let namespace = entry.namespace.clone().or_else(|| known(set.as_deref())).or(written);
-                placements[*index].insert(Placement { cluster: cluster.map(str::to_owned), namespace });
-                if resource.kind == Kind::Kustomization && !resource.is_patch {
-                    reached.insert(*index);
-                    queue.extend(Entry::of(inventory, urls, *index));
-                }
+        for (index, set) in builder.applied(&entry.path, &entry.components).iter() {
+            let resource = &inventory.resources[*index];
+            let written = known(resource.written_namespace.as_deref());
+            let namespace = entry.namespace.clone().or_else(|| known(set.as_deref())).or(written);
+            placements[*index].insert(Placement { cluster: cluster.map(str::to_owned), namespace });
+            if resource.kind == Kind::Kustomization && !resource.is_patch {
+                reached.insert(*index);
+                queue.extend(Entry::of(inventory, urls, *index));
             }
         }
     }
@@ -345,8 +433,9 @@ fn follow(
 
 /// Objects that no Flux Kustomization reaches still get the namespace of the kustomizations that build them.
 fn unreached(inventory: &Inventory<'_>, builder: &mut Builder<'_>, placements: &mut [BTreeSet<Placement>]) {
+    let all = inventory.kustomize.values();
     let inner: BTreeSet<&str> =
-        inventory.kustomize.values().flat_map(|k| k.members.iter().map(String::as_str)).collect();
+        all.flat_map(|k| k.members.iter().chain(&k.components).map(String::as_str)).collect();
     let before: Vec<bool> = placements.iter().map(|placed| !placed.is_empty()).collect();
     for folder in inventory.kustomize.keys().filter(|folder| !inner.contains(folder.as_str())) {
         for (index, set) in builder.build(folder).iter() {
@@ -356,100 +445,5 @@ fn unreached(inventory: &Inventory<'_>, builder: &mut Builder<'_>, placements: &
                 placements[*index].insert(Placement { cluster: None, namespace });
             }
         }
-    }
-}
-
-/// How many kustomizations may stand in one another; real ones stay below ten.
-const DEEPEST: usize = 64;
-
-/// Builds folders as kustomize would, each once.
-struct Builder<'i> {
-    kustomize: &'i BTreeMap<String, super::Kustomize>,
-    /// Objects by the path of their file.
-    objects: BTreeMap<String, Vec<usize>>,
-    /// Patches inside kustomization files, by folder.
-    inline: BTreeMap<String, Vec<usize>>,
-    built: BTreeMap<String, Build>,
-    open: BTreeSet<String>,
-}
-
-impl<'i> Builder<'i> {
-    fn new(inventory: &'i Inventory<'_>) -> Self {
-        let (mut objects, mut inline) =
-            (BTreeMap::<String, Vec<usize>>::new(), BTreeMap::<String, Vec<usize>>::new());
-        for (index, resource) in inventory.resources.iter().enumerate() {
-            let path = &inventory.file_of(resource).path;
-            let is_own = resource.is_patch || resource.kind == Kind::KustomizationFile;
-            if is_kustomization_file(path.name()) && is_own {
-                inline.entry(path.folder().to_owned()).or_default().push(index);
-            } else {
-                objects.entry(path.as_str().to_owned()).or_default().push(index);
-            }
-        }
-        Self {
-            kustomize: &inventory.kustomize,
-            objects,
-            inline,
-            built: BTreeMap::new(),
-            open: BTreeSet::new(),
-        }
-    }
-
-    /// What the folder or file at `path` builds; a cycle, or one nested too deep, builds nothing.
-    fn build(&mut self, path: &str) -> Build {
-        if let Some(done) = self.built.get(path) {
-            return Rc::clone(done);
-        }
-        if self.open.len() >= DEEPEST || !self.open.insert(path.to_owned()) {
-            return Rc::default();
-        }
-        let mut out = BTreeSet::new();
-        if let Some(kustomize) = self.kustomize.get(path) {
-            let patches = kustomize.patches.iter().map(|(path, _)| path);
-            for member in kustomize.members.iter().chain(patches) {
-                for (index, inner) in self.build(member).iter() {
-                    out.insert((*index, kustomize.namespace.clone().or_else(|| inner.clone())));
-                }
-            }
-            for index in self.inline.get(path).into_iter().flatten() {
-                out.insert((*index, kustomize.namespace.clone()));
-            }
-        } else if let Some(objects) = self.objects.get(path) {
-            out.extend(objects.iter().map(|index| (*index, None)));
-        } else {
-            for member in self.generated(path) {
-                out.extend(self.build(&member).iter().cloned());
-            }
-        }
-        self.open.remove(path);
-        let out = Rc::new(out);
-        self.built.insert(path.to_owned(), Rc::clone(&out));
-        out
-    }
-
-    /// What Flux builds from a folder without a kustomization file: every manifest below it, and folders that have one.
-    ///
-    /// Source: fluxcd/pkg kustomize, `kustomize_generator.go`.
-    fn generated(&self, folder: &str) -> BTreeSet<String> {
-        let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
-        let below = |map_key: &String| map_key.starts_with(&prefix);
-        let mut members: BTreeSet<String> = BTreeSet::new();
-        let folders: Vec<&String> =
-            self.kustomize.range(prefix.clone()..).map(|(key, _)| key).take_while(|key| below(key)).collect();
-        for key in folders {
-            let inside =
-                key.match_indices('/').map(|(at, _)| &key[..at]).any(|outer| members.contains(outer));
-            if !inside {
-                members.insert(key.clone());
-            }
-        }
-        for (path, _) in self.objects.range(prefix.clone()..).take_while(|(path, _)| below(path)) {
-            let mut outer =
-                path.match_indices('/').map(|(at, _)| &path[..at]).filter(|o| o.len() > folder.len());
-            if !outer.any(|outer| self.kustomize.contains_key(outer)) {
-                members.insert(path.clone());
-            }
-        }
-        members
     }
 }

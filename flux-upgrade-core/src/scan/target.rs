@@ -119,3 +119,83 @@ fn in_set(set: &str, found: &str) -> bool {
         .split(',')
         .any(|v| v.trim() == found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan;
+    use crate::text::{RepoPath, SourceFile};
+
+    const OBJECT: &str = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: web-1\n  namespace: apps\n  labels: {app: web, tier: front}\n  \
+        annotations: {example.com/pin: \"true\"}\nspec: {containers: [{image: nginx}]}\n";
+
+    fn selects(target: &str) -> bool {
+        let text = format!("resources: [pod.yaml]\npatches:\n- target: {target}\n");
+        let file = |path: &str, text: &str| SourceFile {
+            path: RepoPath::parse(path).unwrap(),
+            text: text.to_owned(),
+        };
+        let files = [file("kustomization.yaml", &text), file("pod.yaml", OBJECT)];
+        let inventory = scan(&files);
+        let of = |kind: &str| inventory.resources().iter().find(|resource| resource.kind_name == kind);
+        let root = inventory.node(of("Kustomization").unwrap()).unwrap();
+        let patch = root.get("patches").unwrap().items().next().unwrap();
+        Target::read(patch.get("target").unwrap()).selects(&inventory, of("Pod").unwrap())
+    }
+
+    #[test]
+    fn every_part_that_is_given_must_fit() {
+        for target in [
+            "{kind: Pod}",
+            "{name: web-1}",
+            "{kind: Pod, name: web-.*, namespace: apps}",
+            "{name: \"web-[0-9]\"}",
+            "{name: \"\"}",
+        ] {
+            assert!(selects(target), "{target}");
+        }
+        for target in [
+            "{kind: Po}",
+            "{name: web}",
+            "{name: eb-1}",
+            "{kind: Pod, namespace: other}",
+            "{name: \"web-(\"}",
+        ] {
+            assert!(!selects(target), "{target}");
+        }
+    }
+
+    #[test]
+    fn selectors_of_labels_and_annotations() {
+        for selector in [
+            "app=web",
+            "app==web",
+            "app = web, tier = front",
+            "app!=api",
+            "team!=x",
+            "app",
+            "!team",
+            "app in (api, web)",
+            "app in(web)",
+            "app notin (api),tier",
+            "team notin (x)",
+            "",
+        ] {
+            assert!(selects(&format!("{{labelSelector: \"{selector}\"}}")), "{selector}");
+        }
+        for selector in [
+            "app=api",
+            "app!=web",
+            "team",
+            "!app",
+            "app in (api)",
+            "app notin (web)",
+            "app=web,team=x",
+            "team in (x)",
+        ] {
+            assert!(!selects(&format!("{{labelSelector: \"{selector}\"}}")), "{selector}");
+        }
+        assert!(selects("{annotationSelector: \"example.com/pin=true\"}"));
+        assert!(!selects("{annotationSelector: \"app=web\"}"));
+    }
+}

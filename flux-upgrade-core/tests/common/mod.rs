@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use flux_upgrade_core::locate::{Consumer, Part, Site, SourceKey};
@@ -249,4 +249,34 @@ pub(crate) fn shared(folder: &str) -> Option<PathBuf> {
     // Written straight to the stream, since what a passing test prints is kept back otherwise.
     let _ = writeln!(std::io::stderr(), "skipped: no ../shared/{folder}");
     None
+}
+
+/// The trees in a folder: name and archive.
+pub(crate) fn trees(folder: &Path) -> Vec<(String, PathBuf)> {
+    let entries = std::fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path());
+    let mut found: Vec<_> = entries
+        .filter_map(|path| {
+            let name = path.file_name()?.to_string_lossy().strip_suffix(".tar.gz")?.to_owned();
+            Some((name, path))
+        })
+        .collect();
+    found.sort();
+    assert!(!found.is_empty(), "the folder of trees is empty");
+    found
+}
+
+/// The files of an archive, by path.
+pub(crate) fn unpacked(archive: &Path) -> Vec<SourceFile> {
+    let mut files = BTreeMap::new();
+    let archive = std::fs::File::open(archive).expect("an archive");
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(archive));
+    for entry in archive.entries().expect("entries") {
+        let mut entry = entry.expect("an entry");
+        let name = entry.path().expect("a path").to_string_lossy().into_owned();
+        let mut text = String::new();
+        if entry.header().entry_type().is_file() && entry.read_to_string(&mut text).is_ok() {
+            files.insert(name, text);
+        }
+    }
+    files.into_iter().map(|(name, text)| file(&name, text)).collect()
 }

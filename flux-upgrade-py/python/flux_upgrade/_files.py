@@ -8,6 +8,7 @@ from pathlib import Path
 from ._plan import Diagnostic
 
 _SUFFIXES = (".yaml", ".yml")
+_NAMES = ("Kustomization", "Chart.lock", ".tool-versions")
 
 
 def read(source: Path) -> tuple[dict[str, str], list[Diagnostic]]:
@@ -21,7 +22,7 @@ def read(source: Path) -> tuple[dict[str, str], list[Diagnostic]]:
     found: list[Path] = []
     for folder, folders, names in os.walk(source, onerror=_raise):
         folders[:] = [name for name in folders if name != ".git"]
-        found += [Path(folder, name) for name in names if name.endswith(_SUFFIXES) or name == "Kustomization"]
+        found += [Path(folder, name) for name in names if name.endswith(_SUFFIXES) or name in _NAMES]
     return _texts(source, sorted(path for path in found if path.is_file() and not path.is_symlink()))
 
 
