@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         match resolver.step() {
             Step::Done(resolution) => break resolution,
             Step::Ask(queries) => {
-                for Query { id, ask } in queries {
+                for Query { id, ask, .. } in queries {
                     resolver.answer(id, answer(&ask))?;
                 }
             }

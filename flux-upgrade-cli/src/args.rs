@@ -46,6 +46,8 @@ pub(crate) enum Command {
     ///
     /// Fields that the new version lacks are converted along. Objects that cannot be are told of and left as they are.
     Migrate(Migrate),
+    /// Ask everything that a plan needs and write the answers into a file, for `plan --offline`
+    Snapshot(Snapshot),
     /// Print a completion script for a shell
     ///
     /// For example: flux-upgrade completions bash > ~/.local/share/bash-completion/completions/flux-upgrade
@@ -90,6 +92,78 @@ pub(crate) struct Plan {
 
     #[command(flatten)]
     pub(crate) rules: RulesFlags,
+
+    #[command(flatten)]
+    pub(crate) sources: SourcesFlags,
+}
+
+/// `snapshot`: what is asked, and where the answers go.
+#[derive(Debug, Args)]
+pub(crate) struct Snapshot {
+    #[command(flatten)]
+    pub(crate) common: Common,
+
+    /// The file to write, in one step
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) rules: RulesFlags,
+
+    #[command(flatten)]
+    pub(crate) sources: SourcesFlags,
+}
+
+/// How registries, chart repositories and git servers are asked.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Sources")]
+pub(crate) struct SourcesFlags {
+    /// Ask this host too: a name, an address or a network on this machine or its link; may be repeated
+    ///
+    /// URLs come from the repository, so loopback and link-local addresses are refused otherwise. `file://` allows git
+    /// repositories in folders of this machine.
+    #[arg(long, value_name = "HOST|CIDR")]
+    pub(crate) allow_host: Vec<String>,
+
+    /// Keep no answers, and use none that were kept
+    #[arg(long)]
+    pub(crate) no_cache: bool,
+
+    /// Use kept answers up to this age without asking again, for example 1h [default: ask whether they have changed]
+    #[arg(long, value_name = "AGE", conflicts_with = "no_cache")]
+    pub(crate) max_age: Option<String>,
+
+    /// Seconds that one request may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) timeout: u64,
+
+    /// Seconds that all requests together may take; what has no answer then is unanswered
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    pub(crate) run_timeout: Option<u64>,
+
+    /// Questions that are asked of one host at the same time
+    #[arg(long, value_name = "COUNT", default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=64))]
+    pub(crate) per_host: u64,
+
+    /// Trust the certificates of this file (PEM) beside those of the system; may be repeated
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) ca_file: Vec<PathBuf>,
+
+    /// Show this certificate (PEM) to servers that ask for one
+    #[arg(long, value_name = "FILE", requires = "client_key", value_hint = ValueHint::FilePath)]
+    pub(crate) client_cert: Option<PathBuf>,
+
+    /// The key of the certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "client_cert", value_hint = ValueHint::FilePath)]
+    pub(crate) client_key: Option<PathBuf>,
+
+    /// Largest chart index that is read, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=4096))]
+    pub(crate) max_index: u64,
+
+    /// Read chart indexes as a whole, so that a mistake in any chart refuses the index, as in Flux
+    #[arg(long)]
+    pub(crate) strict_index: bool,
 }
 
 /// `apply`: what `plan` takes, and what to do with an earlier apply that did not finish.

@@ -3,15 +3,17 @@
 use clap::CommandFactory as _;
 use flux_upgrade_core::diagnostic::Diagnostic;
 use flux_upgrade_core::host;
-use flux_upgrade_core::host::Tree;
+use flux_upgrade_core::host::{MappingFrom, Tree};
 use flux_upgrade_core::patch::diff;
 use flux_upgrade_core::plan::{self, Reason};
 use flux_upgrade_core::report::{self, Style, Tense};
-use flux_upgrade_core::resolve::Snapshot;
 use flux_upgrade_core::rules::{Overrides, Rules};
 use flux_upgrade_core::time::Timestamp;
 
-use crate::args::{Apply, Cli, Command, Common, Format, Plan, Scan, ScanFormat};
+use crate::answers::{Answers, write_whole};
+use crate::args::{
+    Apply, Cli, Command, Common, Format, Plan, RulesFlags, Scan, ScanFormat, Snapshot as SnapshotArgs,
+};
 use crate::env::Env;
 use crate::fault::Fault;
 use crate::flux;
@@ -19,7 +21,7 @@ use crate::job::{self, Planned, Scanned, Settle};
 use crate::migrate;
 use crate::pick::pick;
 use crate::streams::Streams;
-use crate::{CHANGES, FAILED, FINE};
+use crate::{CHANGES, FAILED, FINE, INTERRUPTED};
 
 /// Runs a subcommand and gives its exit code.
 pub(crate) fn execute(cli: &Cli, streams: &mut Streams<'_>, env: &Env) -> i32 {
@@ -30,6 +32,7 @@ pub(crate) fn execute(cli: &Cli, streams: &mut Streams<'_>, env: &Env) -> i32 {
         Command::Install(install) => flux::install(install, streams, env),
         Command::Verify(verify) => flux::verify(verify, streams, env),
         Command::Migrate(args) => migrate::run(args, streams, env),
+        Command::Snapshot(snapshot) => run_snapshot(snapshot, streams, env),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "flux-upgrade", &mut script);
@@ -37,10 +40,11 @@ pub(crate) fn execute(cli: &Cli, streams: &mut Streams<'_>, env: &Env) -> i32 {
             Ok(FINE)
         }
     };
-    code.unwrap_or_else(|fault| {
+    let code = code.unwrap_or_else(|fault| {
         streams.err(&fault.to_string());
         FAILED
-    })
+    });
+    if env.cancel.is_set() { INTERRUPTED } else { code }
 }
 
 fn run_scan(scan: &Scan, streams: &mut Streams<'_>, env: &Env) -> i32 {
@@ -127,6 +131,10 @@ fn run_apply(apply: &Apply, streams: &mut Streams<'_>, env: &Env) -> Result<i32,
             continue;
         }
         planned.drop_refused();
+        if env.cancel.is_set() {
+            streams.err("interrupted: nothing of this path is written\n");
+            break;
+        }
         if let Err(fault) = planned.write() {
             streams.err(&fault.to_string());
             code = FAILED;
@@ -137,11 +145,42 @@ fn run_apply(apply: &Apply, streams: &mut Streams<'_>, env: &Env) -> Result<i32,
     Ok(code)
 }
 
+/// Asks what a plan needs, and writes down what was said.
+fn run_snapshot(args: &SnapshotArgs, streams: &mut Streams<'_>, env: &Env) -> Result<i32, Fault> {
+    under_flags(Rules::default(), args.rules.overrides(env)?)?;
+    let answers = Answers::live(&args.sources, args.common.quiet, env)?;
+    let mut code = FINE;
+    for path in &args.common.paths {
+        let planned = job::plan_path(
+            &env.folder,
+            path,
+            |tree| rules(&args.rules, env, tree, None),
+            |sites, rules, tree| {
+                answers.resolve((sites, rules), (tree, mapping_from(&args.rules)), env, streams)
+            },
+        )?;
+        tell(&args.common, &planned.plan.diagnostics, streams, env);
+        if args.common.strict && !planned.is_whole() {
+            code = FAILED;
+        }
+    }
+    let (text, asked, failed) = answers.recording(env);
+    let file = args.output.display();
+    let failure = |error: &std::io::Error| Fault::of(error).under(format!("cannot write `{file}`"));
+    write_whole(&env.folder.join(&args.output), &text).map_err(|error| failure(&error))?;
+    if !args.common.quiet {
+        let failed = if failed > 0 { format!(", {failed} answers are failures") } else { String::new() };
+        let sources = if asked == 1 { "1 source".to_owned() } else { format!("{asked} sources") };
+        streams.out(&format!("{sources} recorded in {file}{failed}\n"));
+    }
+    Ok(code)
+}
+
 /// What `plan` and `apply` do alike.
 struct Job<'a> {
     args: &'a Plan,
     env: &'a Env,
-    snapshot: Option<Snapshot>,
+    answers: Answers,
 }
 
 impl<'a> Job<'a> {
@@ -156,16 +195,25 @@ impl<'a> Job<'a> {
             let why = "its paths are relative to PATH; run it once for each";
             return Err(Fault::new(format!("--format {form} takes one PATH, and there are {paths}: {why}")));
         }
-        let snapshot = args.offline.as_deref().map(|file| job::snapshot(&env.folder, file));
-        Ok(Self { args, env, snapshot: snapshot.transpose()? })
+        let answers = match args.offline.as_deref() {
+            Some(file) => Answers::Recorded(job::snapshot(&env.folder, file)?),
+            None => Answers::live(&args.sources, args.common.quiet, env)?,
+        };
+        Ok(Self { args, env, answers })
     }
 
     /// Plans one path and tells its findings; `None` after an error that has been told.
     fn plan(&self, number: usize, streams: &mut Streams<'_>) -> Option<Planned> {
         let (common, env) = (&self.args.common, self.env);
-        let planned = job::plan_path(&env.folder, &common.paths[number], self.snapshot.as_ref(), |tree| {
-            rules(self.args, env, tree, self.snapshot.as_ref().and_then(Snapshot::taken))
-        });
+        let planned = job::plan_path(
+            &env.folder,
+            &common.paths[number],
+            |tree| rules(&self.args.rules, env, tree, self.answers.taken()),
+            |sites, rules, tree| {
+                let from = mapping_from(&self.args.rules);
+                self.answers.resolve((sites, rules), (tree, from), env, streams)
+            },
+        );
         let planned = match planned {
             Ok(planned) => planned,
             Err(fault) => {
@@ -206,12 +254,6 @@ impl<'a> Job<'a> {
                 common.paths[number].display(),
                 common.paths[number].display(),
             ));
-        }
-        if !common.quiet && number == 0 && self.snapshot.is_none() && !planned.plan.sites.is_empty() {
-            streams.err(
-                "note: no registry is asked yet, so every source stays unanswered; \
-                 pass --offline SNAPSHOT to plan with recorded answers\n",
-            );
         }
         Some(planned)
     }
@@ -272,7 +314,7 @@ fn explain(job: &Job<'_>, site: &str, streams: &mut Streams<'_>) -> Result<i32, 
 fn show_config(args: &Plan, streams: &mut Streams<'_>, env: &Env) -> i32 {
     let mut code = FINE;
     for (number, path) in args.common.paths.iter().enumerate() {
-        let shown = job::read(&env.folder, path).and_then(|tree| rules(args, env, &tree, None));
+        let shown = job::read(&env.folder, path).and_then(|tree| rules(&args.rules, env, &tree, None));
         match shown {
             Ok(rules) => {
                 let name = root_name(&args.common, number);
@@ -289,11 +331,16 @@ fn show_config(args: &Plan, streams: &mut Streams<'_>, env: &Env) -> i32 {
 }
 
 /// The rules in force for a tree: its file's, under the flags; ages count from when the snapshot was taken.
-fn rules(args: &Plan, env: &Env, tree: &Tree, taken: Option<Timestamp>) -> Result<Rules, Fault> {
-    let rules = job::rules_for(&env.folder, tree, args.rules.config.as_deref())?;
-    let mut flags = args.rules.overrides(env)?;
+fn rules(args: &RulesFlags, env: &Env, tree: &Tree, taken: Option<Timestamp>) -> Result<Rules, Fault> {
+    let rules = job::rules_for(&env.folder, tree, args.config.as_deref())?;
+    let mut flags = args.overrides(env)?;
     flags.now = taken.or(flags.now);
     under_flags(rules, flags)
+}
+
+/// Who has written the rules in force.
+fn mapping_from(args: &RulesFlags) -> MappingFrom {
+    if args.config.is_some() { MappingFrom::User } else { MappingFrom::Repository }
 }
 
 fn under_flags(rules: Rules, flags: Overrides) -> Result<Rules, Fault> {

@@ -5,6 +5,7 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use flux_upgrade_core::host::Cancel;
 use flux_upgrade_core::time::Timestamp;
 
 /// What the command takes from its surroundings, as a value, so that a test or another program can give its own.
@@ -18,6 +19,8 @@ pub struct Env {
     pub out_is_terminal: bool,
     /// Whether standard error is a terminal.
     pub err_is_terminal: bool,
+    /// Set by whoever wants the run to stop, for example when the user presses Ctrl-C.
+    pub cancel: Cancel,
     /// The time now in seconds since 1970-01-01T00:00:00Z; without it no rule can ask for an age.
     pub now: Option<u64>,
 }
@@ -34,6 +37,7 @@ impl Env {
             variables: std::env::vars_os().filter_map(text).collect(),
             out_is_terminal: std::io::stdout().is_terminal(),
             err_is_terminal: std::io::stderr().is_terminal(),
+            cancel: Cancel::default(),
             now: SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs()),
         }
     }

@@ -9,7 +9,7 @@ use flux_upgrade_core::host::{self, Limits, ReadError, Replacement, Tree};
 use flux_upgrade_core::locate::Site;
 use flux_upgrade_core::patch::PatchSet;
 use flux_upgrade_core::plan::{Plan, Reason};
-use flux_upgrade_core::resolve::{self, Resolution, Snapshot};
+use flux_upgrade_core::resolve::{Resolution, Snapshot};
 use flux_upgrade_core::rules::Rules;
 use flux_upgrade_core::{RepoPath, locate, patch, plan, scan};
 
@@ -42,18 +42,18 @@ pub(crate) fn scan_path(folder: &Path, path: &Path) -> Result<Scanned, Fault> {
     Ok(Scanned { sites, diagnostics: merged(tree.diagnostics, inventory.diagnostics) })
 }
 
-/// Plans `path`, seen from `folder`; `rules` makes the rules for its files.
+/// Plans `path`, seen from `folder`; `rules` makes the rules for its files, `resolve` asks.
 pub(crate) fn plan_path(
     folder: &Path,
     path: &Path,
-    snapshot: Option<&Snapshot>,
     rules: impl FnOnce(&Tree) -> Result<Rules, Fault>,
+    resolve: impl FnOnce(&[Site], &Rules, &Tree) -> Result<Resolution, Fault>,
 ) -> Result<Planned, Fault> {
     let mut tree = read(folder, path)?;
     let rules = rules(&tree)?;
     let inventory = scan(&tree.files);
     let sites = locate(&inventory);
-    let resolution = resolve::offline(&sites, &rules, snapshot);
+    let resolution = resolve(&sites, &rules, &tree)?;
     let mut plan = plan(&inventory, sites, &resolution, &rules);
     let set = patch(&tree.files, &plan);
     plan.diagnostics = merged(std::mem::take(&mut tree.diagnostics), plan.diagnostics);

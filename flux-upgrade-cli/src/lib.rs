@@ -4,6 +4,7 @@
 //! and errors go to standard error.
 #![forbid(unsafe_code)]
 
+mod answers;
 mod args;
 mod command;
 mod env;
@@ -12,6 +13,7 @@ mod flux;
 mod job;
 mod migrate;
 mod pick;
+mod progress;
 mod releases;
 mod spelling;
 mod streams;
@@ -30,10 +32,13 @@ const FAILED: i32 = 1;
 /// Changes are available, under `--exit-code`.
 const CHANGES: i32 = 2;
 
+/// The user stopped it.
+const INTERRUPTED: i32 = 130;
+
 /// Runs the command with `args`, whose first is the program's name, and gives its exit code.
 ///
-/// 0: fine. 1: failed, usage errors included. 2: changes are available, under `--exit-code`. A reader that closes `out`
-/// early (`flux-upgrade plan … | head`) is no failure.
+/// 0: fine. 1: failed, usage errors included. 2: changes are available, under `--exit-code`. 130: [`Env::cancel`] was set. A reader that
+/// closes `out` early (`flux-upgrade plan … | head`) is no failure.
 ///
 /// # Examples
 ///

@@ -136,6 +136,7 @@ mod tests {
             source: Ok(SourceKey::Oci { repository: "registry.example.com/a".into() }),
             source_at: None,
             source_url: None,
+            insecure: false,
             namespaces: vec![],
             blocked: None,
             ignore: None,

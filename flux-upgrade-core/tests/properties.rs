@@ -207,7 +207,7 @@ fn resolved(files: &[SourceFile], rules: &Rules, snapshot: &Snapshot, shuffle: &
             Step::Ask(mut queries) => {
                 shuffle.order(&mut queries);
                 let some = 1 + shuffle.below(queries.len());
-                for Query { id, ask } in queries.into_iter().take(some) {
+                for Query { id, ask, .. } in queries.into_iter().take(some) {
                     let outcome = snapshot.answer(&ask);
                     resolver.answer(id, outcome.clone()).expect("an open question");
                     resolver.answer(id, outcome).expect_err("a question that is answered");

@@ -3,23 +3,32 @@
 //! The only module that does IO. Symbolic links are never followed, neither for reading nor for writing.
 
 mod cache;
+mod cancel;
 mod credentials;
+mod drive;
 mod files;
+mod git;
 mod guard;
+mod http;
 mod journal;
 mod list;
+mod live;
 mod write;
 
 pub use cache::{Cache, CacheError, CacheOptions, Entry, Key, cache_folder};
+pub use cancel::Cancel;
 pub use credentials::{
     Credential, CredentialError, CredentialNote, CredentialOptions, Credentials, Login, MappingFrom,
     Protocol, RepositorySecret, Secret, Tls,
 };
+pub use drive::{DriveError, Host, Lanes, Progress, drive};
 pub use files::{Limits, ReadError, Tree, read};
 pub use guard::{
     AddressClass, AllowHost, AllowHostError, Guard, GuardOptions, RealmRefused, Refused, Setting,
 };
+pub use http::HttpOptions;
 pub use journal::{JOURNAL, JournalError, State, Unfinished, unfinished};
+pub use live::{Live, LiveOptions};
 pub use write::{Replacement, WriteError, write};
 
 use std::fs;

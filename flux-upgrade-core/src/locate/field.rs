@@ -91,6 +91,7 @@ impl<'f> Here<'_, 'f> {
             source: draft.source,
             source_at: draft.source_at,
             source_url: draft.source_url,
+            insecure: super::is_insecure(self.node),
             namespaces: self.namespaces(),
             clusters: self.clusters_of(place.holder),
             suspended: self.suspended(),

@@ -29,6 +29,7 @@ pub(super) fn manifests(inventory: &Inventory<'_>, sites: &mut Vec<Site>) {
             detail: format!("Flux {version} is older than what can be rendered, which is v2.2.3 and later"),
         });
         sites.push(Site {
+            insecure: false,
             id: format!("{}:{}:{}", file.path, at.line, at.column),
             at,
             owner: Owner { kind: "Flux".to_owned(), namespace: None, name: recovered.options.namespace },

@@ -81,6 +81,7 @@ pub fn locate(inventory: &Inventory<'_>) -> Vec<Site> {
     explicit::comments(inventory, &links, &dialects, &mut sites);
     install::manifests(inventory, &mut sites);
     sites.sort_by(|a, b| (&a.at, &a.owner, &a.field).cmp(&(&b.at, &b.owner, &b.field)));
+    mark_insecure(inventory, &mut sites);
     sites.dedup_by(|later, first| {
         later.spot == first.spot && later.at == first.at && later.owner == first.owner
     });
@@ -93,6 +94,21 @@ pub fn locate(inventory: &Inventory<'_>) -> Vec<Site> {
         site.findings.extend(own);
     }
     sites
+}
+
+/// Sites whose source is another object that says `insecure: true`.
+fn mark_insecure(inventory: &Inventory<'_>, sites: &mut [Site]) {
+    let says = |resource: &&Resource| inventory.node(resource).is_some_and(is_insecure);
+    let marked: BTreeSet<Location> =
+        inventory.resources().iter().filter(says).map(|resource| inventory.location(resource)).collect();
+    for site in sites {
+        site.insecure |= site.source_at.as_ref().is_some_and(|at| marked.contains(at));
+    }
+}
+
+/// `spec.insecure` of an object. Source: OCIRepository and HelmRepository spec pages; it means plain HTTP.
+fn is_insecure(node: Node<'_, '_>) -> bool {
+    node.text_at(&["spec", "insecure"]) == Some("true")
 }
 
 /// A file of values is read for what it is alone only where no release takes it.

@@ -279,6 +279,8 @@ pub struct Site {
     pub namespaces: Vec<String>,
     /// Where the source object stands, when it is not the owner itself.
     pub source_at: Option<Location>,
+    /// Whether the source is marked as one of plain HTTP: `spec.insecure`.
+    pub insecure: bool,
     /// Why it cannot be edited whatever the answer is.
     pub blocked: Option<Reason>,
     /// A comment that says to leave it alone.

@@ -107,6 +107,7 @@ pub(super) fn tool_versions(inventory: &Inventory<'_>, sites: &mut Vec<Site>) {
                     consumer: Consumer::Flux,
                     source: Ok(SourceKey::Flux),
                     source_url: None,
+                    insecure: false,
                     namespaces: Vec::new(),
                     source_at: None,
                     blocked: None,

@@ -84,13 +84,18 @@ pub(super) fn choose(
         taken,
         why,
     };
-    for ranked in ranking.newer() {
+    for (place, ranked) in ranking.newer().enumerate() {
         let offer = &offers[ranked.index];
         if choice.taken.is_some() {
             sink(verdict(offer, false, "older than what is taken".to_owned()));
             continue;
         }
-        match refusal(context, offer, ranked.level)? {
+        let refused = refusal(context, offer, ranked.level).map_err(|stop| {
+            // The next ones are likely to be asked as well, and a round costs more than a question.
+            let next = ranking.newer().skip(place + 1).take(AHEAD);
+            ahead(stop, next.map(|ranked| refusal(context, &offers[ranked.index], ranked.level)))
+        })?;
+        match refused {
             None => {
                 sink(verdict(offer, true, format!("the newest that the rules allow, {}", ranked.level)));
                 choice.taken = Some((ranked.index, ranked.level));
@@ -114,6 +119,24 @@ pub(super) fn choose(
         sink(Verdict { text: (*text).to_owned(), published: None, taken: false, why: why.to_string() });
     }
     Ok(choice)
+}
+
+/// How many candidates are asked about beyond the one that is needed.
+pub(super) const AHEAD: usize = 15;
+
+/// What stops a decision, with what the next candidates would need.
+pub(super) fn ahead<T>(stop: Stop, next: impl Iterator<Item = Result<T, Stop>>) -> Stop {
+    match stop {
+        Stop::Needs(mut asks) => {
+            for other in next {
+                if let Err(Stop::Needs(more)) = other {
+                    asks.extend(more);
+                }
+            }
+            Stop::Needs(asks)
+        }
+        held => held,
+    }
 }
 
 /// The rule that keeps an offer out, with words for people.

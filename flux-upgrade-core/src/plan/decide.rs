@@ -216,6 +216,11 @@ fn well_formed(site: &Site, digest: String) -> Result<String, (String, Failure)>
 fn by_digest(context: &Context<'_>, sink: Sink<'_>) -> Decision {
     let offers = offer::offers(context)?;
     let value = &context.site.spot.value;
+    let is_known = offers.iter().any(|offer| offer.candidate.digest.as_deref() == Some(value));
+    let asks = if is_known { Vec::new() } else { unknown_digests(context, &offers) };
+    if !asks.is_empty() {
+        return Err(Stop::Needs(asks));
+    }
     let named = offers.iter().filter(|offer| offer.candidate.digest.as_deref() == Some(value));
     let Some(tag) = named.filter(|offer| offer::is_version(&offer.key)).max_by(|a, b| offer::order(a, b))
     else {
@@ -282,6 +287,27 @@ fn by_latest(context: &Context<'_>, latest: &Offer<'_>, sink: Sink<'_>) -> Decis
         notes: vec!["follows `latest`, since no version tag has the digest".to_owned()],
     })
 }
+
+/// Digests to ask for, to find the tag of one: of the newest versions first, some at a time. Registries list tags without
+/// digests.
+fn unknown_digests(context: &Context<'_>, offers: &[Offer<'_>]) -> Vec<Ask> {
+    let Ok(SourceKey::Oci { repository }) = &context.site.source else { return Vec::new() };
+    let mut versions: Vec<&Offer<'_>> = offers.iter().filter(|offer| offer::is_version(&offer.key)).collect();
+    versions.sort_by(|a, b| offer::order(b, a));
+    let is_open = |offer: &&&Offer<'_>| {
+        let tag = &offer.candidate.text;
+        offer.candidate.digest.is_none() && context.resolution.digest(repository, tag).is_none()
+    };
+    let open = versions.iter().take(MOST_SEARCHED).filter(is_open).take(SEARCHED_AT_ONCE);
+    open.map(|offer| Ask::Digest { repository: repository.clone(), tag: offer.candidate.text.clone() })
+        .collect()
+}
+
+/// How many of the newest versions are looked through for a digest.
+const MOST_SEARCHED: usize = 256;
+
+/// How many of them in one round.
+const SEARCHED_AT_ONCE: usize = 16;
 
 fn digest_of(context: &Context<'_>, offer: &Offer<'_>) -> Result<String, Stop> {
     let checked = |digest: &String| {

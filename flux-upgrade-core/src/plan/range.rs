@@ -1,6 +1,6 @@
 //! A range: what it selects, and whether the newest lies outside it.
 
-use super::choose::refusal;
+use super::choose::{AHEAD, ahead, refusal};
 use super::decide::{Context, Decision, Move};
 use super::offer::{Offer, TAGS, offers};
 use super::{Reason, Verdict};
@@ -50,7 +50,7 @@ pub(super) fn decide(context: &Context<'_>, sink: &mut dyn FnMut(Verdict)) -> De
         |version: &Version| !version.is_prerelease() || context.settings.prerelease || range.matches(version);
     let mut refused = None;
     let mut target = None;
-    for (version, offer) in &eligible {
+    for (place, (version, offer)) in eligible.iter().enumerate() {
         if version.cmp_precedence(selected).is_le() {
             break;
         }
@@ -63,7 +63,13 @@ pub(super) fn decide(context: &Context<'_>, sink: &mut dyn FnMut(Verdict)) -> De
             continue;
         }
         let level = selected.level_to(version);
-        match refusal(context, offer, level)? {
+        let found = refusal(context, offer, level).map_err(|stop| {
+            let newer =
+                eligible[place + 1..].iter().take_while(|(next, _)| next.cmp_precedence(selected).is_gt());
+            let next = newer.filter(|(next, _)| stable(next)).take(AHEAD);
+            ahead(stop, next.map(|(next, offer)| refusal(context, offer, selected.level_to(next))))
+        })?;
+        match found {
             Some((rule, why)) => {
                 sink(verdict(offer, false, why));
                 refused.get_or_insert((offer.text.clone(), level, rule));

@@ -55,8 +55,10 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAsked => f.write_str("no answer is recorded for it"),
-            Self::NotFound => f.write_str("not found"),
-            Self::Unauthorized => f.write_str("credentials are missing or refused"),
+            Self::NotFound => f.write_str("not found: it does not exist, or it is private"),
+            Self::Unauthorized => {
+                f.write_str("credentials are missing or refused: log in to it, or correct the name")
+            }
             Self::RateLimited { retry_after_seconds: Some(seconds) } => {
                 write!(f, "rate limited, try again in {seconds} s")
             }

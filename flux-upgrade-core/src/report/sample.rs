@@ -48,6 +48,7 @@ fn site(spot: Spot, kind: &str, namespace: Option<&str>, name: &str, field: &str
         source: Ok(source),
         source_at: None,
         source_url: None,
+        insecure: false,
         namespaces: vec![],
         blocked: None,
         ignore: None,

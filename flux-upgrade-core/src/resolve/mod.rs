@@ -4,12 +4,14 @@
 //! the digests and dates that decisions turn out to need. No socket, file or clock is touched here.
 
 mod query;
+mod recording;
 pub mod select;
 mod snapshot;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use query::{Answer, Ask, Outcome, Query};
+pub use recording::Recording;
 pub use snapshot::{Snapshot, SnapshotError};
 
 use crate::flux::Release;
@@ -66,6 +68,13 @@ impl Resolution {
         }
     }
 
+    /// The candidate of a tag, to add what else was asked about it: then a snapshot, which has all of it in one place,
+    /// gives the same plan as the registry did.
+    fn candidate(&mut self, repository: &str, tag: &str) -> Option<&mut Candidate> {
+        let key = SourceKey::Oci { repository: repository.to_owned() };
+        self.lists.get_mut(&key)?.as_mut().ok()?.iter_mut().find(|candidate| candidate.text == tag)
+    }
+
     pub(crate) fn digest(&self, repository: &str, tag: &str) -> Option<&Result<String, Failure>> {
         self.digests.get(&(repository.to_owned(), tag.to_owned()))
     }
@@ -107,6 +116,10 @@ pub struct Resolver<'s> {
     rules: &'s Rules,
     asked: BTreeMap<Ask, usize>,
     open: BTreeMap<usize, Ask>,
+    /// Repositories that every site marks as plain HTTP.
+    insecure: BTreeSet<&'s str>,
+    /// Sites that are not decided yet.
+    undecided: Vec<usize>,
     next: usize,
     resolution: Resolution,
 }
@@ -120,6 +133,8 @@ impl<'s> Resolver<'s> {
             rules,
             asked: BTreeMap::new(),
             open: BTreeMap::new(),
+            insecure: insecure(sites),
+            undecided: (0..sites.len()).collect(),
             next: 0,
             resolution: Resolution::default(),
         };
@@ -134,15 +149,27 @@ impl<'s> Resolver<'s> {
     /// The same until an answer is given; a new round begins when the last question of a round is answered.
     pub fn step(&mut self) -> Step {
         if self.open.is_empty() {
-            let wanted = self.sites.iter().flat_map(|site| needs(site, &self.resolution, self.rules));
-            for ask in wanted.collect::<BTreeSet<Ask>>() {
+            // A site that needed nothing needs nothing later: answers only add to what is known.
+            let mut wanted = BTreeSet::new();
+            let (sites, resolution, rules) = (self.sites, &self.resolution, self.rules);
+            self.undecided.retain(|index| {
+                let asks = needs(&sites[*index], resolution, rules);
+                let is_open = !asks.is_empty();
+                wanted.extend(asks);
+                is_open
+            });
+            for ask in wanted {
                 self.ask(ask);
             }
         }
         if self.open.is_empty() {
             return Step::Done(std::mem::take(&mut self.resolution));
         }
-        Step::Ask(self.open.iter().map(|(id, ask)| Query { id: *id, ask: ask.clone() }).collect())
+        let query = |(id, ask): (&usize, &Ask)| {
+            let insecure = ask.repository().is_some_and(|repository| self.insecure.contains(repository));
+            Query { id: *id, ask: ask.clone(), insecure }
+        };
+        Step::Ask(self.open.iter().map(query).collect())
     }
 
     /// Takes an answer; a failure is one too.
@@ -188,10 +215,18 @@ impl<'s> Resolver<'s> {
                 resolution.manifests.insert(version, wanted!(Answer::Manifests));
             }
             Ask::Digest { repository, tag } => {
-                resolution.digests.insert((repository, tag), wanted!(Answer::Digest));
+                let digest = wanted!(Answer::Digest);
+                if let (Ok(digest), Some(candidate)) = (&digest, resolution.candidate(&repository, &tag)) {
+                    candidate.digest = Some(digest.clone());
+                }
+                resolution.digests.insert((repository, tag), digest);
             }
             Ask::Created { repository, tag } => {
-                resolution.created.insert((repository, tag), wanted!(Answer::Created));
+                let created = wanted!(Answer::Created);
+                if let (Ok(created), Some(candidate)) = (&created, resolution.candidate(&repository, &tag)) {
+                    candidate.created = *created;
+                }
+                resolution.created.insert((repository, tag), created);
             }
         }
         self.open.remove(&id);
@@ -237,6 +272,17 @@ fn lists(sites: &[Site]) -> Vec<Ask> {
     charts.chain(oci).chain(git).chain(flux).collect()
 }
 
+/// Repositories that are marked as plain HTTP by each site that names them.
+fn insecure(sites: &[Site]) -> BTreeSet<&str> {
+    let mut found: BTreeMap<&str, bool> = BTreeMap::new();
+    for site in sites {
+        if let Ok(SourceKey::Oci { repository }) = &site.source {
+            *found.entry(repository).or_insert(true) &= site.insecure;
+        }
+    }
+    found.into_iter().filter(|(_, insecure)| *insecure).map(|(repository, _)| repository).collect()
+}
+
 /// Answers every question from a snapshot; without one, every question fails as [`Failure::NotAsked`].
 #[must_use]
 pub fn offline(sites: &[Site], rules: &Rules, snapshot: Option<&Snapshot>) -> Resolution {
@@ -245,7 +291,7 @@ pub fn offline(sites: &[Site], rules: &Rules, snapshot: Option<&Snapshot>) -> Re
         match resolver.step() {
             Step::Done(resolution) => return resolution,
             Step::Ask(queries) => {
-                for Query { id, ask } in queries {
+                for Query { id, ask, .. } in queries {
                     let outcome = snapshot.map_or(Err(Failure::NotAsked), |snapshot| snapshot.answer(&ask));
                     resolver.answer(id, outcome).expect("a snapshot answers each question in its own kind");
                 }

@@ -52,6 +52,17 @@ pub enum Ask {
 }
 
 impl Ask {
+    /// The OCI repository that is asked.
+    #[must_use]
+    pub fn repository(&self) -> Option<&str> {
+        match self {
+            Self::Tags { repository }
+            | Self::Digest { repository, .. }
+            | Self::Created { repository, .. } => Some(repository),
+            Self::Charts { .. } | Self::Refs { .. } | Self::Releases | Self::Manifests { .. } => None,
+        }
+    }
+
     /// The source that is asked, for messages.
     #[must_use]
     pub fn source(&self) -> String {
@@ -74,6 +85,8 @@ pub struct Query {
     pub id: usize,
     /// What is asked.
     pub ask: Ask,
+    /// Whether the files mark the registry as one of plain HTTP (`insecure: true`), each time that they name it.
+    pub insecure: bool,
 }
 
 /// What a host found.

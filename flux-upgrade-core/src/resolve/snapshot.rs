@@ -10,7 +10,7 @@ use crate::plan::Failure;
 use crate::reference::{normalise_git, normalise_repository, normalise_url};
 use crate::time::Timestamp;
 
-const SCHEMA: &str = "flux-upgrade/registry-snapshot/v1";
+pub(super) const SCHEMA: &str = "flux-upgrade/registry-snapshot/v1";
 
 /// A snapshot that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,6 +66,8 @@ struct File {
     git: Vec<GitEntry>,
     #[serde(default)]
     flux: Vec<FluxEntry>,
+    #[serde(rename = "fluxFailure")]
+    flux_failure: Option<Failure>,
 }
 
 #[derive(Deserialize)]
@@ -80,6 +82,7 @@ struct HelmEntry {
     url: String,
     #[serde(default)]
     charts: BTreeMap<String, Vec<ChartVersion>>,
+    failure: Option<Failure>,
 }
 
 #[derive(Deserialize)]
@@ -87,6 +90,7 @@ struct OciEntry {
     repository: String,
     #[serde(default)]
     tags: Vec<Tag>,
+    failure: Option<Failure>,
 }
 
 #[derive(Deserialize)]
@@ -94,6 +98,7 @@ struct GitEntry {
     url: String,
     #[serde(default)]
     refs: Vec<Ref>,
+    failure: Option<Failure>,
 }
 
 #[derive(Deserialize)]
@@ -109,10 +114,13 @@ struct ChartVersion {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Tag {
     tag: String,
     digest: Option<String>,
     created: Option<String>,
+    digest_failure: Option<Failure>,
+    created_failure: Option<Failure>,
 }
 
 #[derive(Deserialize)]
@@ -134,6 +142,20 @@ pub struct Snapshot {
     places: BTreeMap<String, String>,
     /// The archives of manifests that were read, by version.
     archives: BTreeMap<String, Vec<u8>>,
+    /// Questions that failed when they were asked.
+    failures: BTreeMap<Failed, Failure>,
+}
+
+/// What failed, by the name that it is found under.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Failed {
+    Charts(String),
+    Tags(String),
+    Refs(String),
+    Digest(String, String),
+    Created(String, String),
+    Releases,
+    Manifests(String),
 }
 
 impl Snapshot {
@@ -162,7 +184,10 @@ impl Snapshot {
             return Err(SnapshotError::Schema { found: file.schema });
         }
         let mut out = Self { taken: time("taken", file.taken)?, ..Self::default() };
+        out.failures.extend(file.flux_failure.map(|failure| (Failed::Releases, failure)));
         for entry in file.helm {
+            let failed = entry.failure.map(|failure| (Failed::Charts(normalise_url(&entry.url)), failure));
+            out.failures.extend(failed);
             let charts = out.helm.entry(normalise_url(&entry.url)).or_default();
             for (name, versions) in entry.charts {
                 let list = charts.entry(name.clone()).or_default();
@@ -177,12 +202,23 @@ impl Snapshot {
             }
         }
         for entry in file.oci {
-            let list = out.oci.entry(normalise_repository(&entry.repository)).or_default();
+            let name = normalise_repository(&entry.repository);
+            out.failures.extend(entry.failure.map(|failure| (Failed::Tags(name.clone()), failure)));
+            let list = out.oci.entry(name.clone()).or_default();
             for tag in entry.tags {
+                let digest = tag
+                    .digest_failure
+                    .map(|failure| (Failed::Digest(name.clone(), tag.tag.clone()), failure));
+                let created = tag
+                    .created_failure
+                    .map(|failure| (Failed::Created(name.clone(), tag.tag.clone()), failure));
+                out.failures.extend(digest.into_iter().chain(created));
                 list.push(candidate(&entry.repository, tag.tag, tag.digest, tag.created)?);
             }
         }
         for entry in file.git {
+            let failed = entry.failure.map(|failure| (Failed::Refs(normalise_git(&entry.url)), failure));
+            out.failures.extend(failed);
             let list = out.git.entry(normalise_git(&entry.url)).or_default();
             for found in entry.refs {
                 list.push(candidate(&entry.url, found.name, found.commit, found.created)?);
@@ -218,6 +254,9 @@ impl Snapshot {
     ///
     /// The failure, which is an answer too.
     pub fn answer(&self, ask: &Ask) -> Outcome {
+        if let Some(failure) = self.failures.get(&Failed::of(ask)).filter(|_| !self.failures.is_empty()) {
+            return Err(failure.clone());
+        }
         match ask {
             Ask::Charts { url, names } => {
                 let charts = self.helm.get(&normalise_url(url)).ok_or(Failure::NotAsked)?;
@@ -252,6 +291,20 @@ impl Snapshot {
 
     fn tag(&self, repository: &str, tag: &str) -> Result<&Candidate, Failure> {
         self.tags(repository)?.iter().find(|candidate| candidate.text == tag).ok_or(Failure::NotFound)
+    }
+}
+
+impl Failed {
+    fn of(ask: &Ask) -> Self {
+        match ask {
+            Ask::Charts { url, .. } => Self::Charts(normalise_url(url)),
+            Ask::Tags { repository } => Self::Tags(normalise_repository(repository)),
+            Ask::Refs { url } => Self::Refs(normalise_git(url)),
+            Ask::Digest { repository, tag } => Self::Digest(normalise_repository(repository), tag.clone()),
+            Ask::Created { repository, tag } => Self::Created(normalise_repository(repository), tag.clone()),
+            Ask::Releases => Self::Releases,
+            Ask::Manifests { version } => Self::Manifests(version.clone()),
+        }
     }
 }
 

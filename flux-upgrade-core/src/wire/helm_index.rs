@@ -4,10 +4,15 @@
 //! without `apiVersion` is refused. Source: helm/helm `pkg/repo/v1/index.go`, `loadIndex`; source-controller
 //! `internal/helm/repository/utils.go`.
 
+mod cut;
+mod json;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
-
+use super::address::no_address;
+use super::{Address, Attach, HttpRequest, HttpResponse, Limits, Next, status_failure};
+use crate::plan::Failure;
+use crate::resolve::Answer;
 use crate::resolve::select::{ChartEntry, load_entries};
 use crate::text::{Lines, Span};
 use crate::time::Timestamp;
@@ -71,6 +76,91 @@ const ENTRY_KEYS: &[&str] = &[
     "url",
 ];
 
+/// A chart index on its way.
+#[derive(Debug, Clone)]
+pub(super) struct Index {
+    names: BTreeSet<String>,
+    whole: bool,
+}
+
+impl Index {
+    /// Source: source-controller `internal/helm/repository/chart_repository.go`, `DownloadIndex`: `index.yaml` is added
+    /// to the path, and the query stays.
+    pub(super) fn start(
+        url: &str,
+        names: &BTreeSet<String>,
+        limits: Limits,
+    ) -> Result<(Self, HttpRequest), Failure> {
+        let address = Address::parse(url).ok_or_else(|| no_address(url))?;
+        let query = address.query.map(|query| format!("?{query}")).unwrap_or_default();
+        let path = address.path.trim_end_matches('/');
+        let url = format!("{}://{}{path}/index.yaml{query}", address.scheme, address.authority);
+        let request =
+            HttpRequest::get(url, "application/yaml, text/yaml, application/json, */*", limits.index_bytes);
+        let index = Self { names: names.clone(), whole: limits.whole_index };
+        Ok((index, HttpRequest { attach: Attach::IfAny, ..request }))
+    }
+
+    pub(super) fn receive(&mut self, response: &HttpResponse) -> Next {
+        if let Some(failure) = status_failure(response) {
+            return Next::failed(failure);
+        }
+        let Ok(text) = std::str::from_utf8(&response.body) else {
+            return Next::failed(response.not("an index", "it is not UTF-8"));
+        };
+        let loaded = if self.whole {
+            load(text, None).map(|mut charts| {
+                charts.retain(|name, _| self.names.contains(name));
+                charts
+            })
+        } else {
+            load_some(text, &self.names)
+        };
+        match loaded {
+            Err(error) => Next::failed(response.not("an index", &error.to_string())),
+            Ok(mut charts) => {
+                let entries = |name: &String| {
+                    let entries = charts.remove(name).unwrap_or_default();
+                    (name.clone(), entries.iter().map(ChartEntry::candidate).collect())
+                };
+                Next::Done(Ok(Answer::Charts(self.names.iter().map(entries).collect())))
+            }
+        }
+    }
+}
+
+/// The entries of some charts, without reading those of the others where that is safe.
+///
+/// The same as [`load`] with `wanted` for every index that Flux accepts: the lines of the charts are cut out by their
+/// indentation and read strictly together with what stands around the entries. Where the text is not plainly indented
+/// block style (flow, quoted keys, anchors, tabs), all of it is read. Mistakes in charts that nobody asks for are not
+/// found.
+///
+/// # Errors
+///
+/// [`IndexError`], with the position in the whole text.
+///
+/// # Examples
+///
+/// ```
+/// use std::collections::BTreeSet;
+/// use flux_upgrade_core::wire::helm_index;
+/// let index = "apiVersion: v1\nentries:\n  a:\n  - {name: a, version: 1.0.0}\n  b:\n  - {name: b, version: 2.0.0}\n";
+/// let charts = helm_index::load_some(index, &BTreeSet::from(["b".to_owned()]))?;
+/// assert_eq!(charts.into_iter().map(|(name, list)| (name, list.len())).collect::<Vec<_>>(), [("b".to_owned(), 1)]);
+/// # Ok::<(), helm_index::IndexError>(())
+/// ```
+pub fn load_some(text: &str, wanted: &BTreeSet<String>) -> Result<Charts, IndexError> {
+    if is_json(text) {
+        return load(text, Some(wanted));
+    }
+    // A slice that cannot be read is read again with the rest, which finds the same mistake and its place.
+    match cut::cut(text, wanted).map(|part| load(&part, Some(wanted))) {
+        Some(Ok(charts)) if cut::is_own(&charts) => Ok(charts),
+        _ => load(text, Some(wanted)),
+    }
+}
+
 /// Entries of charts by name, each list as Helm holds it: invalid entries dropped, newest first.
 pub type Charts = BTreeMap<String, Vec<ChartEntry>>;
 
@@ -94,8 +184,8 @@ pub type Charts = BTreeMap<String, Vec<ChartEntry>>;
 /// ```
 pub fn load(text: &str, wanted: Option<&BTreeSet<String>>) -> Result<Charts, IndexError> {
     let wants = |name: &str| wanted.is_none_or(|wanted| wanted.contains(name));
-    if text.trim_start_matches('\u{feff}').trim_start().starts_with('{') {
-        return json(text, wants);
+    if is_json(text) {
+        return json::load(text, wants);
     }
     let lines = Lines::new(text);
     let mut documents = Vec::new();
@@ -123,6 +213,10 @@ pub fn load(text: &str, wanted: Option<&BTreeSet<String>>) -> Result<Charts, Ind
         charts.insert(name.to_owned(), load_entries(entries));
     }
     Ok(charts)
+}
+
+fn is_json(text: &str) -> bool {
+    text.trim_start_matches('\u{feff}').trim_start().starts_with('{')
 }
 
 struct Strict<'a> {
@@ -170,53 +264,6 @@ impl Strict<'_> {
             deprecated: text("deprecated").as_deref() == Some("true"),
         })
     }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct JsonIndex {
-    #[serde(default)]
-    api_version: String,
-    #[serde(default)]
-    entries: BTreeMap<String, Vec<JsonEntry>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-#[derive(Default)]
-struct JsonEntry {
-    name: String,
-    version: String,
-    created: Option<String>,
-    urls: Vec<String>,
-    digest: Option<String>,
-    #[serde(rename = "type")]
-    chart_type: String,
-    app_version: Option<String>,
-    kube_version: Option<String>,
-    deprecated: bool,
-}
-
-fn json(text: &str, wants: impl Fn(&str) -> bool) -> Result<Charts, IndexError> {
-    let index: JsonIndex = serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
-        IndexError::Syntax { detail: error.to_string(), line: error.line(), column: error.column() }
-    })?;
-    if index.api_version.is_empty() {
-        return Err(IndexError::NoApiVersion);
-    }
-    let read = |entry: JsonEntry| ChartEntry {
-        name: entry.name,
-        version: entry.version,
-        created: entry.created.and_then(|text| Timestamp::parse(&text).ok()),
-        urls: entry.urls,
-        digest: entry.digest,
-        chart_type: entry.chart_type,
-        app_version: entry.app_version,
-        kube_version: entry.kube_version,
-        deprecated: entry.deprecated,
-    };
-    let wanted = index.entries.into_iter().filter(|(name, _)| wants(name));
-    Ok(wanted.map(|(name, entries)| (name, load_entries(entries.into_iter().map(read).collect()))).collect())
 }
 
 #[cfg(test)]

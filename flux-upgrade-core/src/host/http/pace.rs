@@ -1,0 +1,94 @@
+//! What is known of each host while a run lasts: when to ask it again, and when not at all.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::Trouble;
+
+/// After so many requests without any answer a host is not asked any more in this run.
+const PATIENCE: u32 = 3;
+
+#[derive(Debug, Default)]
+pub(super) struct Pace(Mutex<BTreeMap<String, State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    until: Option<Instant>,
+    has_answered: bool,
+    failures: u32,
+    last: String,
+}
+
+impl Pace {
+    fn with<T>(&self, host: &str, of: impl FnOnce(&mut State) -> T) -> T {
+        let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        of(hosts.entry(host.to_owned()).or_default())
+    }
+
+    /// When the host may be asked again.
+    pub(super) fn until(&self, host: &str) -> Option<Instant> {
+        self.with(host, |state| state.until)
+    }
+
+    pub(super) fn hold(&self, host: &str, until: Instant) {
+        self.with(host, |state| state.until = Some(state.until.map_or(until, |known| known.max(until))));
+    }
+
+    pub(super) fn answered(&self, host: &str) {
+        self.with(host, |state| {
+            state.has_answered = true;
+            state.failures = 0;
+        });
+    }
+
+    pub(super) fn failed(&self, host: &str, trouble: &Trouble) {
+        let Trouble::Unreachable(detail) = trouble else { return };
+        self.with(host, |state| {
+            state.failures += 1;
+            state.last.clone_from(detail);
+        });
+    }
+
+    /// Why the host is not asked any more: it has never answered.
+    pub(super) fn gave_up(&self, host: &str) -> Option<String> {
+        self.with(host, |state| {
+            (!state.has_answered && state.failures >= PATIENCE).then(|| state.last.clone())
+        })
+    }
+}
+
+/// The wait before the next attempt: a quarter of a second, doubled each time, and up to as much again by chance, so that many who
+/// failed together do not come back together.
+pub(super) fn jittered(attempt: u32) -> Duration {
+    let base = 250_u64 << attempt.min(6);
+    Duration::from_millis(base + RandomState::new().hash_one(attempt) % base)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_that_never_answers_is_given_up() {
+        let pace = Pace::default();
+        let trouble = Trouble::Unreachable("refused".to_owned());
+        for _ in 0..PATIENCE {
+            assert_eq!(pace.gave_up("a"), None);
+            pace.failed("a", &trouble);
+        }
+        assert_eq!(pace.gave_up("a"), Some("refused".to_owned()));
+        assert_eq!(pace.gave_up("b"), None);
+        pace.answered("a");
+        assert_eq!(pace.gave_up("a"), None);
+    }
+
+    #[test]
+    fn waits_grow_and_stay_bounded() {
+        for (attempt, from) in [(0, 250), (1, 500), (2, 1000), (60, 16_000)] {
+            let wait = jittered(attempt).as_millis();
+            assert!((from..2 * from).contains(&wait), "{attempt}: {wait}");
+        }
+    }
+}

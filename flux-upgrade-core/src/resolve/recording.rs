@@ -1,0 +1,308 @@
+//! The answers of a run, written as a snapshot.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::snapshot::SCHEMA;
+use super::{Answer, Ask, Candidate, Outcome};
+use crate::plan::Failure;
+use crate::reference::{normalise_git, normalise_repository, normalise_url};
+use crate::time::Timestamp;
+
+/// Answers as they come in, to be written as a registry snapshot.
+///
+/// A plan from the snapshot is the plan of the run, byte for byte: failures are recorded as well.
+///
+/// # Examples
+///
+/// ```
+/// use flux_upgrade_core::resolve::{Answer, Ask, Candidate, Recording, Snapshot};
+/// let ask = Ask::Tags { repository: "ghcr.io/stefanprodan/charts/podinfo".to_owned() };
+/// let outcome = Ok(Answer::Tags(vec![Candidate::new("6.5.0")]));
+/// let mut recording = Recording::default();
+/// recording.add(&ask, &outcome);
+/// let snapshot = Snapshot::parse(&recording.to_json(None)).unwrap();
+/// assert_eq!(snapshot.answer(&ask), outcome);
+/// ```
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Recording {
+    helm: BTreeMap<String, Helm>,
+    oci: BTreeMap<String, Oci>,
+    git: BTreeMap<String, Git>,
+    flux: Vec<Release>,
+    flux_failure: Option<Failure>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct File<'a> {
+    schema: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    taken: Option<String>,
+    helm: Vec<&'a Helm>,
+    oci: Vec<&'a Oci>,
+    git: Vec<&'a Git>,
+    flux: &'a [Release],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flux_failure: Option<&'a Failure>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+struct Helm {
+    url: String,
+    charts: BTreeMap<String, Vec<Version>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<Failure>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Version {
+    version: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app_version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kube_version: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    deprecated: bool,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+struct Oci {
+    repository: String,
+    tags: Vec<Tag>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<Failure>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Tag {
+    tag: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest_failure: Option<Failure>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_failure: Option<Failure>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+struct Git {
+    url: String,
+    refs: Vec<Ref>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<Failure>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct Ref {
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct Release {
+    version: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created: Option<String>,
+}
+
+impl Recording {
+    /// Adds an answer; the list of a source comes before what is asked about its tags.
+    pub fn add(&mut self, ask: &Ask, outcome: &Outcome) {
+        let failure = outcome.as_ref().err().cloned();
+        match (ask, outcome) {
+            (Ask::Charts { url, .. }, outcome) => {
+                let entry = self.helm.entry(normalise_url(url)).or_default();
+                entry.url.clone_from(url);
+                entry.failure = failure;
+                if let Ok(Answer::Charts(charts)) = outcome {
+                    for (name, versions) in charts {
+                        entry.charts.insert(name.clone(), versions.iter().map(Version::from).collect());
+                    }
+                }
+            }
+            (Ask::Tags { repository }, outcome) => {
+                let entry = self.repository(repository);
+                entry.failure = failure;
+                if let Ok(Answer::Tags(tags)) = outcome {
+                    entry.tags = tags.iter().map(Tag::from).collect();
+                }
+            }
+            (Ask::Digest { repository, tag }, outcome) => {
+                let Some(tag) = self.tag(repository, tag) else { return };
+                tag.digest_failure = failure;
+                if let Ok(Answer::Digest(digest)) = outcome {
+                    tag.digest = Some(digest.clone());
+                }
+            }
+            (Ask::Created { repository, tag }, outcome) => {
+                let Some(tag) = self.tag(repository, tag) else { return };
+                tag.created_failure = failure;
+                if let Ok(Answer::Created(created)) = outcome {
+                    tag.created = created.map(|time| time.to_string());
+                }
+            }
+            (Ask::Refs { url }, outcome) => {
+                let entry = self.git.entry(normalise_git(url)).or_default();
+                entry.url.clone_from(url);
+                entry.failure = failure;
+                if let Ok(Answer::Refs(refs)) = outcome {
+                    entry.refs = refs.iter().map(Ref::from).collect();
+                }
+            }
+            // An archive is no JSON; a snapshot names the place of one.
+            (Ask::Manifests { .. }, _) => {}
+            (Ask::Releases, outcome) => {
+                self.flux_failure = failure;
+                if let Ok(Answer::Releases(releases)) = outcome {
+                    self.flux = releases.iter().map(Release::from).collect();
+                }
+            }
+        }
+    }
+
+    fn repository(&mut self, repository: &str) -> &mut Oci {
+        let entry = self.oci.entry(normalise_repository(repository)).or_default();
+        repository.clone_into(&mut entry.repository);
+        entry
+    }
+
+    fn tag(&mut self, repository: &str, tag: &str) -> Option<&mut Tag> {
+        self.repository(repository).tags.iter_mut().find(|found| found.tag == tag)
+    }
+
+    /// The snapshot as JSON, sources in order; `taken` is the time that ages are counted from when it is planned with.
+    #[must_use]
+    pub fn to_json(&self, taken: Option<Timestamp>) -> String {
+        let file = File {
+            schema: SCHEMA,
+            taken: taken.map(|time| time.to_string()),
+            helm: self.helm.values().collect(),
+            oci: self.oci.values().collect(),
+            git: self.git.values().collect(),
+            flux: &self.flux,
+            flux_failure: self.flux_failure.as_ref(),
+        };
+        let text = serde_json::to_string_pretty(&file).expect("a snapshot is plain JSON");
+        text + "\n"
+    }
+}
+
+impl From<&Candidate> for Version {
+    fn from(entry: &Candidate) -> Self {
+        Self {
+            version: entry.text.clone(),
+            created: entry.created.map(|time| time.to_string()),
+            digest: entry.digest.clone(),
+            app_version: entry.app_version.clone(),
+            kube_version: entry.kube_version.clone(),
+            deprecated: entry.deprecated,
+        }
+    }
+}
+
+impl From<&Candidate> for Tag {
+    fn from(tag: &Candidate) -> Self {
+        Self {
+            tag: tag.text.clone(),
+            digest: tag.digest.clone(),
+            created: tag.created.map(|time| time.to_string()),
+            ..Self::default()
+        }
+    }
+}
+
+impl From<&Candidate> for Ref {
+    fn from(found: &Candidate) -> Self {
+        let created = found.created.map(|time| time.to_string());
+        Self { name: found.text.clone(), commit: found.digest.clone(), created }
+    }
+}
+
+impl From<&Candidate> for Release {
+    fn from(release: &Candidate) -> Self {
+        Self { version: release.text.clone(), created: release.created.map(|time| time.to_string()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Snapshot;
+    use super::*;
+
+    #[test]
+    fn a_replay_answers_what_was_answered() {
+        let repository = "ghcr.io/a/b".to_owned();
+        let dated = |text: &str| Candidate {
+            created: Timestamp::parse("2026-01-02T03:04:05Z").ok(),
+            ..Candidate::new(text)
+        };
+        let chart = Candidate {
+            digest: Some("aa".to_owned()),
+            app_version: Some("1".to_owned()),
+            kube_version: Some(">=1.30".to_owned()),
+            deprecated: true,
+            ..dated("1.0.0")
+        };
+        let charts = [("a".to_owned(), vec![chart]), ("none".to_owned(), vec![])];
+        let digest = |tag: &str| Ask::Digest { repository: repository.clone(), tag: tag.to_owned() };
+        let created = |tag: &str| Ask::Created { repository: repository.clone(), tag: tag.to_owned() };
+        let refs = Candidate { digest: Some("c0ffee".to_owned()), ..Candidate::new("refs/tags/v1") };
+        let names = ["a", "none"].map(str::to_owned).into();
+        let failures = [
+            Failure::NotFound,
+            Failure::Unauthorized,
+            Failure::RateLimited { retry_after_seconds: Some(7) },
+            Failure::Unreachable { detail: "x".to_owned() },
+            Failure::TooLarge { limit_bytes: 9 },
+        ];
+        let mut told = vec![
+            (
+                Ask::Charts { url: "https://charts.example.com".to_owned(), names },
+                Ok(Answer::Charts(charts.into())),
+            ),
+            (Ask::Refs { url: "https://git.example.com/a.git".to_owned() }, Ok(Answer::Refs(vec![refs]))),
+            (Ask::Releases, Ok(Answer::Releases(vec![dated("v2.9.4")]))),
+            (digest("1"), Ok(Answer::Digest("sha256:aa".to_owned()))),
+            (created("2"), Ok(Answer::Created(None))),
+            (created("3"), Err(Failure::NotFound)),
+            (digest("3"), Err(Failure::Unauthorized)),
+        ];
+        for (number, failure) in failures.into_iter().enumerate() {
+            told.push((Ask::Tags { repository: format!("r.example.com/{number}") }, Err(failure.clone())));
+            told.push((Ask::Refs { url: format!("https://g.example.com/{number}") }, Err(failure.clone())));
+            let (url, names) = (format!("https://c.example.com/{number}"), ["a".to_owned()].into());
+            told.push((Ask::Charts { url, names }, Err(failure)));
+        }
+        let mut recording = Recording::default();
+        let list = ["1", "2", "3"].map(Candidate::new).to_vec();
+        recording.add(&Ask::Tags { repository: repository.clone() }, &Ok(Answer::Tags(list)));
+        for (ask, outcome) in &told {
+            recording.add(ask, outcome);
+        }
+        let text = recording.to_json(Timestamp::parse("2026-08-22").ok());
+        let snapshot = Snapshot::parse(&text).unwrap();
+        for (ask, outcome) in told {
+            assert_eq!(snapshot.answer(&ask), outcome, "{ask:?}");
+        }
+        assert_eq!(snapshot.taken(), Timestamp::parse("2026-08-22").ok());
+        assert_eq!(recording.to_json(None), recording.clone().to_json(None));
+
+        let mut down = Recording::default();
+        down.add(&Ask::Releases, &Err(Failure::NotFound));
+        let snapshot = Snapshot::parse(&down.to_json(None)).unwrap();
+        assert_eq!(snapshot.answer(&Ask::Releases), Err(Failure::NotFound));
+    }
+}
