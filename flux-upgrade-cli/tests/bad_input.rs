@@ -397,9 +397,31 @@ fn repository() -> PathBuf {
 /// Every code that the sources have between quotes, from the families that are codes.
 fn codes(folder: &Path, out: &mut std::collections::BTreeSet<String>) {
     const FAMILIES: &[&str] = &[
-        "yaml", "text", "file", "manifest", "rules", "host", "snapshot", "select", "patch", "request",
-        "options", "version", "range", "pattern", "policy", "flavour", "internal", "archive", "install",
-        "recover", "prove", "upgrade",
+        "yaml",
+        "text",
+        "file",
+        "manifest",
+        "rules",
+        "host",
+        "snapshot",
+        "select",
+        "patch",
+        "request",
+        "options",
+        "version",
+        "range",
+        "pattern",
+        "policy",
+        "flavour",
+        "internal",
+        "archive",
+        "install",
+        "recover",
+        "prove",
+        "upgrade",
+        "migrate",
+        "preflight",
+        "behaviour",
     ];
     for entry in fs::read_dir(folder).unwrap().flatten() {
         let path = entry.path();

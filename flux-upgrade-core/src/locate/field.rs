@@ -106,7 +106,13 @@ impl<'f> Here<'_, 'f> {
 
     /// The site of a field that is a whole scalar; `None` where it holds no text.
     pub(super) fn site(&self, node: Node<'_, 'f>, draft: Draft) -> Option<Site> {
-        self.sites(&Text::whole(node), |_| draft.clone()).into_iter().next()
+        let mut all = self.sites(&Text::whole(node), |_| draft.clone()).into_iter();
+        let mut site = all.next()?;
+        // A digest beside it is one text: it cannot follow a variable that several places define.
+        if let (Some(variable), Some(_)) = (&site.variable, all.next()) {
+            site.blocked.get_or_insert(Reason::Substituted { variable: variable.clone() });
+        }
+        Some(site)
     }
 
     /// Where the bytes of a text stand: in the field, in the anchor that it repeats, or where its variable is defined.
@@ -128,7 +134,7 @@ impl<'f> Here<'_, 'f> {
             return plain();
         }
         let (lead, trail) = (&value[..variable.range.start], &value[variable.range.end..]);
-        let found = self.links.definitions(self.inventory, self.resource, variable.name);
+        let found = self.links.definitions(self.inventory, self.subject(), variable.name);
         let mut out = Vec::new();
         for definition in found.nodes {
             let Some(text) = definition.node.text() else { continue };
@@ -178,8 +184,10 @@ impl<'f> Here<'_, 'f> {
     /// Adds a digest or commit that moves with the tag.
     pub(super) fn with_digest(&self, mut site: Site, digest: Node<'_, 'f>) -> Site {
         if let Some((spot, blocked)) = self.spot(digest) {
+            let repeated = digest.is_alias().then_some(Reason::Aliased);
+            site.blocked = site.blocked.or(blocked).or(repeated);
+            site.ignore = site.ignore.or_else(|| self.ignore(self.resource.document, digest));
             site.digest = Some(spot);
-            site.blocked = site.blocked.or(blocked);
         }
         site
     }

@@ -7,6 +7,7 @@ use super::variable::Definition;
 use super::{Consumer, Here, Part, Site, SourceKey};
 use crate::plan::Reason;
 use crate::reference::{ImageReference, is_repository, normalise_repository};
+use crate::scan::Kind;
 use crate::yaml::Node;
 
 /// Images of an object of any kind.
@@ -47,7 +48,10 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
             self.groups(node, path, sites);
             for (key, value) in node.entries() {
                 let Some(name) = key.text().filter(|name| *name != "<<") else { continue };
-                if is_collection(value) || names_image(name) {
+                // What a controller reports is nobody's wish.
+                let is_status =
+                    path.is_empty() && name == "status" && self.here.resource.kind == Kind::Object;
+                if !is_status && (is_collection(value) || names_image(name)) {
                     path.push(name.to_owned());
                     self.walk(value, path, sites);
                     path.pop();
@@ -94,8 +98,8 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
     }
 
     /// A tag whose repository stands in the base.
-    fn lone_tag(&self, node: Node<'_, 'f>, path: &[String]) -> Option<Site> {
-        let (key, parent) = path.split_last()?;
+    fn lone_tag(&self, node: Node<'_, 'f>, path: &[String]) -> Vec<Site> {
+        let Some((key, parent)) = path.split_last() else { return Vec::new() };
         let base = self.base.and_then(|base| base(parent));
         let beside = base.and_then(|base| fields(base, &stem(&plain(key)), is_image_key(parent)));
         let (registry, repository) = beside.unwrap_or_default();
@@ -111,7 +115,7 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
             && only.range == (0..value.len())
             && !self.here.links.is_left_alone(self.here.node)
         {
-            let found = self.here.links.definitions(self.here.inventory, self.here.resource, only.name);
+            let found = self.here.links.definitions(self.here.inventory, self.here.subject(), only.name);
             let lacking = found.lacking || found.nodes.is_empty();
             let sites = found.nodes.into_iter().filter_map(|definition| {
                 let (draft, range) = self.draft(definition.node.text()?, path)?;
@@ -168,7 +172,7 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
         }
     }
 
-    fn site(&self, group: &Group<'_, 'f>, path: &[String]) -> Option<Site> {
+    fn site(&self, group: &Group<'_, 'f>, path: &[String]) -> Vec<Site> {
         let field = |key: &str| format!("{}.{key}", dotted(path));
         let repository = group.repository.filter(|repository| !repository.is_empty());
         let repository = match (group.registry.filter(|registry| !registry.is_empty()), repository) {
@@ -186,17 +190,17 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
         };
         match (group.tag, group.digest) {
             // A tag that repeats an anchor, of a repository that only the chart knows, moves with the anchor.
-            (Some((_, tag)), _) if repository.is_none() && tag.is_alias() => None,
-            (Some((key, tag)), digest) => {
-                let site = self.here.site(tag, draft(key, Part::Tag))?;
-                // A tag that has its digest inside moves with that one.
-                Some(match digest.filter(|_| site.pinned_digest().is_none()) {
-                    Some((_, digest)) => self.here.with_digest(site, digest),
-                    None => site,
-                })
+            (Some((_, tag)), _) if repository.is_none() && tag.is_alias() => Vec::new(),
+            // A tag that has its digest inside moves with that one.
+            (Some((key, tag)), Some((_, digest))) if !tag.text().is_some_and(|tag| tag.contains('@')) => {
+                let site = self.here.site(tag, draft(key, Part::Tag));
+                site.map(|site| self.here.with_digest(site, digest)).into_iter().collect()
             }
-            (None, Some((key, digest))) => self.here.site(digest, draft(key, Part::Digest)),
-            (None, None) => None,
+            (Some((key, tag)), _) => self.here.sites(&Text::whole(tag), |_| draft(key, Part::Tag)),
+            (None, Some((key, digest))) => {
+                self.here.sites(&Text::whole(digest), |_| draft(key, Part::Digest))
+            }
+            (None, None) => Vec::new(),
         }
     }
 }

@@ -14,6 +14,15 @@ pub(super) fn instance(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
 /// `instance.distribution` in values of the chart flux-instance.
 pub(super) fn values(here: &Here<'_, '_>, path: &[&str], sites: &mut Vec<Site>) {
     let field = |key: &str| here.at(&[path, &["instance", "distribution", key]].concat());
+    // Other charts have an `instance` too: what stands beside the distribution tells.
+    let instance = here.at(&[path, &["instance"]].concat());
+    let beside = ["cluster", "sync", "components", "kustomize", "storage", "sharding", "commonMetadata"];
+    let is_flux = beside.iter().any(|key| instance.is_some_and(|instance| instance.get(key).is_some()))
+        || field("registry").is_some()
+        || field("artifact").is_some();
+    if !is_flux {
+        return;
+    }
     let prefix = [path, &["instance", "distribution"]].concat().join(".");
     distribution(here, (field("version"), field("artifact")), &prefix, sites);
 }

@@ -57,21 +57,27 @@ fn reference<'f>(here: &Here<'_, 'f>, node: Node<'_, 'f>, text: &str, field: Str
 /// One of `images`: `newTag`, `digest`, or both, of `newName` or else `name`.
 ///
 /// Source: kustomize `api/types/image.go`; a digest counts before a tag.
-pub(super) fn image<'f>(here: &Here<'_, 'f>, item: Node<'_, 'f>, field: &str) -> Option<Site> {
+pub(super) fn image<'f>(here: &Here<'_, 'f>, item: Node<'_, 'f>, field: &str) -> Vec<Site> {
     let text = |key: &str| item.get(key).filter(|node| node.text().is_some_and(|text| !text.is_empty()));
-    let repository = text("newName").or_else(|| text("name")).and_then(Node::text)?;
+    let Some(repository) = text("newName").or_else(|| text("name")).and_then(Node::text) else {
+        return Vec::new();
+    };
     let draft = |key: &str, part| here.image(format!("{field}.{key}"), part, repository);
     match (text("newTag"), text("digest")) {
         (Some(tag), Some(digest)) => {
-            Some(here.with_digest(here.site(tag, draft("newTag", Part::Tag))?, digest))
+            let site = here.site(tag, draft("newTag", Part::Tag));
+            site.map(|site| here.with_digest(site, digest)).into_iter().collect()
         }
         (Some(tag), None) => {
-            let mut site = here.site(tag, draft("newTag", Part::Tag))?;
-            site.insertion = here.insertion(item, "newTag");
-            Some(site)
+            let mut sites = here.sites(&Text::whole(tag), |_| draft("newTag", Part::Tag));
+            // A digest beside a variable would hold for every cluster that sets it.
+            for site in sites.iter_mut().filter(|site| site.variable.is_none()) {
+                site.insertion = here.insertion(item, "newTag");
+            }
+            sites
         }
-        (None, Some(digest)) => here.site(digest, draft("digest", Part::Digest)),
-        (None, None) => None,
+        (None, Some(digest)) => here.sites(&Text::whole(digest), |_| draft("digest", Part::Digest)),
+        (None, None) => Vec::new(),
     }
 }
 
@@ -117,8 +123,11 @@ fn tag_in(text: &str) -> Option<(String, Range<usize>)> {
         let start = text.len() - rest.len();
         let mut parts = rest.splitn(3, '/');
         let (owner, repository, path) = (parts.next()?, parts.next()?, parts.next()?);
-        let skipped =
-            ["refs/tags/", "refs/heads/"].into_iter().find(|form| path.starts_with(form)).map_or(0, str::len);
+        let skipped = if path.starts_with("refs/tags/") { "refs/tags/".len() } else { 0 };
+        // A branch is no version.
+        if path.starts_with("refs/heads/") {
+            return None;
+        }
         let range = after(start + owner.len() + repository.len() + 2 + skipped, &['/']);
         return (!range.is_empty()).then(|| (format!("https://github.com/{owner}/{repository}"), range));
     }

@@ -51,7 +51,7 @@ pub(super) fn repository(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
     if let (Some(site), Some(reference)) = (found.first_mut(), here.at(&["spec", "ref"])) {
         site.insertion = here
             .insertion(reference, "tag")
-            .filter(|_| site.field == "spec.ref.tag" && site.digest.is_none());
+            .filter(|_| site.field == "spec.ref.tag" && site.digest.is_none() && site.variable.is_none());
     }
     if let (Some(site), Some((field, node, winner))) = (found.first_mut(), shadowed(tag, semver, digest)) {
         let message = format!("`spec.ref.{field}` has no effect: `{winner}` counts before it");

@@ -208,11 +208,32 @@ impl Spot {
         let own = new.strip_prefix(frame.lead.as_str())?.strip_suffix(frame.trail.as_str())?;
         let bare = |version: &'_ str| version.strip_prefix('v').unwrap_or(version).to_owned();
         let after = match frame.echo {
-            true => Cow::Owned(frame.after.replace(&bare(&self.value), &bare(new))),
+            true => Cow::Owned(echoed(&frame.after, &bare(&self.value), &bare(new))),
             false => Cow::Borrowed(&frame.after),
         };
         Some(format!("{}{own}{after}", frame.before))
     }
+}
+
+/// A text with a version in it moved, where neither neighbour makes it a part of another number.
+fn echoed(text: &str, old: &str, new: &str) -> String {
+    let (mut out, mut from) = (String::with_capacity(text.len() + new.len()), 0);
+    for (at, _) in text.match_indices(old) {
+        let number = |c: char| c.is_ascii_digit() || c == '.';
+        let before = text[..at].ends_with(number);
+        let mut after = text[at + old.len()..].chars();
+        let goes_on = match after.next() {
+            Some('.') => after.next().is_some_and(|c| c.is_ascii_digit()),
+            next => next.is_some_and(|c| c.is_ascii_digit()),
+        };
+        if !before && !goes_on {
+            out.push_str(&text[from..at]);
+            out.push_str(new);
+            from = at + old.len();
+        }
+    }
+    out.push_str(&text[from..]);
+    out
 }
 
 /// How a scalar is written.

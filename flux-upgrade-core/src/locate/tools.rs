@@ -3,7 +3,7 @@
 use super::field::{Draft, Text};
 use super::image::dotted;
 use super::oci::range_or_version;
-use super::{Consumer, Frame, Here, Owner, Part, Site, SourceKey, Spot, Style};
+use super::{Consumer, Frame, Here, Ignore, Owner, Part, Site, SourceKey, Spot, Style};
 use crate::scan::Inventory;
 use crate::text::Span;
 use crate::version::Version;
@@ -111,7 +111,10 @@ pub(super) fn tool_versions(inventory: &Inventory<'_>, sites: &mut Vec<Site>) {
                     namespaces: Vec::new(),
                     source_at: None,
                     blocked: None,
-                    ignore: None,
+                    ignore: line.contains("flux-upgrade: ignore").then(|| Ignore {
+                        until: None,
+                        at: inventory.lines(index).locate(&file.path, Span::new(from, from)),
+                    }),
                     clusters: Vec::new(),
                     suspended: false,
                     dialect: None,

@@ -75,6 +75,8 @@ impl<'a> Links<'a> {
         let (places, lacking) = known.entry(question).or_insert_with(|| {
             let unknown = resource.applied_by.is_empty();
             let appliers: Vec<usize> = match unknown {
+                // Where the files tell what clusters apply, an object that none applies takes nothing from others.
+                true if inventory.has_clusters => Vec::new(),
                 true => self.substituting(inventory).to_vec(),
                 false => {
                     resource.applied_by.iter().flat_map(|path| &inventory.appliers[*path]).copied().collect()

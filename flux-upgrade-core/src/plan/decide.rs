@@ -225,7 +225,7 @@ fn by_digest(context: &Context<'_>, sink: Sink<'_>) -> Decision {
     let Some(tag) = named.filter(|offer| offer::is_version(&offer.key)).max_by(|a, b| offer::order(a, b))
     else {
         if let Some(latest) =
-            offers.iter().find(|offer| offer.text == "latest" && context.site.consumer == Consumer::Image)
+            offers.iter().find(|offer| offer.text == "latest" && is_whole_reference(context.site))
         {
             return by_latest(context, latest, sink);
         }
@@ -251,6 +251,11 @@ fn by_digest(context: &Context<'_>, sink: Sink<'_>) -> Decision {
         beyond: choice.beyond(),
         notes: vec![format!("{} -> {}", tag.text, offers[index].text)],
     })
+}
+
+/// Whether the digest is all that says which image is meant; beside fields of their own a chart has a tag of its own.
+fn is_whole_reference(site: &Site) -> bool {
+    site.consumer == Consumer::Image && !site.spot.frame.before.is_empty()
 }
 
 /// An image by its digest alone, that no version tag has: without a tag a reference means `latest`.

@@ -41,6 +41,8 @@ pub struct Inventory<'f> {
     pub(crate) operations: Vec<(String, usize)>,
     /// Values in ConfigMaps: the ConfigMap and the key, and the values.
     pub(crate) config_data: BTreeMap<(usize, String), usize>,
+    /// Whether the files have an entry point of a cluster.
+    pub(crate) has_clusters: bool,
     /// Folders that hold a chart.
     charts: BTreeSet<&'f str>,
     /// Flux versions by the folder of the generated components.
@@ -208,6 +210,7 @@ pub fn scan(files: &[SourceFile]) -> Inventory<'_> {
         patches: Vec::new(),
         operations: Vec::new(),
         config_data: BTreeMap::new(),
+        has_clusters: false,
         charts: files
             .iter()
             .filter(|file| file.path.name() == "Chart.yaml")

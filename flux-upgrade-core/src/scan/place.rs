@@ -52,7 +52,9 @@ pub(super) fn place(inventory: &mut Inventory<'_>) {
     let targets = targets(inventory, urls, &mut builder);
     let mut placements: Vec<BTreeSet<Placement>> = vec![BTreeSet::new(); inventory.resources.len()];
     let mut reached = BTreeSet::new();
+    let mut has_clusters = false;
     for entry in entry_points(inventory, urls, &mut builder) {
+        has_clusters = true;
         let cluster = Some(entry.path.clone());
         let queue = VecDeque::from([entry]);
         follow(inventory, urls, &mut builder, queue, cluster.as_deref(), &mut placements, &mut reached);
@@ -90,6 +92,7 @@ pub(super) fn place(inventory: &mut Inventory<'_>) {
             inventory.resources[patch].also = names;
         }
     }
+    inventory.has_clusters = has_clusters;
     inventory.appliers = appliers.into_values().collect();
     for (resource, by) in inventory.resources.iter_mut().zip(applied) {
         resource.applied_by = by;

@@ -59,7 +59,10 @@ impl AddressClass {
         match ip {
             IpAddr::V4(ip) => of_v4(ip),
             IpAddr::V6(ip) => match of_v6(ip) {
-                Self::Public => embedded(ip).map_or(Self::Public, of_v4),
+                Self::Public => {
+                    let carried = embedded(ip).into_iter().chain(isatap(ip)).map(of_v4);
+                    carried.into_iter().find(|class| *class != Self::Public).unwrap_or(Self::Public)
+                }
                 class => class,
             },
         }
@@ -99,29 +102,36 @@ fn of_v6(ip: Ipv6Addr) -> AddressClass {
         // Unique local, and the site-local space before it (RFC 3879).
         [0xfc00..=0xfdff | 0xfec0..=0xfeff, ..] => AddressClass::Private,
         [0x2000..=0x3fff, ..] => AddressClass::Public,
-        _ if embedded(ip).is_some() => AddressClass::Public,
+        _ if embedded(ip).or(isatap(ip)).is_some() => AddressClass::Public,
         _ => AddressClass::Reserved,
     }
 }
 
 /// The IPv4 address that an IPv6 address stands for, or is sent through to.
 fn embedded(ip: Ipv6Addr) -> Option<Ipv4Addr> {
-    let two = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        Some(Ipv4Addr::new(a, b, c, d))
-    };
     match ip.segments() {
         // IPv4-compatible and -mapped (RFC 4291, 2.5.5), -translated (RFC 2765), NAT64 (RFC 6052, RFC 8215).
         [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
         | [0, 0, 0, 0, 0xffff, 0, high, low]
         | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
         | [0x64, 0xff9b, 1, _, _, _, high, low]
-        // ISATAP (RFC 5214).
-        | [_, _, _, _, 0 | 0x200, 0x5efe, high, low]
         // 6to4 (RFC 3056).
         | [0x2002, high, low, ..] => two(high, low),
         // Teredo (RFC 4380): the client's address with every bit turned.
         [0x2001, 0, _, _, _, _, high, low] => two(!high, !low),
         _ => None,
     }
+}
+
+/// The IPv4 address in an interface identifier (ISATAP, RFC 5214), which may stand below any prefix, 6to4 included.
+fn isatap(ip: Ipv6Addr) -> Option<Ipv4Addr> {
+    match ip.segments() {
+        [_, _, _, _, 0 | 0x200, 0x5efe, high, low] => two(high, low),
+        _ => None,
+    }
+}
+
+fn two(high: u16, low: u16) -> Option<Ipv4Addr> {
+    let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+    Some(Ipv4Addr::new(a, b, c, d))
 }

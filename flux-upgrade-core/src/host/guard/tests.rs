@@ -63,12 +63,16 @@ fn slow_class(ip: IpAddr) -> AddressClass {
     let IpAddr::V6(_) = ip else { return AddressClass::Public };
     let all = bits(ip);
     let inner = |bits: &str| slow_class(Ipv4Addr::from(u32::from_str_radix(bits, 2).unwrap()).into());
+    let mut carried = None;
     if let Some((_, at)) = CARRIERS.iter().find(|(network, _)| holds(network, ip)) {
-        return inner(&all[*at..*at + 32]);
+        carried = Some(inner(&all[*at..*at + 32]));
     }
     if holds("2001::/32", ip) {
         let turned: String = all[96..].chars().map(|bit| if bit == '0' { '1' } else { '0' }).collect();
-        return inner(&turned);
+        carried = Some(inner(&turned));
+    }
+    if let Some(class) = carried.filter(|class| *class != AddressClass::Public) {
+        return class;
     }
     let identifier = &all[64..96];
     if ["00005efe", "02005efe"]
@@ -77,7 +81,7 @@ fn slow_class(ip: IpAddr) -> AddressClass {
     {
         return inner(&all[96..]);
     }
-    if holds("2000::/3", ip) { AddressClass::Public } else { AddressClass::Reserved }
+    if carried.is_some() || holds("2000::/3", ip) { AddressClass::Public } else { AddressClass::Reserved }
 }
 
 /// Addresses at and around the edges of every network, inside every carrier, and anywhere.
