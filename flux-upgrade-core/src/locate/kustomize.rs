@@ -96,6 +96,11 @@ fn remote<'f>(here: &Here<'_, 'f>, node: Node<'_, 'f>, field: &str) -> Vec<Site>
     let end = range.end;
     let mut sites = here.sites(&Text { node, range }, |_| draft.clone());
     for site in &mut sites {
+        // A branch is no version, whatever it is called.
+        if text.contains("/refs/heads/") {
+            let resolves_to = site.spot.value.clone();
+            site.blocked.get_or_insert(Reason::Floating { resolves_to });
+        }
         // `/releases/download/1.9.0/app-1.9.0.yaml`: a file that carries the version in its name moves with it.
         site.spot.frame.echo =
             text[end..].contains(bare(&site.spot.value)) && text.contains("/releases/download/");
@@ -123,11 +128,8 @@ fn tag_in(text: &str) -> Option<(String, Range<usize>)> {
         let start = text.len() - rest.len();
         let mut parts = rest.splitn(3, '/');
         let (owner, repository, path) = (parts.next()?, parts.next()?, parts.next()?);
-        let skipped = if path.starts_with("refs/tags/") { "refs/tags/".len() } else { 0 };
-        // A branch is no version.
-        if path.starts_with("refs/heads/") {
-            return None;
-        }
+        let forms = ["refs/tags/", "refs/heads/"];
+        let skipped = forms.into_iter().find(|form| path.starts_with(form)).map_or(0, str::len);
         let range = after(start + owner.len() + repository.len() + 2 + skipped, &['/']);
         return (!range.is_empty()).then(|| (format!("https://github.com/{owner}/{repository}"), range));
     }
