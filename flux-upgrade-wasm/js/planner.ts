@@ -78,9 +78,6 @@ function request(files: Files, { snapshot, ...options }: PlanOptions): string {
   return JSON.stringify({ files, snapshot, options });
 }
 
-function call(run: () => string): string {
-  try {
-    return run();
 function call(ask: () => string): string {
   try {
     return ask();
