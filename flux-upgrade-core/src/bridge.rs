@@ -217,7 +217,7 @@ fn camel_case(flag: &str) -> String {
 ///
 /// ```
 /// let answer = flux_upgrade_core::bridge::migrate(r#"{"files": {"a.yaml": "kind: x"}, "options": {"to": "v2.9"}}"#);
-/// assert!(answer.starts_with(r#"{"migration":{"schema":"flux-upgrade/migration/v1","to":"2.9""#));
+/// assert!(answer.starts_with(r#"{"migration":{"#) && answer.contains(r#""flux-upgrade/migration/v1""#));
 /// ```
 #[must_use]
 pub fn migrate(request: &str) -> String {
