@@ -162,8 +162,8 @@ impl<'f> Here<'_, 'f> {
 
     /// Where the variables of a text are defined.
     fn definitions_in(&self, text: &str) -> Vec<Location> {
-        let all =
-            expressions(text).flat_map(|one| self.links.definitions(self.inventory, self.subject(), one.name).nodes);
+        let all = expressions(text)
+            .flat_map(|one| self.links.definitions(self.inventory, self.subject(), one.name).nodes);
         let scalars = all.filter_map(|found| Some((found.document, found.node.resolved()?.span())));
         scalars.map(|(document, span)| self.inventory.locate(document, span)).collect()
     }
@@ -189,7 +189,14 @@ impl<'f> Here<'_, 'f> {
         };
         let blocked = self.blocked(held, scalar, value);
         let ignore = self.ignore(document, scalar);
-        Some(Place { spot, blocked, variable: variable.map(str::to_owned), holder: None, also_from: Vec::new(), ignore })
+        Some(Place {
+            spot,
+            blocked,
+            variable: variable.map(str::to_owned),
+            holder: None,
+            also_from: Vec::new(),
+            ignore,
+        })
     }
 
     /// Adds a digest or commit that moves with the tag.
