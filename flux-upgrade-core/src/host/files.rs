@@ -199,7 +199,7 @@ fn read_one(root: &Path, path: &RepoPath, limits: &Limits) -> Outcome {
         }
         Ok(Some(bytes)) => match text_of(path, bytes) {
             Ok(text) => Outcome::Read(SourceFile { path: path.clone(), text }),
-            Err(diagnostic) => Outcome::LeftOut(diagnostic),
+            Err(diagnostic) => Outcome::LeftOut(*diagnostic),
         },
         Ok(None) => Outcome::Absent,
         Err(error) => Outcome::LeftOut(unreadable(path, &error.to_string())),
@@ -222,7 +222,7 @@ fn bytes_of(full: &Path, limits: &Limits) -> io::Result<Option<Vec<u8>>> {
 }
 
 /// The bytes of a file as text, or what is wrong with them.
-pub(super) fn text_of(path: &RepoPath, bytes: Vec<u8>) -> Result<String, Diagnostic> {
+pub(super) fn text_of(path: &RepoPath, bytes: Vec<u8>) -> Result<String, Box<Diagnostic>> {
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let bad = error.as_bytes()[good];
@@ -230,7 +230,7 @@ pub(super) fn text_of(path: &RepoPath, bytes: Vec<u8>) -> Result<String, Diagnos
         let at = Lines::new(before).locate(path, Span::new(good, good + 1));
         let found = format!("the byte 0x{bad:02x} is not UTF-8");
         let diagnostic = Diagnostic::new("yaml.not-utf8", Severity::Error, at, found);
-        diagnostic.with_help("save the file as UTF-8; until then it is left out")
+        Box::new(diagnostic.with_help("save the file as UTF-8; until then it is left out"))
     })
 }
 

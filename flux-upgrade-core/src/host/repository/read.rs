@@ -83,7 +83,7 @@ impl Repository {
         let mut blob = self.git.find_blob(id).map_err(failed)?;
         match files::text_of(path, std::mem::take(&mut blob.data)) {
             Ok(text) => out.files.push(SourceFile { path: path.clone(), text }),
-            Err(diagnostic) => out.diagnostics.push(diagnostic),
+            Err(diagnostic) => out.diagnostics.push(*diagnostic),
         }
         Ok(())
     }
