@@ -1,6 +1,6 @@
 //! Branches and commits on real repositories, looked at with git itself.
 #![cfg(feature = "native")]
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::fs;
 use std::path::Path;
