@@ -25,7 +25,7 @@ pub(super) struct Listing {
 /// kustomize makes ConfigMaps of, the lock of a chart, and asdf's list of tools.
 ///
 /// Source: kustomize `konfig.RecognizedKustomizationFileNames`, image-automation-controller `internal/update`.
-fn is_wanted(name: &str) -> bool {
+pub(super) fn is_wanted(name: &str) -> bool {
     let by_name = matches!(name, "Kustomization" | "Chart.lock" | ".tool-versions");
     [".yaml", ".yml", ".env"].iter().any(|end| name.ends_with(end)) || by_name
 }
