@@ -422,6 +422,7 @@ fn codes(folder: &Path, out: &mut std::collections::BTreeSet<String>) {
         "migrate",
         "preflight",
         "behaviour",
+        "comment",
     ];
     for entry in fs::read_dir(folder).unwrap().flatten() {
         let path = entry.path();

@@ -25,7 +25,7 @@ pub(super) struct Listing {
 /// asdf's list of tools.
 ///
 /// Source: kustomize `konfig.RecognizedKustomizationFileNames`, image-automation-controller `internal/update`.
-fn is_wanted(name: &str) -> bool {
+pub(super) fn is_wanted(name: &str) -> bool {
     let by_name = matches!(name, "Kustomization" | "Chart.lock" | ".tool-versions");
     name.ends_with(".yaml") || name.ends_with(".yml") || by_name
 }

@@ -9,6 +9,7 @@ mod helm;
 mod image;
 mod install;
 mod instance;
+mod keys;
 mod kustomize;
 mod link;
 mod oci;

@@ -11,7 +11,8 @@ use crate::text::{SourceFile, Span};
 use crate::yaml::{Comments, Document, Node, parse, split};
 
 /// Comments are read only where one of these could matter.
-const COMMENT_NEEDLES: &[&str] = &["flux-upgrade:", "$imagepolicy", "renovate:", "fluxcd/flux2/action@"];
+const COMMENT_NEEDLES: &[&str] =
+    &["flux-upgrade", "Flux-Upgrade", "$imagepolicy", "renovate:", "fluxcd/flux2/action@"];
 
 pub(super) fn read(inventory: &mut Inventory<'_>, index: usize) {
     let file = &inventory.files[index];

@@ -4,6 +4,7 @@
 //! lines, so that a broken document leaves its neighbours alone. What cannot be read becomes a [`Diagnostic`], and the rest goes on.
 
 mod build;
+mod comment;
 mod effective;
 mod find;
 mod kind;
@@ -18,6 +19,7 @@ pub(crate) mod value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
+pub(crate) use comment::Explained;
 pub(crate) use effective::{Effective, Unbuilt};
 pub use kind::Kind;
 pub(crate) use kustomize::{Kustomize, is_kustomization_file, items};
@@ -48,6 +50,8 @@ pub struct Inventory<'f> {
     pub(crate) operations: Vec<(String, usize)>,
     /// Values in ConfigMaps: the ConfigMap and the key, and the values.
     pub(crate) config_data: BTreeMap<(usize, String), usize>,
+    /// Values that comments explain, by document and position of the comment.
+    pub(crate) explained: Vec<Explained>,
     /// Whether the files have an entry point of a cluster.
     pub(crate) has_clusters: bool,
     /// Folders that hold a chart.
@@ -206,6 +210,7 @@ pub fn scan(files: &[SourceFile]) -> Inventory<'_> {
         chains: BTreeMap::new(),
         operations: Vec::new(),
         config_data: BTreeMap::new(),
+        explained: Vec::new(),
         has_clusters: false,
         charts: files
             .iter()
@@ -219,6 +224,7 @@ pub fn scan(files: &[SourceFile]) -> Inventory<'_> {
         find::read(&mut inventory, file);
     }
     place::place(&mut inventory);
+    comment::read(&mut inventory);
     inventory.diagnostics.sort_by(|a, b| (&a.at, a.code, &a.message).cmp(&(&b.at, b.code, &b.message)));
     inventory
 }
