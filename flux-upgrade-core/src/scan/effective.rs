@@ -11,7 +11,7 @@ use super::patch::SECRET;
 use super::value::{Lists, apply, merge, value};
 use super::{Inventory, Placement, Resource};
 use crate::plan::Reason;
-use crate::text::{Location, Span};
+use crate::text::Location;
 
 /// An object as it is applied in one place.
 #[derive(Debug, Clone, PartialEq)]
@@ -145,7 +145,7 @@ impl Inventory<'_> {
     fn patch_location(&self, number: usize) -> Location {
         let patch = &self.patches[number];
         let span = self.documents[patch.document].document.node(patch.node).map(|node| node.span());
-        self.locate(patch.document, span.unwrap_or(Span::default()))
+        self.locate(patch.document, span.unwrap_or_default())
     }
 }
 

@@ -28,7 +28,7 @@ enum Part {
     /// This text.
     Text(String),
     /// Texts that a pattern matches; none where it cannot be read.
-    Pattern(Option<Pattern>),
+    Pattern(Option<Box<Pattern>>),
 }
 
 impl Part {
@@ -41,7 +41,7 @@ impl Part {
         match text {
             None | Some("") => Self::Any,
             Some(text) if text.bytes().all(plain) => Self::Text(text.to_owned()),
-            Some(text) => Self::Pattern(Pattern::parse(&format!("^(?:{text})$")).ok()),
+            Some(text) => Self::Pattern(Pattern::parse(&format!("^(?:{text})$")).ok().map(Box::new)),
         }
     }
 
@@ -101,11 +101,12 @@ impl Target {
         let namespaces = [resource.written_namespace.as_deref(), set];
         let namespace = namespaces.iter().flatten().any(|namespace| self.namespace.fits(namespace));
         let (group, version) = group_of(&resource.api_version);
-        if !self.kind.fits(&resource.kind_name)
-            || !self.name.fits(&resource.name)
-            || !(self.group.fits(group) && self.version.fits(version))
-            || !(namespace || namespaces == [None, None])
-        {
+        let fits = self.kind.fits(&resource.kind_name)
+            && self.name.fits(&resource.name)
+            && self.group.fits(group)
+            && self.version.fits(version)
+            && (namespace || namespaces == [None, None]);
+        if !fits {
             return false;
         }
         let Some(node) = inventory.node(resource) else { return false };
