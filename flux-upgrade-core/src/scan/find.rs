@@ -6,7 +6,7 @@ use super::kind::{FLUX_NEEDLES, NEEDLES};
 use super::kustomize::is_kustomization_file;
 use super::object::{Objects, encryption};
 use super::patch::operations;
-use super::{Encryption, Held, Inventory, Kind, Kustomize, Resource, nested};
+use super::{Encryption, Generator, Held, Inventory, Kind, Kustomize, Resource, nested};
 use crate::text::{SourceFile, Span};
 use crate::yaml::{Comments, Document, Node, parse, split};
 
@@ -146,6 +146,8 @@ fn keep<'f>(inventory: &mut Inventory<'f>, file: usize, document: Document<'f>, 
     let inside = nested::nested(root, &found.resources);
     let encryption = encryption(root);
     if let Some(kustomize) = kustomize {
+        let by = inventory.resources.len() + found.resources.len() - 1;
+        inventory.generators.extend(Generator::all(source.path.folder(), root, by));
         inventory.kustomize.insert(source.path.folder().to_owned(), kustomize);
     }
     inventory.flux.extend(instance_version(root).map(|version| (source.path.folder().to_owned(), version)));
@@ -153,6 +155,28 @@ fn keep<'f>(inventory: &mut Inventory<'f>, file: usize, document: Document<'f>, 
     inventory.resources.extend(found.resources);
     inventory.documents.push(Held { file, document, encryption });
     nested::keep(inventory, (file, encryption), number, inside, (first, 1));
+}
+
+/// Reads a file of values that a ConfigMap is made of, whatever words it holds.
+pub(super) fn read_values(inventory: &mut Inventory<'_>, index: usize) {
+    for part in split(&inventory.files[index].text) {
+        read_part(inventory, index, part, false);
+    }
+}
+
+/// Reads a file of lines `KEY=VALUE`.
+///
+/// Source: kustomize `api/kv/kv.go`: blanks at the start of a line, empty lines and lines that begin with `#` do not count.
+pub(super) fn read_assignments(inventory: &mut Inventory<'_>, index: usize) {
+    let file = &inventory.files[index];
+    let document = Document::of_assignments(&file.text);
+    let (number, path) = (inventory.documents.len(), file.path.as_str());
+    let Some(root) = document.root() else { return };
+    inventory.assignments.insert(path.to_owned(), number);
+    inventory.resources.push(Resource::at(Kind::Plain, path, None, number, root));
+    let is_encrypted = has_any(&file.text, &["sops_mac="]);
+    let encryption = if is_encrypted { Encryption::Whole } else { Encryption::None };
+    inventory.documents.push(Held { file: index, document, encryption });
 }
 
 /// What a document without a kind is, by the name of its file, and what it is called.

@@ -16,8 +16,10 @@ pub(crate) struct Kustomize {
     pub(crate) components: Vec<String>,
     /// Files that patch what it builds.
     pub(crate) patches: Vec<PatchFile>,
-    /// Files that become the data of ConfigMaps: the ConfigMap's name, the key, the path.
-    pub(crate) generated: Vec<(String, String, String)>,
+    /// `namePrefix`.
+    pub(crate) prefix: String,
+    /// `nameSuffix`.
+    pub(crate) suffix: String,
 }
 
 /// A file that patches what a kustomization builds.
@@ -55,15 +57,8 @@ impl Kustomize {
                 out.patches.extend(path.map(|path| PatchFile { path, target, order: (list, number) }));
             }
         }
-        for generator in items(root, "configMapGenerator") {
-            let Some(name) = generator.text_at(&["name"]) else { continue };
-            for file in items(generator, "files").filter_map(Node::text) {
-                let (key, path) =
-                    file.split_once('=').unwrap_or((file.rsplit('/').next().unwrap_or(file), file));
-                let path = local(folder, path);
-                out.generated.extend(path.map(|path| (name.to_owned(), key.to_owned(), path)));
-            }
-        }
+        let text = |field| root.text_at(&[field]).unwrap_or_default().to_owned();
+        (out.prefix, out.suffix) = (text("namePrefix"), text("nameSuffix"));
         out
     }
 }
@@ -82,7 +77,7 @@ fn paths(folder: &str, root: Node<'_, '_>, field: &str) -> Vec<String> {
 }
 
 /// A path inside the repository; remote resources and inline patches are neither.
-fn local(folder: &str, path: &str) -> Option<String> {
+pub(super) fn local(folder: &str, path: &str) -> Option<String> {
     let remote =
         path.contains("://") || path.contains("?ref=") || path.contains('\n') || path.starts_with("git@");
     if remote || path.starts_with('/') { None } else { join(folder, path) }

@@ -7,6 +7,7 @@ mod build;
 mod comment;
 mod effective;
 mod find;
+mod generator;
 mod kind;
 mod kustomize;
 mod nested;
@@ -21,6 +22,7 @@ use std::sync::OnceLock;
 
 pub(crate) use comment::Explained;
 pub(crate) use effective::{Effective, Unbuilt};
+pub(crate) use generator::Generator;
 pub use kind::Kind;
 pub(crate) use kustomize::{Kustomize, is_kustomization_file, items};
 pub use place::Placement;
@@ -52,6 +54,10 @@ pub struct Inventory<'f> {
     pub(crate) config_data: BTreeMap<(usize, String), usize>,
     /// Values that comments explain, by document and position of the comment.
     pub(crate) explained: Vec<Explained>,
+    /// ConfigMaps that kustomize makes.
+    pub(crate) generators: Vec<Generator>,
+    /// Documents of files of assignments, by path.
+    pub(crate) assignments: BTreeMap<String, usize>,
     /// Whether the files have an entry point of a cluster.
     pub(crate) has_clusters: bool,
     /// Folders that hold a chart.
@@ -211,6 +217,8 @@ pub fn scan(files: &[SourceFile]) -> Inventory<'_> {
         operations: Vec::new(),
         config_data: BTreeMap::new(),
         explained: Vec::new(),
+        generators: Vec::new(),
+        assignments: BTreeMap::new(),
         has_clusters: false,
         charts: files
             .iter()
@@ -223,6 +231,7 @@ pub fn scan(files: &[SourceFile]) -> Inventory<'_> {
     for file in order {
         find::read(&mut inventory, file);
     }
+    generator::read(&mut inventory);
     place::place(&mut inventory);
     comment::read(&mut inventory);
     inventory.diagnostics.sort_by(|a, b| (&a.at, a.code, &a.message).cmp(&(&b.at, b.code, &b.message)));

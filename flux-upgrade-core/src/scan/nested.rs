@@ -2,6 +2,8 @@
 //!
 //! They stand in a text, which is read in place, or are a part of the object itself, as in the older lists of patches.
 
+use std::collections::BTreeSet;
+
 use super::find::has_any;
 use super::kind::NEEDLES;
 use super::kustomize::items;
@@ -76,6 +78,28 @@ pub(super) fn keep<'f>(
                 }
             }
         }
+    }
+}
+
+/// Reads the values in ConfigMaps under some keys that hold none of the words that texts are screened by.
+pub(super) fn read_data(inventory: &mut Inventory<'_>, keys: &BTreeSet<String>) {
+    let mut found = Vec::new();
+    for (index, map) in inventory.resources.iter().enumerate().filter(|(_, map)| map.kind == Kind::ConfigMap)
+    {
+        let data = inventory.at(map, &["data"]).and_then(Node::resolved);
+        for (key, value) in data.into_iter().flat_map(Node::entries) {
+            let Some(key) = key.text().filter(|_| value.block().is_some()) else { continue };
+            let is_new = !inventory.config_data.contains_key(&(index, key.to_owned()));
+            if is_new && keys.contains(key) {
+                let what = What::Data { key: key.to_owned(), by: 0 };
+                found.push((index, Nested { what, body: Body::Text(embedded(value)) }));
+            }
+        }
+    }
+    for (index, inside) in found {
+        let outer = inventory.resources[index].document;
+        let (file, encryption) = (inventory.documents[outer].file, inventory.documents[outer].encryption);
+        keep(inventory, (file, encryption), outer, vec![inside], (index, 1));
     }
 }
 

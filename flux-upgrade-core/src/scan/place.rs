@@ -10,7 +10,7 @@ use std::rc::Rc;
 use super::build::{Builder, Changes};
 use super::patch::{Patch, fragments, settle};
 use super::target::Target;
-use super::{Inventory, Kind};
+use super::{Inventory, Kind, generator};
 use crate::text::join;
 use crate::yaml::Node;
 
@@ -82,6 +82,7 @@ pub(super) fn place(inventory: &mut Inventory<'_>) {
             placements[part].clone_from(&own);
         }
     }
+    let generators = generator::name(inventory, &mut builder, &component_users(inventory, urls));
     let (appliers, mut applied) = appliers(inventory, urls, &mut builder);
     for Selected { patch, of, .. } in &targets {
         let paths = of.iter().filter_map(|by| Some(Entry::of(inventory, urls, *by)?.path));
@@ -92,6 +93,7 @@ pub(super) fn place(inventory: &mut Inventory<'_>) {
         }
     }
     let appliers: Vec<Vec<usize>> = appliers.into_values().collect();
+    inventory.generators = generators;
     inventory.has_clusters = has_clusters;
     inventory.appliers = appliers;
     inventory.chains = chains;
@@ -301,7 +303,10 @@ fn component_users(inventory: &Inventory<'_>, urls: &GitUrls) -> BTreeMap<String
 }
 
 /// A folder, and where it is a component those whose objects it patches.
-fn reached_by<'a>(path: &'a str, users: &'a BTreeMap<String, BTreeSet<String>>) -> BTreeSet<&'a str> {
+pub(super) fn reached_by<'a>(
+    path: &'a str,
+    users: &'a BTreeMap<String, BTreeSet<String>>,
+) -> BTreeSet<&'a str> {
     let (mut out, mut queue) = (BTreeSet::new(), vec![path]);
     while let Some(path) = queue.pop() {
         if out.insert(path) {

@@ -43,6 +43,7 @@ pub(crate) fn embedded<'t>(scalar: Node<'_, 't>) -> Vec<Document<'t>> {
             })
             .collect(),
         comments: Vec::new(),
+        is_yaml: true,
     };
     documents.into_iter().map(place).collect()
 }

@@ -6,6 +6,7 @@
 //!   as its text.
 //! - Positions are bytes of the whole file, from 0.
 
+mod assignments;
 mod comment;
 mod embedded;
 mod events;
@@ -34,6 +35,7 @@ pub(crate) struct Document<'t> {
     span: Span,
     slots: Vec<Slot<'t>>,
     comments: Vec<Comment>,
+    is_yaml: bool,
 }
 
 /// The collection that holds a node, and the key or the index there.
