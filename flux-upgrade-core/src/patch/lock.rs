@@ -78,12 +78,8 @@ fn renew(
         let span = node.resolved()?.span();
         let raw = span.of(lock);
         let is_whole = raw.trim_matches(['"', '\'']) == old && !node.is_alias();
-        let edit = Edit {
-            path: path.clone(),
-            span,
-            expect: raw.to_owned(),
-            replace: raw.replacen(old, new, 1),
-        };
+        let edit =
+            Edit { path: path.clone(), span, expect: raw.to_owned(), replace: raw.replacen(old, new, 1) };
         is_whole.then_some(edit)
     };
     for (place, version) in versions {
@@ -164,12 +160,16 @@ fn value(node: Node<'_, '_>) -> Option<Value> {
     }
     if node.is_mapping() {
         let entries = node.entries().map(|(key, entry)| Some((key.text()?.to_owned(), value(entry)?)));
-        return entries.collect::<Option<serde_json::Map<_, _>>>().map(Value::from);
+        return entries
+            .collect::<Option<BTreeMap<_, _>>>()
+            .map(|all| Value::Object(all.into_iter().collect()));
     }
     let text = node.text()?;
     let is_text = match node.quote()? {
         Quote::Plain => is_plain_string(text),
-        Quote::Single | Quote::Double => !text.chars().any(|c| c.is_control() || c.is_whitespace() && c != ' '),
+        Quote::Single | Quote::Double => {
+            !text.chars().any(|c| c.is_control() || c.is_whitespace() && c != ' ')
+        }
         Quote::Literal | Quote::Folded => false,
     };
     is_text.then(|| Value::from(text))
@@ -219,7 +219,8 @@ mod tests {
     #[test]
     fn the_digest_is_helms() {
         // Source: the first is of Helm's `internal/resolver/resolver_test.go`, the others of Helm 3.18.4.
-        let alpine = "dependencies:\n- name: alpine\n  version: 0.1.0\n  repository: http://localhost:8879/charts\n";
+        let alpine =
+            "dependencies:\n- name: alpine\n  version: 0.1.0\n  repository: http://localhost:8879/charts\n";
         assert_eq!(
             digest_of(alpine, alpine).unwrap(),
             "sha256:fb239e836325c5fa14b29d1540a13b7d3ba13151b67fe719f820e0ef6d66aaaf"
@@ -229,7 +230,9 @@ mod tests {
     #[test]
     fn what_may_be_read_otherwise_has_no_digest() {
         let lock = "dependencies:\n- name: a\n  version: 1.0.0\n  repository: r\n";
-        for field in ["version: 1.10", "version: 1.0.0\n  enabled: yes", "version: 1.0.0\n  tags: [1]", "version: ~"] {
+        for field in
+            ["version: 1.10", "version: 1.0.0\n  enabled: yes", "version: 1.0.0\n  tags: [1]", "version: ~"]
+        {
             let chart = format!("dependencies:\n- name: a\n  repository: r\n  {field}\n");
             assert_eq!(digest_of(&chart, lock), None, "{field}");
         }
