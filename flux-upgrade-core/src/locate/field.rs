@@ -146,8 +146,14 @@ impl<'f> Here<'_, 'f> {
         let found = self.links.definitions(self.inventory, self.subject(), variable.name);
         let mut out = Vec::new();
         for definition in found.nodes {
-            let Some(text) = definition.node.text() else { continue };
-            let frame = Frame { lead: lead.to_owned(), trail: trail.to_owned(), ..Frame::default() };
+            let (Some(text), Some(all)) = (definition.text(), definition.node.text()) else { continue };
+            let frame = Frame {
+                lead: lead.to_owned(),
+                trail: trail.to_owned(),
+                before: all[..definition.range.start].to_owned(),
+                after: all[definition.range.end..].to_owned(),
+                ..Frame::default()
+            };
             let value = format!("{lead}{text}{trail}");
             let place = self.place(definition.document, definition.node, &value, frame, Some(variable.name));
             out.extend(place.map(|place| place.held_by(definition.holder)));
@@ -184,7 +190,7 @@ impl<'f> Here<'_, 'f> {
             at: self.inventory.locate(document, scalar.span()),
             raw,
             value: value.to_owned(),
-            style: scalar.quote()?.into(),
+            style: if held.document.is_yaml() { scalar.quote()?.into() } else { Style::Word },
             frame,
         };
         let blocked = self.blocked(held, scalar, value);
@@ -220,8 +226,7 @@ impl<'f> Here<'_, 'f> {
         let held = self.inventory.held(self.resource);
         let word = tag.of(held.document.text()).to_owned();
         let at = self.inventory.locate(self.resource.document, tag);
-        let spot =
-            Spot { at, raw: word.clone(), value: word, style: Style::Comment, frame: Frame::default() };
+        let spot = Spot { at, raw: word.clone(), value: word, style: Style::Word, frame: Frame::default() };
         site.digest = Some(std::mem::replace(&mut site.spot, spot));
         site.part = Part::Tag;
         site
