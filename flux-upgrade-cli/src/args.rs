@@ -10,6 +10,7 @@ use clap_complete::Shell;
 use flux_upgrade_core::rules::Overrides;
 use flux_upgrade_core::time::{Age, Timestamp};
 
+use crate::deliver::DeliverFlags;
 use crate::env::Env;
 use crate::fault::Fault;
 use crate::spelling::nearest;
@@ -89,6 +90,10 @@ pub(crate) struct Plan {
     /// Exit with 2 when there are changes
     #[arg(long)]
     pub(crate) exit_code: bool,
+
+    /// Plan the files as this commit has them: a branch, a tag, a hash; nothing is checked out, and a bare repository will do
+    #[arg(long, value_name = "REVISION")]
+    pub(crate) rev: Option<String>,
 
     #[command(flatten)]
     pub(crate) rules: RulesFlags,
@@ -177,6 +182,9 @@ pub(crate) struct Apply {
     /// Without it such an apply is finished first.
     #[arg(long)]
     pub(crate) undo: bool,
+
+    #[command(flatten)]
+    pub(crate) deliver: DeliverFlags,
 }
 
 #[derive(Debug, Args)]
