@@ -423,6 +423,8 @@ fn codes(folder: &Path, out: &mut std::collections::BTreeSet<String>) {
         "preflight",
         "behaviour",
         "comment",
+        "git",
+        "forge",
     ];
     for entry in fs::read_dir(folder).unwrap().flatten() {
         let path = entry.path();
