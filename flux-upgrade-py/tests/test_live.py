@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import base64
 import json
@@ -256,3 +257,25 @@ def test_other_threads_run_while_sources_are_asked(serve: Serve) -> None:
         thread.join()
     # A plan that kept the interpreter would leave no tick in between.
     assert sum(started < at < ended for at in ticks) > 5
+
+
+def test_ctrl_c_ends_a_plan(serve: Serve) -> None:
+    asked, done = threading.Event(), threading.Event()
+
+    def silent(handler: BaseHTTPRequestHandler) -> Reply:
+        asked.set()
+        done.wait(20)
+        return good(handler)
+
+    server = serve(silent)
+
+    def interrupt() -> None:
+        asked.wait(20)
+        _thread.interrupt_main()
+
+    threading.Thread(target=interrupt).start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fu.plan(repository(server.host), allow_hosts=["127.0.0.1"])
+    finally:
+        done.set()
