@@ -146,8 +146,14 @@ impl<'f> Here<'_, 'f> {
         let found = self.links.definitions(self.inventory, self.subject(), variable.name);
         let mut out = Vec::new();
         for definition in found.nodes {
-            let Some(text) = definition.node.text() else { continue };
-            let frame = Frame { lead: lead.to_owned(), trail: trail.to_owned(), ..Frame::default() };
+            let (Some(text), Some(all)) = (definition.text(), definition.node.text()) else { continue };
+            let frame = Frame {
+                lead: lead.to_owned(),
+                trail: trail.to_owned(),
+                before: all[..definition.range.start].to_owned(),
+                after: all[definition.range.end..].to_owned(),
+                ..Frame::default()
+            };
             let value = format!("{lead}{text}{trail}");
             let place = self.place(definition.document, definition.node, &value, frame, Some(variable.name));
             out.extend(place.map(|place| place.held_by(definition.holder)));
@@ -184,7 +190,7 @@ impl<'f> Here<'_, 'f> {
             at: self.inventory.locate(document, scalar.span()),
             raw,
             value: value.to_owned(),
-            style: scalar.quote()?.into(),
+            style: if held.document.is_yaml() { scalar.quote()?.into() } else { Style::Word },
             frame,
         };
         let blocked = self.blocked(held, scalar, value);
@@ -220,8 +226,7 @@ impl<'f> Here<'_, 'f> {
         let held = self.inventory.held(self.resource);
         let word = tag.of(held.document.text()).to_owned();
         let at = self.inventory.locate(self.resource.document, tag);
-        let spot =
-            Spot { at, raw: word.clone(), value: word, style: Style::Comment, frame: Frame::default() };
+        let spot = Spot { at, raw: word.clone(), value: word, style: Style::Word, frame: Frame::default() };
         site.digest = Some(std::mem::replace(&mut site.spot, spot));
         site.part = Part::Tag;
         site
@@ -346,7 +351,8 @@ pub(super) struct Expression<'v> {
 ///
 /// Source: kustomize-controller's `postBuild`, which reads texts as drone/envsubst does.
 pub(super) fn expressions(value: &str) -> impl Iterator<Item = Expression<'_>> {
-    let mut from = 0;
+    // Where the next `}` is known to be, so that a text of many `${` is looked through once.
+    let (mut from, mut close) = (0, 0);
     std::iter::from_fn(move || {
         loop {
             let start = from + value.get(from..)?.find("${")?;
@@ -354,7 +360,10 @@ pub(super) fn expressions(value: &str) -> impl Iterator<Item = Expression<'_>> {
             if value[..start].ends_with('$') {
                 continue;
             }
-            let end = from + value[from..].find('}')?;
+            if close < from {
+                close = from + value[from..].find('}')?;
+            }
+            let end = close;
             let inner = &value[from..end];
             let length =
                 inner.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(inner.len());

@@ -247,8 +247,8 @@ pub enum Style {
     Double,
     /// `|` or `>`.
     Block,
-    /// A word of a comment.
-    Comment,
+    /// A word as it stands: in a comment, or in a file that is no YAML.
+    Word,
 }
 
 impl From<Quote> for Style {
