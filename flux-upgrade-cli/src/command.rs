@@ -20,6 +20,7 @@ use crate::flux;
 use crate::job::{self, Planned, Scanned, Settle};
 use crate::migrate;
 use crate::pick::pick;
+use crate::ranges;
 use crate::streams::Streams;
 use crate::{CHANGES, FAILED, FINE, INTERRUPTED};
 
@@ -32,6 +33,8 @@ pub(crate) fn execute(cli: &Cli, streams: &mut Streams<'_>, env: &Env) -> i32 {
         Command::Install(install) => flux::install(install, streams, env),
         Command::Verify(verify) => flux::verify(verify, streams, env),
         Command::Migrate(args) => migrate::run(args, streams, env),
+        Command::Ranges(args) => ranges::run(args, streams, env),
+        Command::Lock(args) => ranges::run_lock(args, streams, env),
         Command::Snapshot(snapshot) => run_snapshot(snapshot, streams, env),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -331,7 +334,12 @@ fn show_config(args: &Plan, streams: &mut Streams<'_>, env: &Env) -> i32 {
 }
 
 /// The rules in force for a tree: its file's, under the flags; ages count from when the snapshot was taken.
-fn rules(args: &RulesFlags, env: &Env, tree: &Tree, taken: Option<Timestamp>) -> Result<Rules, Fault> {
+pub(crate) fn rules(
+    args: &RulesFlags,
+    env: &Env,
+    tree: &Tree,
+    taken: Option<Timestamp>,
+) -> Result<Rules, Fault> {
     let rules = job::rules_for(&env.folder, tree, args.config.as_deref())?;
     let mut flags = args.overrides(env)?;
     flags.now = taken.or(flags.now);
@@ -339,7 +347,7 @@ fn rules(args: &RulesFlags, env: &Env, tree: &Tree, taken: Option<Timestamp>) ->
 }
 
 /// Who has written the rules in force.
-fn mapping_from(args: &RulesFlags) -> MappingFrom {
+pub(crate) fn mapping_from(args: &RulesFlags) -> MappingFrom {
     if args.config.is_some() { MappingFrom::User } else { MappingFrom::Repository }
 }
 

@@ -421,6 +421,7 @@ fn codes(folder: &Path, out: &mut std::collections::BTreeSet<String>) {
         "upgrade",
         "migrate",
         "preflight",
+        "lock",
         "behaviour",
     ];
     for entry in fs::read_dir(folder).unwrap().flatten() {
