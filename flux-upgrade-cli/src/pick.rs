@@ -145,6 +145,7 @@ mod tests {
             findings: Vec::new(),
             insertion: None,
             variable: None,
+            also_from: vec![],
             overridden_by: vec![],
             is_patch: false,
             clusters: vec![],

@@ -423,6 +423,7 @@ fn codes(folder: &Path, out: &mut std::collections::BTreeSet<String>) {
         "preflight",
         "lock",
         "behaviour",
+        "comment",
     ];
     for entry in fs::read_dir(folder).unwrap().flatten() {
         let path = entry.path();

@@ -5,6 +5,7 @@
 mod cache;
 mod cancel;
 mod credentials;
+mod deliver;
 mod drive;
 mod files;
 mod git;
@@ -13,6 +14,7 @@ mod http;
 mod journal;
 mod list;
 mod live;
+mod repository;
 mod write;
 
 pub use cache::{Cache, CacheError, CacheOptions, Entry, Key, cache_folder};
@@ -21,6 +23,7 @@ pub use credentials::{
     Credential, CredentialError, CredentialNote, CredentialOptions, Credentials, Login, MappingFrom,
     Protocol, RepositorySecret, Secret, Tls,
 };
+pub use deliver::{BranchState, Deliver, Delivered, Delivery, Obsolete, Wanted};
 pub use drive::{DriveError, Host, Lanes, Progress, drive};
 pub use files::{Limits, ReadError, Tree, read};
 pub use guard::{
@@ -29,6 +32,7 @@ pub use guard::{
 pub use http::HttpOptions;
 pub use journal::{JOURNAL, JournalError, State, Unfinished, unfinished};
 pub use live::{Live, LiveOptions};
+pub use repository::{Author, CommitId, Git, GitError, Push, Repository, Signing};
 pub use write::{Replacement, WriteError, write};
 
 use std::fs;

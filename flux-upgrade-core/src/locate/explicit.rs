@@ -1,20 +1,23 @@
 //! Values that a `# renovate:` comment explains.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use super::field::{Draft, Text};
 use super::image::{dotted, moving};
+use super::kustomize::{repeats, tag_in};
 use super::link::Links;
 use super::renovate::{Found, Words};
 use super::tools::is_commit;
 use super::{Consumer, Dialects, Here, Part, Site, SourceKey};
+use crate::plan::Reason;
 use crate::reference::ImageReference;
 use crate::scan::{Inventory, Resource};
 use crate::text::RepoPath;
 use crate::version::Version;
-use crate::yaml::{Document, Node};
+use crate::yaml::{Node, Parent};
 
-/// Sites of values under a comment, and sources for sites that lack one.
+/// Sites of values that comments explain, and sources for sites that lack one.
 ///
 /// A place that says itself where its versions come from keeps that.
 pub(super) fn comments<'a>(
@@ -23,36 +26,47 @@ pub(super) fn comments<'a>(
     dialects: &'a Dialects<'a>,
     sites: &mut Vec<Site>,
 ) {
-    let mut known: BTreeMap<(RepoPath, usize), usize> = BTreeMap::new();
+    if inventory.explained.is_empty() {
+        return;
+    }
+    let mut known: BTreeMap<(RepoPath, usize), Vec<usize>> = BTreeMap::new();
     for (index, site) in sites.iter().enumerate() {
-        for at in [&site.at, &site.spot.at] {
-            known.insert((at.path.clone(), at.span.start), index);
+        let places: BTreeSet<(&RepoPath, usize)> =
+            [&site.at, &site.spot.at].map(|at| (&at.path, at.span.start)).into();
+        for (path, start) in places {
+            known.entry((path.clone(), start)).or_default().push(index);
         }
     }
-    let mut by_document: BTreeMap<usize, Vec<&Resource>> = BTreeMap::new();
+    let mut owners: BTreeMap<usize, Vec<(u32, &Resource)>> = BTreeMap::new();
     for resource in inventory.resources() {
-        by_document.entry(resource.document).or_default().push(resource);
+        if let Some(node) = inventory.node(resource) {
+            owners.entry(resource.document).or_default().push((node.number(), resource));
+        }
     }
-    for (number, held) in inventory.documents.iter().enumerate() {
-        let document = &held.document;
-        for comment in document.comments() {
-            let Some(words) = Words::read(document.text(), comment.span) else { continue };
-            let Some(node) = governed(document, comment.span.end) else { continue };
-            let owners = by_document.get(&number).into_iter().flatten();
-            let mut before = owners
-                .filter(|owner| inventory.node(owner).is_some_and(|owner| owner.number() <= node.number()));
-            let Some((resource, root)) =
-                before.next_back().and_then(|owner| Some((*owner, inventory.node(owner)?)))
+    owners.values_mut().for_each(|owners| owners.sort_by_key(|(number, _)| *number));
+    for explained in inventory.explained.chunk_by(|a, b| a.document == b.document) {
+        let number = explained[0].document;
+        let document = &inventory.documents[number].document;
+        let lines = inventory.lines(inventory.documents[number].file);
+        let (Some(owners), parents) = (owners.get(&number), document.parents()) else { continue };
+        for one in explained {
+            let (Some(words), Some(node)) =
+                (Words::read(document.text(), one.comment), document.node(one.node))
             else {
                 continue;
             };
-            let lines = inventory.lines(held.file);
+            let before = owners.partition_point(|(owner, _)| *owner <= one.node);
+            let Some((resource, root)) =
+                before.checked_sub(1).and_then(|at| Some((owners[at].1, inventory.node(owners[at].1)?)))
+            else {
+                continue;
+            };
             let here = Here { inventory, links, dialects, resource, node: root, lines, user: None };
             let path = &inventory.file_of(resource).path;
             let spot = node.resolved().map_or(node.span().start, |node| node.span().start);
             match known.get(&(path.clone(), spot)) {
-                Some(index) => explain(&here, &mut sites[*index], &words),
-                None => sites.extend(explained(&here, node, &words)),
+                Some(all) => all.iter().for_each(|index| explain(&here, &mut sites[*index], &words)),
+                None => sites.extend(explained_only(&here, node, &words, &route(root, node, &parents))),
             }
         }
     }
@@ -68,9 +82,13 @@ fn explain(here: &Here<'_, '_>, site: &mut Site, words: &Words<'_>) {
     }
 }
 
-/// The sites of a value that only the comment explains.
-fn explained<'f>(here: &Here<'_, 'f>, node: Node<'_, 'f>, words: &Words<'_>) -> Vec<Site> {
-    let Some((part, text)) = version(node) else { return Vec::new() };
+/// The sites of a value that only the comment explains; held where no version can be told in it.
+fn explained_only<'f>(
+    here: &Here<'_, 'f>,
+    node: Node<'_, 'f>,
+    words: &Words<'_>,
+    route: &[String],
+) -> Vec<Site> {
     let Some(found) = words.found().or_else(|| words.tag().and_then(|_| action(node)).map(Ok)) else {
         return Vec::new();
     };
@@ -78,15 +96,24 @@ fn explained<'f>(here: &Here<'_, 'f>, node: Node<'_, 'f>, words: &Words<'_>) -> 
         Ok(found) => (Ok(found.source), found.consumer, found.url),
         Err(reason) => (Err(reason), Consumer::Comment, None),
     };
-    let route = route(here.node, node.number()).unwrap_or_default();
+    let version = version(node);
+    let is_told = version.is_some();
+    let (part, text) = version.unwrap_or_else(|| (Part::Tag, Text::whole(node)));
     let mut sites = here.sites(&text, |_| Draft {
-        field: dotted(&route),
+        field: dotted(route),
         part,
         consumer: consumer.clone(),
         source: source.clone(),
         source_at: None,
         source_url: source_url.clone(),
     });
+    for site in &mut sites {
+        if !is_told {
+            let detail = "no version can be told in the text that the comment explains".to_owned();
+            site.blocked.get_or_insert(Reason::NoCandidate { detail });
+        }
+        repeats(site);
+    }
     for site in sites.iter_mut().filter(|site| matches!(site.part, Part::Digest | Part::Commit)) {
         site.branch = words.word("branch").map(str::to_owned);
         if let Some(tag) = words.tag() {
@@ -104,65 +131,85 @@ fn action(node: Node<'_, '_>) -> Option<Found> {
     Some(Found { source: SourceKey::Git { url }, consumer: Consumer::Git, url: None })
 }
 
-/// The value on the line of a comment, or on the next line that is no comment.
-fn governed<'d, 't>(document: &'d Document<'t>, comment_end: usize) -> Option<Node<'d, 't>> {
-    let text = document.text();
-    let start = text[..comment_end].rfind(['\n', '\r']).map_or(0, |at| at + 1);
-    let own = &text[start..comment_end];
-    let (from, to) = if own.trim_start().starts_with('#') {
-        let mut at = comment_end;
-        loop {
-            at += text[at..].find(['\n', '\r'])? + 1;
-            let line = &text[at..at + text[at..].find(['\n', '\r']).unwrap_or(text.len() - at)];
-            let words = line.trim();
-            if !words.is_empty() && !words.starts_with('#') {
-                break (at, at + line.len());
-            }
-        }
-    } else {
-        (start, comment_end)
-    };
-    let inside = document.nodes().filter(|node| (from..to).contains(&node.span().start));
-    inside.filter(|node| node.quote().is_some() && node.text().is_some()).last()
-}
-
-/// The part of a value that is a version: a commit, the tag of an image, what stands after `=`, or all of it.
+/// The part of a value that is a version: a commit, the tag of an image or of an address, what stands behind a `=`, or
+/// all of it.
 fn version<'d, 't>(node: Node<'d, 't>) -> Option<(Part, Text<'d, 't>)> {
     let text = node.text()?;
-    let has_digit = |text: &str| text.bytes().any(|byte| byte.is_ascii_digit());
     let commit = text.rfind('@').map_or(0, |at| at + 1);
     if is_commit(&text[commit..]) {
         return Some((Part::Commit, Text { node, range: commit..text.len() }));
     }
-    if Version::parse(text).is_err()
-        && let Some((part, range)) = ImageReference::parse(text).as_ref().and_then(moving)
-    {
-        return Some((part, Text { node, range }));
+    if let Some((_, range)) = tag_in(text) {
+        return Some((Part::Tag, Text { node, range }));
     }
-    if let Some(at) = text.rfind('=') {
-        let from = at + 1;
-        let to = text[from..].find([' ', '"', '\'']).map_or(text.len(), |end| from + end);
-        return has_digit(&text[from..to]).then_some((Part::Tag, Text { node, range: from..to }));
-    }
-    let is_word = !text.contains([' ', '/']) && has_digit(text);
-    is_word.then(|| (Part::Tag, Text::whole(node)))
+    let (part, range) = part_of(text, 0..text.len()).or_else(|| assigned(text))?;
+    Some((part, Text { node, range }))
 }
 
-/// The keys that lead from one node to another.
-fn route(node: Node<'_, '_>, number: u32) -> Option<Vec<String>> {
-    let mut path = Vec::new();
-    let mut here = node;
-    while here.number() != number {
-        let (key, next) = if here.is_mapping() {
-            let entry = here.entries().take_while(|(_, value)| value.number() <= number).last()?;
-            (entry.0.text().unwrap_or_default().to_owned(), entry.1)
-        } else {
-            let (index, item) =
-                here.items().enumerate().take_while(|(_, item)| item.number() <= number).last()?;
-            (index.to_string(), item)
-        };
-        path.push(key);
-        here = next;
+/// A tag or a digest that a part of a text is, or has as an image.
+fn part_of(text: &str, range: Range<usize>) -> Option<(Part, Range<usize>)> {
+    let part = &text[range.clone()];
+    if Version::parse(part).is_err()
+        && let Some((kind, inner)) = ImageReference::parse(part).as_ref().and_then(moving)
+    {
+        return Some((kind, range.start + inner.start..range.start + inner.end));
     }
-    Some(path)
+    let is_word = !part.contains([' ', '/', '=']) && part.bytes().any(|byte| byte.is_ascii_digit());
+    is_word.then_some((Part::Tag, range))
+}
+
+/// What stands behind the `=` of a text: of several, the one whose name ends in `tag` or `version`.
+fn assigned(text: &str) -> Option<(Part, Range<usize>)> {
+    let words = text.split([' ', ',', '"', '\'']).filter_map(|word| {
+        let (name, value) = word.rsplit_once('=')?;
+        let start = value.as_ptr() as usize - text.as_ptr() as usize;
+        Some((name.to_ascii_lowercase(), part_of(text, start..start + value.len())?))
+    });
+    let all: Vec<_> = words.collect();
+    let mut named = all.iter().filter(|(name, _)| name.ends_with("tag") || name.ends_with("version"));
+    match (all.as_slice(), named.next(), named.next()) {
+        ([only], ..) => Some(only.1.clone()),
+        (_, Some(only), None) => Some(only.1.clone()),
+        _ => None,
+    }
+}
+
+/// The keys that lead from one node to another inside it.
+fn route(from: Node<'_, '_>, to: Node<'_, '_>, parents: &[Parent<'_, '_>]) -> Vec<String> {
+    let (mut path, mut at) = (Vec::new(), to.number());
+    while at != from.number() {
+        let Some((parent, key)) = parents.get(at as usize).and_then(Option::as_ref) else { break };
+        path.push(key.clone().into_owned());
+        at = parent.number();
+    }
+    path.reverse();
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_in_texts() {
+        let told = |text: &str| part_of(text, 0..text.len()).or_else(|| assigned(text));
+        for (text, version) in [
+            ("1.2.3", "1.2.3"),
+            ("v1.2", "v1.2"),
+            ("ghcr.io/example/app:v1.2.3", "v1.2.3"),
+            ("--version=v1.2.3", "v1.2.3"),
+            ("--image=ghcr.io/example/app:v1.2.3", "v1.2.3"),
+            ("--set image.tag=1.2.3 --set replicas=2", "1.2.3"),
+            ("TAG=1.2.3", "1.2.3"),
+            ("--set=image.tag=1.2.3,debug=true", "1.2.3"),
+        ] {
+            let (_, range) = told(text).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!(&text[range], version, "{text}");
+        }
+        for text in
+            ["main", "ghcr.io/example/app", "a=1 b=2", "tag=1 other-tag=2", "release 1.2.3 of the app"]
+        {
+            assert_eq!(told(text), None, "{text}");
+        }
+    }
 }

@@ -55,6 +55,8 @@ pub(super) struct Place {
     variable: Option<String>,
     /// The object that defines the variable.
     holder: Option<usize>,
+    /// Definitions of the variables of a text that has several.
+    also_from: Vec<Location>,
     /// A comment there that says to leave it alone.
     ignore: Option<Ignore>,
 }
@@ -82,7 +84,8 @@ impl<'f> Here<'_, 'f> {
             owner: self.owner(),
             field: draft.field,
             part: draft.part,
-            blocked: place.blocked,
+            // A marker at a use of a variable speaks of what the variable says.
+            blocked: place.blocked.or_else(|| self.marked(field)),
             ignore: self.ignore(self.resource.document, field).or(place.ignore),
             spot: place.spot,
             digest: None,
@@ -99,6 +102,7 @@ impl<'f> Here<'_, 'f> {
             findings: Vec::new(),
             insertion: None,
             variable: place.variable,
+            also_from: place.also_from,
             overridden_by: Vec::new(),
             is_patch: self.resource.is_patch,
         }
@@ -108,9 +112,10 @@ impl<'f> Here<'_, 'f> {
     pub(super) fn site(&self, node: Node<'_, 'f>, draft: Draft) -> Option<Site> {
         let mut all = self.sites(&Text::whole(node), |_| draft.clone()).into_iter();
         let mut site = all.next()?;
+        site.also_from.extend(all.map(|other| other.spot.at));
         // A digest beside it is one text: it cannot follow a variable that several places define.
-        if let (Some(variable), Some(_)) = (&site.variable, all.next()) {
-            site.blocked.get_or_insert(Reason::Substituted { variable: variable.clone() });
+        if let Some(variable) = site.variable.clone().filter(|_| !site.also_from.is_empty()) {
+            site.blocked.get_or_insert(Reason::Substituted { variable });
         }
         Some(site)
     }
@@ -128,17 +133,27 @@ impl<'f> Here<'_, 'f> {
             let place = self.place(document, text.node, value, around(0..value.len()), None);
             place.into_iter().collect::<Vec<_>>()
         };
-        let mut variables = expressions(value);
-        let (Some(variable), None) = (variables.next(), variables.next()) else { return plain() };
-        if self.links.is_left_alone(self.node) {
+        if !value.contains("${") || self.links.is_left_alone(self.node) {
             return plain();
         }
+        let mut variables = expressions(value);
+        let (Some(variable), None) = (variables.next(), variables.next()) else {
+            let also_from = self.definitions_in(value);
+            let all = plain().into_iter();
+            return all.map(|place| Place { also_from: also_from.clone(), ..place }).collect();
+        };
         let (lead, trail) = (&value[..variable.range.start], &value[variable.range.end..]);
         let found = self.links.definitions(self.inventory, self.subject(), variable.name);
         let mut out = Vec::new();
         for definition in found.nodes {
-            let Some(text) = definition.node.text() else { continue };
-            let frame = Frame { lead: lead.to_owned(), trail: trail.to_owned(), ..Frame::default() };
+            let (Some(text), Some(all)) = (definition.text(), definition.node.text()) else { continue };
+            let frame = Frame {
+                lead: lead.to_owned(),
+                trail: trail.to_owned(),
+                before: all[..definition.range.start].to_owned(),
+                after: all[definition.range.end..].to_owned(),
+                ..Frame::default()
+            };
             let value = format!("{lead}{text}{trail}");
             let place = self.place(definition.document, definition.node, &value, frame, Some(variable.name));
             out.extend(place.map(|place| place.held_by(definition.holder)));
@@ -149,6 +164,14 @@ impl<'f> Here<'_, 'f> {
             out.extend(self.place(document, text.node, &value, frame, Some(variable.name)));
         }
         if out.is_empty() { plain() } else { out }
+    }
+
+    /// Where the variables of a text are defined.
+    fn definitions_in(&self, text: &str) -> Vec<Location> {
+        let all = expressions(text)
+            .flat_map(|one| self.links.definitions(self.inventory, self.subject(), one.name).nodes);
+        let scalars = all.filter_map(|found| Some((found.document, found.node.resolved()?.span())));
+        scalars.map(|(document, span)| self.inventory.locate(document, span)).collect()
     }
 
     /// A text in a scalar of some document.
@@ -167,27 +190,33 @@ impl<'f> Here<'_, 'f> {
             at: self.inventory.locate(document, scalar.span()),
             raw,
             value: value.to_owned(),
-            style: scalar.quote()?.into(),
+            style: if held.document.is_yaml() { scalar.quote()?.into() } else { Style::Word },
             frame,
         };
         let blocked = self.blocked(held, scalar, value);
         let ignore = self.ignore(document, scalar);
-        Some(Place { spot, blocked, variable: variable.map(str::to_owned), holder: None, ignore })
-    }
-
-    /// The bytes to edit for a field that is a whole scalar, and why they cannot be edited.
-    pub(super) fn spot(&self, node: Node<'_, 'f>) -> Option<(Spot, Option<Reason>)> {
-        let place = self.places(&Text::whole(node)).into_iter().next()?;
-        Some((place.spot, place.blocked))
+        Some(Place {
+            spot,
+            blocked,
+            variable: variable.map(str::to_owned),
+            holder: None,
+            also_from: Vec::new(),
+            ignore,
+        })
     }
 
     /// Adds a digest or commit that moves with the tag.
     pub(super) fn with_digest(&self, mut site: Site, digest: Node<'_, 'f>) -> Site {
-        if let Some((spot, blocked)) = self.spot(digest) {
+        let mut places = self.places(&Text::whole(digest)).into_iter();
+        if let Some(Place { spot, blocked, variable, also_from, .. }) = places.next() {
+            let others: Vec<Location> = places.map(|other| other.spot.at).collect();
+            let several = variable.filter(|_| !others.is_empty());
+            let several = several.map(|variable| Reason::Substituted { variable });
             let repeated = digest.is_alias().then_some(Reason::Aliased);
-            site.blocked = site.blocked.or(blocked).or(repeated);
+            site.blocked = site.blocked.or(blocked).or(several).or(repeated);
             site.ignore = site.ignore.or_else(|| self.ignore(self.resource.document, digest));
             site.digest = Some(spot);
+            site.also_from.extend(also_from.into_iter().chain(others));
         }
         site
     }
@@ -197,8 +226,7 @@ impl<'f> Here<'_, 'f> {
         let held = self.inventory.held(self.resource);
         let word = tag.of(held.document.text()).to_owned();
         let at = self.inventory.locate(self.resource.document, tag);
-        let spot =
-            Spot { at, raw: word.clone(), value: word, style: Style::Comment, frame: Frame::default() };
+        let spot = Spot { at, raw: word.clone(), value: word, style: Style::Word, frame: Frame::default() };
         site.digest = Some(std::mem::replace(&mut site.spot, spot));
         site.part = Part::Tag;
         site
@@ -230,8 +258,13 @@ impl<'f> Here<'_, 'f> {
         } else if let Some(variable) = variable(value) {
             Some(Reason::Substituted { variable: variable.to_owned() })
         } else {
-            self.marker(scalar).map(|policy| Reason::Marked { policy })
+            self.marked(scalar)
         }
+    }
+
+    /// That only a policy moves the field.
+    fn marked(&self, scalar: Node<'_, 'f>) -> Option<Reason> {
+        self.marker(scalar).map(|policy| Reason::Marked { policy })
     }
 
     /// The policy of a `$imagepolicy` marker at the field.

@@ -3,20 +3,36 @@
 use std::ops::Range;
 
 use super::field::{Draft, Place, Text, expressions};
+use super::keys::{Fields, Side, could_be_repository, ends_with_any, is_image_key, names_image, plain, stem};
+use super::link;
 use super::variable::Definition;
 use super::{Consumer, Here, Part, Site, SourceKey};
-use crate::plan::Reason;
+use crate::flux::Component;
+use crate::plan::{MOST_NAMED, Reason};
 use crate::reference::{ImageReference, is_repository, normalise_repository};
-use crate::scan::Kind;
+use crate::scan::{Kind, Resource};
+use crate::version::Version;
 use crate::yaml::Node;
 
 /// Images of an object of any kind.
 pub(super) fn object(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
-    // What a release of Flux brings moves with that release.
-    if here.node.text_at(&["metadata", "labels", "app.kubernetes.io/part-of"]) == Some("flux") {
-        return;
-    }
+    let first = sites.len();
     Images::new(here, None).walk(here.node, &mut here.resource.fragment.clone(), sites);
+    // What a release of Flux brings moves with that release.
+    if is_of_release(here) {
+        sites[first..].iter_mut().for_each(|site| site.blocked = Some(Reason::Generated));
+    }
+}
+
+/// Whether an object is a controller as a release of Flux brings it. The label alone tells nothing: anybody may have it.
+///
+/// Source: fluxcd/flux2 `pkg/manifestgen/install/templates.go`: name of the Deployment, labels `part-of` and `version`.
+fn is_of_release(here: &Here<'_, '_>) -> bool {
+    let label = |name: &str| here.node.text_at(&["metadata", "labels", &format!("app.kubernetes.io/{name}")]);
+    here.resource.kind_name == "Deployment"
+        && Component::named(&here.resource.name).is_some()
+        && label("part-of") == Some("flux")
+        && label("version").is_some_and(|version| Version::parse(version).is_ok())
 }
 
 /// Images below one object, or below the values of a release.
@@ -26,13 +42,13 @@ pub(super) struct Images<'h, 'a, 'f> {
     base: Option<Base<'h, 'a, 'f>>,
 }
 
-/// The mapping that an object which is patched has at a path.
-pub(super) type Base<'h, 'a, 'f> = &'h dyn Fn(&[String]) -> Option<Node<'a, 'f>>;
+/// The mappings that the objects which are patched have at a path.
+pub(super) type Base<'h, 'a, 'f> = &'h dyn Fn(&[String]) -> Vec<(&'a Resource, Node<'a, 'f>)>;
 
 /// The fields of one image that stand side by side.
 struct Group<'d, 'f> {
-    registry: Option<&'d str>,
-    repository: Option<&'d str>,
+    /// What says which image it is, or why that is not known.
+    side: Result<Side<'d>, Reason>,
     tag: Option<(&'d str, Node<'d, 'f>)>,
     digest: Option<(&'d str, Node<'d, 'f>)>,
 }
@@ -100,11 +116,31 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
     /// A tag whose repository stands in the base.
     fn lone_tag(&self, node: Node<'_, 'f>, path: &[String]) -> Vec<Site> {
         let Some((key, parent)) = path.split_last() else { return Vec::new() };
-        let base = self.base.and_then(|base| base(parent));
-        let beside = base.and_then(|base| fields(base, &stem(&plain(key)), is_image_key(parent)));
-        let (registry, repository) = beside.unwrap_or_default();
-        let repository = repository.filter(|repository| could_be_repository(repository));
-        self.site(&Group { registry, repository, tag: Some((key, node)), digest: None }, parent)
+        let side = self.beside(parent, &stem(&plain(key)));
+        let side = side.map(|side| Side {
+            repository: side.repository.filter(|repository| could_be_repository(repository)),
+            ..side
+        });
+        self.site(&Group { side, tag: Some((key, node)), digest: None }, parent)
+    }
+
+    /// What all objects that are patched say beside a tag whose key begins with `stem`; nothing where none has it.
+    fn beside(&self, path: &[String], stem: &str) -> Result<Side<'a>, Reason> {
+        let bases = self.base.map(|base| base(path)).unwrap_or_default().into_iter();
+        let is_image = is_image_key(path);
+        let sides = bases.filter_map(|(at, base)| {
+            let side = Fields::of(base).side(stem, is_image);
+            (side != Side::default()).then_some((side, at))
+        });
+        let sides: Vec<(Side<'a>, &Resource)> = sides.collect();
+        let Some((first, _)) = sides.first() else { return Ok(Side::default()) };
+        if sides.iter().all(|(side, _)| side == first) {
+            return Ok(*first);
+        }
+        let named = sides.iter().take(MOST_NAMED);
+        Err(Reason::Ambiguous {
+            sources: named.map(|(_, at)| link::describe(self.here.inventory, at)).collect(),
+        })
     }
 
     /// A reference in one scalar, or in the variable that the scalar names.
@@ -118,8 +154,9 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
             let found = self.here.links.definitions(self.here.inventory, self.here.subject(), only.name);
             let lacking = found.lacking || found.nodes.is_empty();
             let sites = found.nodes.into_iter().filter_map(|definition| {
-                let (draft, range) = self.draft(definition.node.text()?, path)?;
-                let text = Text { node: definition.node, range };
+                let (draft, range) = self.draft(definition.text()?, path)?;
+                let first = definition.range.start;
+                let text = Text { node: definition.node, range: first + range.start..first + range.end };
                 let place = self.here.defined(definition, &text, only.name)?;
                 Some(self.here.site_at(node, draft, place))
             });
@@ -147,26 +184,27 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
     /// Images whose parts are fields of one mapping.
     fn groups(&self, mapping: Node<'_, 'f>, path: &[String], sites: &mut Vec<Site>) {
         let in_image = is_image_key(path);
-        for (key, _) in mapping.entries() {
+        let mut fields = None;
+        for (key, value) in mapping.entries() {
             let Some(key) = key.text().filter(|key| ends_with_any(key, &["tag", "version", "digest"])) else {
                 continue;
             };
             let name = plain(key);
+            let fields = fields.get_or_insert_with(|| Fields::of(mapping));
             let is_tag = name.ends_with("tag") || in_image && name == "version";
-            let is_digest = in_image
-                && name == "digest"
-                && mapping.get("tag").and_then(Node::text).is_none_or(str::is_empty);
+            let is_digest = in_image && name == "digest" && fields.first(&["tag".to_owned()]).is_none();
             if !is_tag && !is_digest {
                 continue;
             }
-            let Some(mut group) = group(mapping, key, in_image) else { continue };
-            if group.repository.is_none() && self.base.is_some() {
-                let base = self.base.and_then(|base| base(path));
-                let base = base.and_then(|base| fields(base, &stem(&name), in_image));
-                group.registry = group.registry.or(base.as_ref().and_then(|base| base.0));
-                group.repository = base.and_then(|base| base.1);
+            let Some(mut group) = group(fields, (key, value), in_image) else { continue };
+            let side = group.side.clone().unwrap_or_default();
+            if side.repository.is_none() && self.base.is_some() {
+                group.side = self.beside(path, &stem(&name)).map(|base| Side {
+                    registry: side.registry.or(base.registry),
+                    repository: base.repository,
+                });
             }
-            if group.repository.is_some() || in_image {
+            if in_image || !matches!(group.side, Ok(Side { repository: None, .. })) {
                 sites.extend(self.site(&group, path));
             }
         }
@@ -174,8 +212,9 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
 
     fn site(&self, group: &Group<'_, 'f>, path: &[String]) -> Vec<Site> {
         let field = |key: &str| format!("{}.{key}", dotted(path));
-        let repository = group.repository.filter(|repository| !repository.is_empty());
-        let repository = match (group.registry.filter(|registry| !registry.is_empty()), repository) {
+        let side = group.side.clone().unwrap_or_default();
+        let repository = side.repository.filter(|repository| !repository.is_empty());
+        let repository = match (side.registry.filter(|registry| !registry.is_empty()), repository) {
             (Some(registry), Some(repository)) if !has_host(repository) => {
                 Some(format!("{}/{repository}", registry.trim_end_matches('/')))
             }
@@ -184,7 +223,9 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
         let draft = |key: &str, part| match &repository {
             Some(repository) => self.here.image(field(key), part, repository),
             None => Draft {
-                source: Err(Reason::SourceNotFound { source: "repository for this tag".to_owned() }),
+                source: Err(group.side.clone().err().unwrap_or_else(|| Reason::SourceNotFound {
+                    source: "repository for this tag".to_owned(),
+                })),
                 ..self.here.image(field(key), part, "")
             },
         };
@@ -258,95 +299,34 @@ pub(super) fn moving(image: &ImageReference) -> Option<(Part, Range<usize>)> {
 }
 
 /// The image that a tag or digest under `key` belongs to; `None` where the text is no tag or digest of an image.
-fn group<'d, 'f>(mapping: Node<'d, 'f>, key: &'d str, in_image: bool) -> Option<Group<'d, 'f>> {
+fn group<'d, 'f>(
+    fields: &Fields<'d, 'f>,
+    (key, value): (&'d str, Node<'d, 'f>),
+    in_image: bool,
+) -> Option<Group<'d, 'f>> {
     let name = plain(key);
-    let value = mapping.get(key)?;
     let text = value.text().filter(|text| !text.is_empty())?;
     let stem = stem(&name);
-    let (registry, repository) = fields(mapping, &stem, in_image)?;
-    if repository.is_some_and(|repository| !could_be_repository(repository)) {
+    let side = fields.side(&stem, in_image);
+    if side.repository.is_some_and(|repository| !could_be_repository(repository)) {
         return None;
     }
     let is_digest = |node: &Node<'d, 'f>| node.text().is_some_and(|text| text.starts_with("sha256:"));
     if name.ends_with("digest") {
         let digest = Some((key, value)).filter(|_| text.starts_with("sha256:"))?;
-        return Some(Group { registry, repository, tag: None, digest: Some(digest) });
+        return Some(Group { side: Ok(side), tag: None, digest: Some(digest) });
     }
-    let digest = by_name(mapping, &[format!("{stem}digest"), format!("{stem}sha"), format!("{stem}sha256")]);
+    let digest = fields.first(&[format!("{stem}digest"), format!("{stem}sha"), format!("{stem}sha256")]);
     let digest = digest.filter(|(_, node)| is_digest(node));
-    Some(Group { registry, repository, tag: Some((key, value)), digest })
-}
-
-/// Registry and repository beside a tag whose key begins with `stem`.
-///
-/// Charts write `repository` beside `tag`, `imageRepository` beside `imageTag`, `image` beside `imageTag` or `tag`, and
-/// `name` beside `tag` inside an `image`.
-fn fields<'d, 'f>(
-    mapping: Node<'d, 'f>,
-    stem: &str,
-    in_image: bool,
-) -> Option<(Option<&'d str>, Option<&'d str>)> {
-    let own = |suffix: &str| format!("{stem}{suffix}");
-    let mut names =
-        vec![own("repository"), own("repo"), own("imagerepository"), own("image"), own("imagename")];
-    if stem.ends_with("image") {
-        names.extend([stem.to_owned(), own("name")]);
-    }
-    if stem.is_empty() && in_image {
-        names.push("name".to_owned());
-    }
-    let text = |names: &[String]| by_name(mapping, names).and_then(|(_, node)| node.text());
-    Some((text(&[own("registry"), own("imageregistry"), "registry".to_owned()]), text(&names)))
-}
-
-/// The first of some keys that holds a text, whatever case and dashes it is written with.
-fn by_name<'d, 'f>(mapping: Node<'d, 'f>, names: &[String]) -> Option<(&'d str, Node<'d, 'f>)> {
-    names.iter().find_map(|name| {
-        let mut all = mapping.entries().filter_map(|(key, value)| Some((key.text()?, value)));
-        all.find(|(key, value)| value.text().is_some_and(|text| !text.is_empty()) && plain(key) == *name)
-    })
-}
-
-fn stem(name: &str) -> String {
-    let cut = ["tag", "digest"].into_iter().find_map(|end| name.strip_suffix(end));
-    cut.unwrap_or("").to_owned()
-}
-
-/// A repository without a tag; `https://…` and the like are none.
-fn could_be_repository(text: &str) -> bool {
-    ImageReference::parse(text).is_some_and(|image| image.tag.is_none() && image.digest.is_none())
+    Some(Group { side: Ok(side), tag: Some((key, value)), digest })
 }
 
 fn has_host(repository: &str) -> bool {
     repository.split_once('/').is_some_and(|(host, _)| host.contains(['.', ':']) || host == "localhost")
 }
 
-/// Whether the mapping at a path is an image: its key says so.
-fn is_image_key(path: &[String]) -> bool {
-    path.last().is_some_and(|key| ends_with_any(key, &["image"]))
-}
-
 fn is_collection(node: Node<'_, '_>) -> bool {
     node.is_mapping() || node.is_sequence()
-}
-
-/// Whether a key can hold a whole reference, or a list of them.
-fn names_image(key: &str) -> bool {
-    ends_with_any(key, &["image", "imagename", "images"])
-}
-
-/// Whether a key ends with one of some words of lower case, whatever case and dashes it is written with.
-fn ends_with_any(key: &str, words: &[&str]) -> bool {
-    words.iter().any(|word| {
-        let mut letters =
-            key.bytes().rev().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase());
-        word.bytes().rev().all(|byte| letters.next() == Some(byte))
-    })
-}
-
-/// A key in lower case without dashes and underscores: `imageTag`, `image_tag` and `IMAGE-TAG` are one style.
-fn plain(key: &str) -> String {
-    key.chars().filter(|c| c.is_ascii_alphanumeric()).map(|c| c.to_ascii_lowercase()).collect()
 }
 
 /// `spec.containers[0].image`.

@@ -51,6 +51,7 @@ pub(super) fn manifests(inventory: &Inventory<'_>, sites: &mut Vec<Site>) {
             findings: Vec::new(),
             insertion: None,
             variable: None,
+            also_from: Vec::new(),
             overridden_by: Vec::new(),
             is_patch: false,
         });

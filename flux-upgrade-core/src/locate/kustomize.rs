@@ -93,7 +93,6 @@ fn remote<'f>(here: &Here<'_, 'f>, node: Node<'_, 'f>, field: &str) -> Vec<Site>
         source_at: None,
         source_url: Some(url.clone()),
     };
-    let end = range.end;
     let mut sites = here.sites(&Text { node, range }, |_| draft.clone());
     for site in &mut sites {
         // A branch is no version, whatever it is called.
@@ -101,11 +100,16 @@ fn remote<'f>(here: &Here<'_, 'f>, node: Node<'_, 'f>, field: &str) -> Vec<Site>
             let resolves_to = site.spot.value.clone();
             site.blocked.get_or_insert(Reason::Floating { resolves_to });
         }
-        // `/releases/download/1.9.0/app-1.9.0.yaml`: a file that carries the version in its name moves with it.
-        site.spot.frame.echo =
-            text[end..].contains(bare(&site.spot.value)) && text.contains("/releases/download/");
+        repeats(site);
     }
     sites
+}
+
+/// `/releases/download/1.9.0/app-1.9.0.yaml`: a file that carries the version in its name moves with it.
+pub(super) fn repeats(site: &mut Site) {
+    let frame = &mut site.spot.frame;
+    frame.echo =
+        frame.after.contains(bare(&site.spot.value)) && frame.before.ends_with("/releases/download/");
 }
 
 /// A version without its `v`.
@@ -117,7 +121,7 @@ pub(super) fn bare(version: &str) -> &str {
 /// `/releases/download/TAG/`, and `raw.githubusercontent.com/OWNER/REPO/[refs/tags/]TAG/`.
 ///
 /// Source: kustomize `api/internal/git/repospec.go`; the forms of GitHub's addresses.
-fn tag_in(text: &str) -> Option<(String, Range<usize>)> {
+pub(super) fn tag_in(text: &str) -> Option<(String, Range<usize>)> {
     let after = |at: usize, ends: &[char]| at..text[at..].find(ends).map_or(text.len(), |end| at + end);
     if let Some(at) = text.find("/releases/download/") {
         let range = after(at + "/releases/download/".len(), &['/', '?', '#']);

@@ -4,7 +4,7 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plan::{MOST_NAMED, Reason};
-use crate::scan::{Inventory, Kind, Placement, Resource};
+use crate::scan::{Generator, Inventory, Kind, Placement, Resource};
 use crate::yaml::Node;
 
 /// Objects by kind and name.
@@ -19,12 +19,14 @@ pub(super) struct Links<'a> {
     pub(super) substituting: OnceCell<Vec<usize>>,
     /// Where variables are defined, by what applies the object that has them, and whether some of that lacks them.
     pub(super) variables: RefCell<BTreeMap<(Vec<usize>, String), Places>>,
+    /// ConfigMaps that kustomize makes, by each of their names.
+    generators: BTreeMap<&'a str, Vec<&'a Generator>>,
     /// Files that hold no object.
     plain: OnceCell<BTreeMap<&'a str, Vec<&'a Resource>>>,
 }
 
-/// Nodes by the object that holds them and their number, and whether some Flux Kustomization has none.
-type Places = (BTreeSet<(usize, u32)>, bool);
+/// Holder, document, node and bytes of each definition, and whether some Flux Kustomization has none.
+type Places = (BTreeSet<(usize, usize, u32, (usize, usize))>, bool);
 
 type ByName<'a> = BTreeMap<(Kind, &'a str), Namesakes<'a>>;
 
@@ -105,8 +107,13 @@ impl<'a> Links<'a> {
                 }
             }
         }
+        let mut generators: BTreeMap<&str, Vec<&Generator>> = BTreeMap::new();
+        for generator in &inventory.generators {
+            generator.names().for_each(|name| generators.entry(name).or_default().push(generator));
+        }
         Self {
             by_name,
+            generators,
             patches,
             urls: Known::default(),
             repositories: Known::default(),
@@ -134,6 +141,31 @@ impl<'a> Links<'a> {
     /// Patches of the object of this kind and name at `from`.
     pub(super) fn patches_of(&self, kind: Kind, name: &str, from: &[Placement]) -> Vec<&'a Resource> {
         matching(&self.patches, (kind, name), None, from)
+    }
+
+    /// ConfigMaps of a name that kustomize makes and that an object at `from` can mean, by the rules of [`Links::named`].
+    pub(super) fn generated(
+        &self,
+        inventory: &Inventory<'_>,
+        name: &str,
+        object: Option<usize>,
+        from: &[Placement],
+    ) -> Vec<&'a Generator> {
+        let all = self.generators.get(name).into_iter().flatten();
+        let all: Vec<&Generator> = all.filter(|one| one.is_named(name, object)).copied().collect();
+        let matching = |fits: &dyn Fn(&Placement, &Placement) -> bool| -> Vec<&'a Generator> {
+            let reached = |generator: &&&'a Generator| {
+                inventory.resources()[generator.by].placements.iter().any(|there| {
+                    let namespace = there.namespace.clone().or_else(|| generator.namespace.clone());
+                    let there = Placement { namespace, ..there.clone() };
+                    from.iter().any(|here| fits(here, &there))
+                })
+            };
+            all.iter().filter(reached).copied().collect()
+        };
+        let sees = |here: &Placement, there: &Placement| here.sees(here.namespace.as_deref(), there);
+        let own = matching(&|here, there| here.shares_cluster(there) && sees(here, there));
+        if own.is_empty() { matching(&sees) } else { own }
     }
 
     /// Documents of values in the file at a path.

@@ -9,6 +9,7 @@ mod helm;
 mod image;
 mod install;
 mod instance;
+mod keys;
 mod kustomize;
 mod link;
 mod oci;
@@ -133,7 +134,7 @@ fn hold_lone_aliases(sites: &mut [Site]) {
         .map(|site| (site.at.path.clone(), site.at.span.start))
         .collect();
     let alias = |site: &&mut Site| {
-        let elsewhere = site.at.span != site.spot.at.span && site.spot.style != Style::Comment;
+        let elsewhere = site.at.span != site.spot.at.span && site.spot.style != Style::Word;
         elsewhere && site.variable.is_none()
     };
     for site in sites.iter_mut().filter(alias) {

@@ -249,8 +249,8 @@ pub enum Style {
     Double,
     /// `|` or `>`.
     Block,
-    /// A word of a comment.
-    Comment,
+    /// A word as it stands: in a comment, or in a file that is no YAML.
+    Word,
 }
 
 impl From<Quote> for Style {
@@ -320,6 +320,8 @@ pub struct Site {
     pub insertion: Option<Insertion>,
     /// The variable that the field takes its text from, where `spot` is.
     pub variable: Option<String>,
+    /// Other definitions that the field takes a part of its text from: they move only where this site moves with them.
+    pub also_from: Vec<Location>,
     /// Patches that set this field of the object in some overlays.
     pub overridden_by: Vec<Location>,
     /// Whether it stands in a patch of its owner.

@@ -90,7 +90,7 @@ pub(super) fn tool_versions(inventory: &Inventory<'_>, sites: &mut Vec<Site>) {
                 let from = start + (version.as_ptr() as usize - line.as_ptr() as usize);
                 let at = inventory.lines(index).locate(&file.path, Span::new(from, from + version.len()));
                 let (raw, value) = (version.to_owned(), version.to_owned());
-                let spot = Spot { at: at.clone(), raw, value, style: Style::Plain, frame: Frame::default() };
+                let spot = Spot { at: at.clone(), raw, value, style: Style::Word, frame: Frame::default() };
                 sites.push(Site {
                     id: at.to_string(),
                     at,
@@ -121,6 +121,7 @@ pub(super) fn tool_versions(inventory: &Inventory<'_>, sites: &mut Vec<Site>) {
                     findings: Vec::new(),
                     insertion: None,
                     variable: None,
+                    also_from: Vec::new(),
                     overridden_by: Vec::new(),
                     is_patch: false,
                 });

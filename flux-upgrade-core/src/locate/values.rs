@@ -9,7 +9,7 @@ use crate::yaml::Node;
 
 /// Images in `spec.values`, in the ConfigMaps of `spec.valuesFrom`, and in post-renderers.
 pub(super) fn release<'f>(here: &Here<'_, 'f>, sites: &mut Vec<Site>) {
-    let base = |path: &[String]| base(here, path);
+    let base = |path: &[String]| bases(here, path);
     let base: super::image::Base<'_, '_, 'f> = &base;
     let images = Images::new(here, here.resource.is_patch.then_some(base));
     let fragment = &here.resource.fragment;
@@ -54,7 +54,8 @@ pub(super) fn release<'f>(here: &Here<'_, 'f>, sites: &mut Vec<Site>) {
 fn one_value<'f>(here: &Here<'_, 'f>, (name, key): (&str, &str), target: &[String], sites: &mut Vec<Site>) {
     let base = |path: &[String]| {
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
-        here.at(&[&["spec", "values"], path.as_slice()].concat())?.resolved()
+        let own = here.at(&[&["spec", "values"], path.as_slice()].concat()).and_then(Node::resolved);
+        own.map(|own| (here.resource, own)).into_iter().collect()
     };
     let base: super::image::Base<'_, '_, 'f> = &base;
     for map in here.links.named(Kind::ConfigMap, name, None, &here.resource.placements) {
@@ -86,12 +87,15 @@ fn list<'d, 'f>(node: Option<Node<'d, 'f>>) -> impl Iterator<Item = Node<'d, 'f>
     node.and_then(Node::resolved).into_iter().flat_map(Node::items).filter_map(Node::resolved)
 }
 
-/// What the release itself has at a path that a patch of it goes to.
-fn base<'a, 'f>(here: &Here<'a, 'f>, path: &[String]) -> Option<Node<'a, 'f>> {
+/// What the releases that a patch changes have at a path.
+fn bases<'a, 'f>(here: &Here<'a, 'f>, path: &[String]) -> Vec<(&'a Resource, Node<'a, 'f>)> {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
-    let all = here.links.named(Kind::HelmRelease, &here.resource.name, None, &here.resource.placements);
-    let mut all = all.into_iter().filter(|other| !std::ptr::eq(*other, here.resource));
-    all.find_map(|release| here.inventory.node(release)?.at(&path)?.resolved())
+    let (resource, kind) = (here.resource, here.resource.kind);
+    let names =
+        if resource.also.is_empty() { std::slice::from_ref(&resource.name) } else { &resource.also[..] };
+    let all = names.iter().flat_map(|name| here.links.named(kind, name, None, &resource.placements));
+    let others = all.filter(|other| !std::ptr::eq(*other, resource));
+    others.filter_map(|other| Some((other, here.inventory.node(other)?.at(&path)?.resolved()?))).collect()
 }
 
 /// Values under a key of the ConfigMaps of a name: in the ConfigMap itself, or in the file that kustomize makes it from.
@@ -102,10 +106,13 @@ fn sources<'a>(here: &Here<'a, '_>, name: &str, key: &str) -> Vec<&'a Resource> 
         let data = inventory.config_data.get(&(inventory.index_of(map)?, key.to_owned()))?;
         inventory.resources().get(*data)
     });
-    let generated = inventory.kustomize.values().flat_map(|kustomize| &kustomize.generated);
+    let object = inventory.index_of(here.resource);
+    let generated = here.links.generated(inventory, name, object, &here.resource.placements);
     let files: BTreeSet<&str> = generated
-        .filter(|(map, its_key, _)| map == name && its_key == key)
-        .map(|(.., path)| path.as_str())
+        .into_iter()
+        .flat_map(|generator| &generator.files)
+        .filter(|(its_key, _)| its_key == key)
+        .map(|(_, path)| path.as_str())
         .collect();
     let in_files = files.into_iter().flat_map(|path| here.links.plain(inventory, path));
     in_maps.chain(in_files).collect()

@@ -34,7 +34,7 @@ pub(crate) fn replace(spot: &Spot, new: &str, preferred: Quote) -> Option<Edit> 
         Style::Single => Quote::Single,
         Style::Double => Quote::Double,
         Style::Block => return None,
-        Style::Comment => return in_comment(spot, new),
+        Style::Word => return in_place(spot, &spot.whole(new)?),
     };
     let whole = spot.whole(new)?;
     let inside = || inside(spot, &spot.whole(&spot.value)?, &whole);
@@ -49,8 +49,8 @@ pub(crate) fn replace(spot: &Spot, new: &str, preferred: Quote) -> Option<Edit> 
     })
 }
 
-/// A word of a comment takes another word.
-fn in_comment(spot: &Spot, new: &str) -> Option<Edit> {
+/// A word takes the place of another.
+fn in_place(spot: &Spot, new: &str) -> Option<Edit> {
     is_word(new).then(|| Edit {
         path: spot.at.path.clone(),
         span: Span::new(spot.at.span.start, spot.at.span.end),

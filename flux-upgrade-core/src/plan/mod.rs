@@ -239,6 +239,14 @@ fn agree(sites: &[Site], decisions: &mut [Decision]) -> bool {
             shared.entry((&spot.at.path, spot.at.span.start)).or_default().push((index, wish));
         }
     }
+    // A field of several definitions moves none of them, and so holds them all.
+    for (index, site) in sites.iter().enumerate() {
+        for at in &site.also_from {
+            if let Some(group) = shared.get_mut(&(&at.path, at.span.start)) {
+                group.push((index, None));
+            }
+        }
+    }
     for group in shared.into_values().filter(|group| group.len() > 1) {
         if group.iter().all(|(_, wish)| *wish == group[0].1) {
             continue;
@@ -256,7 +264,10 @@ fn agree(sites: &[Site], decisions: &mut [Decision]) -> bool {
         if let Some(more) = group.len().checked_sub(MOST_NAMED).filter(|more| *more > 0) {
             wishes.push(format!("and {more} more"));
         }
-        for (index, _) in group {
+        for (index, wish) in group {
+            if wish.is_none() && decisions[index].is_err() && !sites[index].also_from.is_empty() {
+                continue;
+            }
             held |= decisions[index].is_ok();
             decisions[index] = Err(Reason::Disagree { wishes: wishes.clone() }.into());
         }

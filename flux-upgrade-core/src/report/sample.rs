@@ -57,6 +57,7 @@ fn site(spot: Spot, kind: &str, namespace: Option<&str>, name: &str, field: &str
         findings: vec![],
         insertion: None,
         variable: None,
+        also_from: vec![],
         overridden_by: vec![],
         is_patch: false,
         clusters: vec![],

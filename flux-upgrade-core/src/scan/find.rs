@@ -1,17 +1,20 @@
 //! One file to the documents and objects in it.
 
+use std::collections::BTreeSet;
+
 use memchr::memmem;
 
 use super::kind::{FLUX_NEEDLES, NEEDLES};
 use super::kustomize::{is_kustomization_file, items};
 use super::object::{Objects, encryption};
 use super::target::Target;
-use super::{Encryption, Held, Inventory, Kind, Kustomize, Patch, Resource};
+use super::{Encryption, Generator, Held, Inventory, Kind, Kustomize, Patch, Resource};
 use crate::text::{SourceFile, Span};
 use crate::yaml::{Comments, Document, Node, parse, split};
 
 /// Comments are read only where one of these could matter.
-const COMMENT_NEEDLES: &[&str] = &["flux-upgrade:", "$imagepolicy", "renovate:", "fluxcd/flux2/action@"];
+const COMMENT_NEEDLES: &[&str] =
+    &["flux-upgrade", "Flux-Upgrade", "$imagepolicy", "renovate:", "fluxcd/flux2/action@"];
 
 pub(super) fn read(inventory: &mut Inventory<'_>, index: usize) {
     let file = &inventory.files[index];
@@ -145,6 +148,8 @@ fn keep<'f>(inventory: &mut Inventory<'f>, file: usize, document: Document<'f>, 
     let nested = nested(root, &found.resources);
     let encryption = encryption(root);
     if let Some(kustomize) = kustomize {
+        let by = inventory.resources.len() + found.resources.len() - 1;
+        inventory.generators.extend(Generator::all(source.path.folder(), root, by));
         inventory.kustomize.insert(source.path.folder().to_owned(), kustomize);
     }
     inventory.flux.extend(instance_version(root).map(|version| (source.path.folder().to_owned(), version)));
@@ -157,6 +162,51 @@ fn keep<'f>(inventory: &mut Inventory<'f>, file: usize, document: Document<'f>, 
             keep_nested(inventory, (file, encryption), document, &what, first, 1);
         }
     }
+}
+
+/// Reads a file of values that a ConfigMap is made of, whatever words it holds.
+pub(super) fn read_values(inventory: &mut Inventory<'_>, index: usize) {
+    for part in split(&inventory.files[index].text) {
+        read_part(inventory, index, part, false);
+    }
+}
+
+/// Reads the values in ConfigMaps under some keys that hold none of the words that texts are screened by.
+pub(super) fn read_data(inventory: &mut Inventory<'_>, keys: &BTreeSet<String>) {
+    let mut found = Vec::new();
+    for (index, map) in inventory.resources.iter().enumerate().filter(|(_, map)| map.kind == Kind::ConfigMap)
+    {
+        let data = inventory.at(map, &["data"]).and_then(Node::resolved);
+        for (key, value) in data.into_iter().flat_map(Node::entries) {
+            let Some((key, span)) = key.text().zip(value.block()) else { continue };
+            let is_new = !inventory.config_data.contains_key(&(index, key.to_owned()));
+            if is_new && keys.contains(key) {
+                found.push((index, span, Nested::Data { key: key.to_owned(), by: 0 }));
+            }
+        }
+    }
+    for (index, span, what) in found {
+        let held = inventory.held(&inventory.resources[index]);
+        let (file, encryption) = (held.file, held.encryption);
+        for document in parse(&inventory.files[file].text, span, Comments::Keep).0 {
+            keep_nested(inventory, (file, encryption), document, &what, index, 1);
+        }
+    }
+}
+
+/// Reads a file of lines `KEY=VALUE`.
+///
+/// Source: kustomize `api/kv/kv.go`: blanks at the start of a line, empty lines and lines that begin with `#` do not count.
+pub(super) fn read_assignments(inventory: &mut Inventory<'_>, index: usize) {
+    let file = &inventory.files[index];
+    let document = Document::of_assignments(&file.text);
+    let (number, path) = (inventory.documents.len(), file.path.as_str());
+    let Some(root) = document.root() else { return };
+    inventory.assignments.insert(path.to_owned(), number);
+    inventory.resources.push(Resource::at(Kind::Plain, path, None, number, root));
+    let is_encrypted = has_any(&file.text, &["sops_mac="]);
+    let encryption = if is_encrypted { Encryption::Whole } else { Encryption::None };
+    inventory.documents.push(Held { file: index, document, encryption });
 }
 
 /// What a document without a kind is, by the name of its file, and what it is called.
@@ -290,10 +340,8 @@ fn nested(root: Node<'_, '_>, resources: &[Resource]) -> Vec<(Span, Nested)> {
                 for (key, value) in data.into_iter().flat_map(Node::entries) {
                     let span =
                         value.block().filter(|_| value.text().is_some_and(|text| has_any(text, NEEDLES)));
-                    out.extend(
-                        span.zip(key.text())
-                            .map(|(span, key)| (span, Nested::Data { key: key.to_owned(), by })),
-                    );
+                    let data = |key: &str| Nested::Data { key: key.to_owned(), by };
+                    out.extend(span.zip(key.text()).map(|(span, key)| (span, data(key))));
                 }
             }
             _ => {}

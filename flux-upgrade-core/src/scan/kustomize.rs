@@ -15,8 +15,10 @@ pub(crate) struct Kustomize {
     pub(crate) components: Vec<String>,
     /// Files that patch what it builds, each with what it says of its target.
     pub(crate) patches: Vec<(String, Option<Target>)>,
-    /// Files that become the data of ConfigMaps: the ConfigMap's name, the key, the path.
-    pub(crate) generated: Vec<(String, String, String)>,
+    /// `namePrefix`.
+    pub(crate) prefix: String,
+    /// `nameSuffix`.
+    pub(crate) suffix: String,
 }
 
 /// Whether a file of this name is a kustomization (kustomize `RecognizedKustomizationFileNames`).
@@ -40,15 +42,8 @@ impl Kustomize {
                 out.patches.extend(path.map(|path| (path, target)));
             }
         }
-        for generator in items(root, "configMapGenerator") {
-            let Some(name) = generator.text_at(&["name"]) else { continue };
-            for file in items(generator, "files").filter_map(Node::text) {
-                let (key, path) =
-                    file.split_once('=').unwrap_or((file.rsplit('/').next().unwrap_or(file), file));
-                let path = local(folder, path);
-                out.generated.extend(path.map(|path| (name.to_owned(), key.to_owned(), path)));
-            }
-        }
+        let text = |field| root.text_at(&[field]).unwrap_or_default().to_owned();
+        (out.prefix, out.suffix) = (text("namePrefix"), text("nameSuffix"));
         out
     }
 }
@@ -67,7 +62,7 @@ fn paths(folder: &str, root: Node<'_, '_>, field: &str) -> Vec<String> {
 }
 
 /// A path inside the repository; remote resources and inline patches are neither.
-fn local(folder: &str, path: &str) -> Option<String> {
+pub(super) fn local(folder: &str, path: &str) -> Option<String> {
     let remote =
         path.contains("://") || path.contains("?ref=") || path.contains('\n') || path.starts_with("git@");
     if remote || path.starts_with('/') { None } else { join(folder, path) }

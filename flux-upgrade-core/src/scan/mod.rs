@@ -4,7 +4,9 @@
 //! lines, so that a broken document leaves its neighbours alone. What cannot be read becomes a [`Diagnostic`], and the rest goes on.
 
 mod build;
+mod comment;
 mod find;
+mod generator;
 mod kind;
 mod kustomize;
 mod object;
@@ -14,6 +16,8 @@ mod target;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
+pub(crate) use comment::Explained;
+pub(crate) use generator::Generator;
 pub use kind::Kind;
 pub(crate) use kustomize::{Kustomize, is_kustomization_file, items};
 pub use place::Placement;
@@ -41,6 +45,12 @@ pub struct Inventory<'f> {
     pub(crate) operations: Vec<(String, usize)>,
     /// Values in ConfigMaps: the ConfigMap and the key, and the values.
     pub(crate) config_data: BTreeMap<(usize, String), usize>,
+    /// Values that comments explain, by document and position of the comment.
+    pub(crate) explained: Vec<Explained>,
+    /// ConfigMaps that kustomize makes.
+    pub(crate) generators: Vec<Generator>,
+    /// Documents of files of assignments, by path.
+    pub(crate) assignments: BTreeMap<String, usize>,
     /// Whether the files have an entry point of a cluster.
     pub(crate) has_clusters: bool,
     /// Folders that hold a chart.
@@ -210,6 +220,9 @@ pub fn scan(files: &[SourceFile]) -> Inventory<'_> {
         patches: Vec::new(),
         operations: Vec::new(),
         config_data: BTreeMap::new(),
+        explained: Vec::new(),
+        generators: Vec::new(),
+        assignments: BTreeMap::new(),
         has_clusters: false,
         charts: files
             .iter()
@@ -222,7 +235,9 @@ pub fn scan(files: &[SourceFile]) -> Inventory<'_> {
     for file in order {
         find::read(&mut inventory, file);
     }
+    generator::read(&mut inventory);
     place::place(&mut inventory);
+    comment::read(&mut inventory);
     inventory.diagnostics.sort_by(|a, b| (&a.at, a.code, &a.message).cmp(&(&b.at, b.code, &b.message)));
     inventory
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::build::Builder;
 use super::find::fragments;
-use super::{Inventory, Kind, Patch};
+use super::{Inventory, Kind, Patch, generator};
 use crate::text::join;
 use crate::yaml::Node;
 
@@ -75,6 +75,7 @@ pub(super) fn place(inventory: &mut Inventory<'_>) {
             placements[*patch] = own;
         }
     }
+    let generators = generator::name(inventory, &mut builder, &component_users(inventory, urls));
     let (appliers, mut applied) = appliers(inventory, urls, &mut builder);
     for Selected { patch, of, .. } in &targets {
         let paths = of.iter().filter_map(|by| Some(Entry::of(inventory, urls, *by)?.path));
@@ -92,6 +93,7 @@ pub(super) fn place(inventory: &mut Inventory<'_>) {
             inventory.resources[patch].also = names;
         }
     }
+    inventory.generators = generators;
     inventory.has_clusters = has_clusters;
     inventory.appliers = appliers.into_values().collect();
     for (resource, by) in inventory.resources.iter_mut().zip(applied) {
@@ -264,7 +266,10 @@ fn component_users(inventory: &Inventory<'_>, urls: &GitUrls) -> BTreeMap<String
 }
 
 /// A folder, and where it is a component those whose objects it patches.
-fn reached_by<'a>(path: &'a str, users: &'a BTreeMap<String, BTreeSet<String>>) -> BTreeSet<&'a str> {
+pub(super) fn reached_by<'a>(
+    path: &'a str,
+    users: &'a BTreeMap<String, BTreeSet<String>>,
+) -> BTreeSet<&'a str> {
     let (mut out, mut queue) = (BTreeSet::new(), vec![path]);
     while let Some(path) = queue.pop() {
         if out.insert(path) {

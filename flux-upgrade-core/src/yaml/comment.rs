@@ -21,6 +21,22 @@ impl Comment {
         let start = span.end + gap;
         Self { span, line: line_start(text, span.start), below: Span::new(start, start + length) }
     }
+
+    /// Where its line begins.
+    pub(crate) fn line(self) -> usize {
+        self.line
+    }
+
+    /// The line below it, without its end; empty after the last.
+    pub(crate) fn below(self) -> Span {
+        self.below
+    }
+
+    /// Whether it has its line for itself, the dash of a list aside.
+    pub(crate) fn is_alone(self, text: &str) -> bool {
+        text.get(self.line..self.span.start)
+            .is_some_and(|before| before.split_whitespace().all(|word| word == "-"))
+    }
 }
 
 impl<'t> Document<'t> {
@@ -44,7 +60,7 @@ impl<'t> Document<'t> {
         std::iter::from_fn(move || {
             at = at.checked_sub(1)?;
             let comment = self.comments[at];
-            let alone = self.text.get(comment.line..comment.span.start)?.trim().is_empty();
+            let alone = comment.is_alone(self.text);
             let adjacent = comment.below.start <= line && line <= comment.below.end;
             line = comment.line;
             (alone && adjacent).then_some(comment)

@@ -6,6 +6,7 @@
 //!   as its text.
 //! - Positions are bytes of the whole file, from 0.
 
+mod assignments;
 mod comment;
 mod events;
 mod scalar;
@@ -32,7 +33,11 @@ pub(crate) struct Document<'t> {
     span: Span,
     slots: Vec<Slot<'t>>,
     comments: Vec<Comment>,
+    is_yaml: bool,
 }
+
+/// The collection that holds a node, and the key or the index there.
+pub(crate) type Parent<'d, 't> = Option<(Node<'d, 't>, Cow<'d, str>)>;
 
 /// A node as it is kept: children follow their parent, `next` is the slot after the last of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +98,32 @@ impl<'t> Document<'t> {
                         place.insert(key.span());
                     }
                 }
+            }
+        }
+        out
+    }
+
+    /// Texts that are values of mappings or elements of sequences, in the order of the text; keys are none.
+    pub(crate) fn values(&self) -> Vec<Node<'_, 't>> {
+        let mut is_key = vec![false; self.slots.len()];
+        for (key, _) in self.nodes().flat_map(Node::entries) {
+            key.below().for_each(|node| is_key[node.at as usize] = true);
+        }
+        let all = self
+            .nodes()
+            .filter(|node| !is_key[node.at as usize] && !node.is_mapping() && !node.is_sequence());
+        all.filter(|node| node.text().is_some()).collect()
+    }
+
+    /// Of each node the collection that holds it, and the key or the index there; nothing of keys and of the root.
+    pub(crate) fn parents(&self) -> Vec<Parent<'_, 't>> {
+        let mut out = vec![None; self.slots.len()];
+        for node in self.nodes() {
+            for (key, value) in node.entries() {
+                out[value.at as usize] = Some((node, Cow::Borrowed(key.text().unwrap_or_default())));
+            }
+            for (index, item) in node.items().enumerate() {
+                out[item.at as usize] = Some((node, Cow::Owned(index.to_string())));
             }
         }
         out

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ._plan import Diagnostic
 
-_SUFFIXES = (".yaml", ".yml")
+_SUFFIXES = (".yaml", ".yml", ".env")
 _NAMES = ("Kustomization", "Chart.lock", ".tool-versions")
 
 
