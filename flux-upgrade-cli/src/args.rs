@@ -55,6 +55,8 @@ pub(crate) enum Command {
     ///
     /// Commit the file: its history says what ran when, and `rollback` leads back to it.
     Lock(ranges::Lock),
+    /// Pin every range and floating tag where a lock said that it stood; without --write, show what would change
+    Rollback(ranges::Rollback),
     /// Ask everything that a plan needs and write the answers into a file, for `plan --offline`
     Snapshot(Snapshot),
     /// Print a completion script for a shell

@@ -35,6 +35,7 @@ pub(crate) fn execute(cli: &Cli, streams: &mut Streams<'_>, env: &Env) -> i32 {
         Command::Migrate(args) => migrate::run(args, streams, env),
         Command::Ranges(args) => ranges::run(args, streams, env),
         Command::Lock(args) => ranges::run_lock(args, streams, env),
+        Command::Rollback(args) => ranges::run_rollback(args, streams, env),
         Command::Snapshot(snapshot) => run_snapshot(snapshot, streams, env),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -4,11 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum, ValueHint};
-use flux_upgrade_core::host::Tree;
+use flux_upgrade_core::host::{Repository, Tree};
+use flux_upgrade_core::patch::diff;
 use flux_upgrade_core::ranges::lock::{LOCK_FILE, Lock as LockFile, LockError, Update, update};
 use flux_upgrade_core::ranges::{self, Survey};
-use flux_upgrade_core::report;
-use flux_upgrade_core::rules::Rules;
+use flux_upgrade_core::report::{self, Tense};
+use flux_upgrade_core::rules::{Overrides, Rules};
 use flux_upgrade_core::{RepoPath, scan};
 
 use crate::answers::{Answers, write_whole};
@@ -16,7 +17,7 @@ use crate::args::{Common, RulesFlags, SourcesFlags};
 use crate::command::{heading, mapping_from, out_style, root_name, rules, tell, worse};
 use crate::env::Env;
 use crate::fault::Fault;
-use crate::job;
+use crate::job::{self, Settle};
 use crate::streams::Streams;
 use crate::{CHANGES, FAILED, FINE};
 
@@ -66,7 +67,6 @@ pub(crate) enum RangesFormat {
 
 /// One path with what floats in it.
 struct Surveyed {
-    tree: Tree,
     rules: Rules,
     survey: Survey,
 }
@@ -218,5 +218,147 @@ fn survey(
     let mut survey = ranges::survey(&inventory, sites, &resolution, &rules);
     survey.diagnostics.extend(tree.diagnostics.iter().cloned());
     tell(&args.common, &survey.diagnostics, streams, env);
-    Ok(Surveyed { tree, rules, survey })
+    Ok(Surveyed { rules, survey })
+}
+
+/// `rollback`: where to, and what becomes of the patch set.
+#[derive(Debug, Args)]
+pub(crate) struct Rollback {
+    #[command(flatten)]
+    pub(crate) common: Common,
+
+    /// A git revision whose lock file says how it was, or a lock file
+    ///
+    /// For example HEAD~3, v1.2.0, a commit, or saved.lock; a file of that name counts before a revision.
+    #[arg(long, value_name = "REV|FILE", required = true, value_hint = ValueHint::AnyPath)]
+    pub(crate) to: String,
+
+    /// The lock file of the revision, seen from PATH
+    #[arg(long, value_name = "FILE", default_value = LOCK_FILE)]
+    pub(crate) lock_file: PathBuf,
+
+    /// Write the files; each in one step, and none if one has changed since it was read
+    #[arg(long)]
+    pub(crate) write: bool,
+
+    /// Form of the result
+    #[arg(long, value_name = "FORM", default_value = "table")]
+    pub(crate) format: PatchFormat,
+
+    /// Exit with 2 when there are changes
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+
+    /// Change only files whose path matches this glob; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) only: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PatchFormat {
+    /// For people
+    Table,
+    /// For tools: flux-upgrade/plan/v1, see docs/plan.schema.json
+    Json,
+    /// A unified diff for `git apply`, paths relative to PATH
+    Diff,
+    /// The diff that takes it back
+    Reverse,
+    /// The body of a pull request
+    Markdown,
+}
+
+pub(crate) fn run_rollback(args: &Rollback, streams: &mut Streams<'_>, env: &Env) -> Result<i32, Fault> {
+    let common = &args.common;
+    if common.paths.len() > 1 && matches!(args.format, PatchFormat::Diff | PatchFormat::Reverse) {
+        let why = "paths of a diff are relative to PATH; run it once for each";
+        return Err(Fault::new(format!(
+            "this form takes one PATH, and there are {}: {why}",
+            common.paths.len()
+        )));
+    }
+    let mut code = FINE;
+    for number in 0..common.paths.len() {
+        let one = rollback_one(args, number, streams, env).unwrap_or_else(|fault| {
+            streams.err(&fault.to_string());
+            FAILED
+        });
+        code = worse(code, one);
+    }
+    Ok(code)
+}
+
+fn rollback_one(args: &Rollback, number: usize, streams: &mut Streams<'_>, env: &Env) -> Result<i32, Fault> {
+    let common = &args.common;
+    if args.write
+        && let Some(text) = job::settle(&env.folder, &common.paths[number], Settle::Finish)?
+    {
+        streams.err(&text);
+    }
+    let tree = job::read(&env.folder, &common.paths[number])?;
+    let then = lock_of(&args.to, &args.lock_file, &tree, env)?;
+    let now = read_lock(&tree.root.join(&args.lock_file), &args.lock_file.display().to_string());
+    // How far the way is is worth no failure: a damaged lock of today is what one may want to get away from.
+    let now = now.unwrap_or_else(|fault| {
+        streams.err(&fault.to_string().replacen("error:", "warning:", 1));
+        None
+    });
+    let rules = Rules::default().with(Overrides { only: args.only.clone(), ..Overrides::default() });
+    let rules = rules.map_err(|error| Fault::bad_value("--only", &error.found, &error.problem))?;
+    let inventory = scan(&tree.files);
+    let (mut plan, set) = ranges::rollback(&inventory, &then, now.as_ref().map(|(lock, _)| lock), &rules);
+    tell(common, &plan.diagnostics, streams, env);
+    for refused in &set.refused {
+        streams.err(&Fault::new(format!("{}: not edited: {}", refused.path, refused.why)).to_string());
+    }
+    let mut tense = Tense::Planned;
+    if args.write && common.strict && (!set.refused.is_empty() || job::has_errors(&plan.diagnostics)) {
+        streams.err(
+            "error: nothing is written, since --strict wants every file readable and every edit proven\n",
+        );
+    } else if args.write {
+        let refused = |path: &RepoPath| set.refused.iter().any(|refused| refused.path == *path);
+        plan.changes.retain(|change| !change.edits.iter().any(|edit| refused(&edit.path)));
+        job::write(&tree, &set)?;
+        tense = Tense::Applied { files: set.files.len() };
+    }
+    let style = out_style(common, env);
+    streams.out(&match args.format {
+        PatchFormat::Table => heading(common, number, style) + &report::table(&plan, style, tense),
+        PatchFormat::Json => report::json(&tree.files, &plan, &set, root_name(common, number).as_deref()),
+        PatchFormat::Diff => diff::unified(&tree.files, &set).map_err(|error| Fault::of(&error))?,
+        PatchFormat::Reverse => diff::reverse(&tree.files, &set).map_err(|error| Fault::of(&error))?,
+        PatchFormat::Markdown => report::markdown(&plan),
+    });
+    let broken = !set.refused.is_empty() || (common.strict && job::has_errors(&plan.diagnostics));
+    Ok(match (broken, args.exit_code && !plan.changes.is_empty()) {
+        (true, _) => FAILED,
+        (false, true) => CHANGES,
+        (false, false) => FINE,
+    })
+}
+
+/// The lock that `--to` names: a file, else that of a revision of the repository that PATH lies in.
+fn lock_of(to: &str, lock_file: &Path, tree: &Tree, env: &Env) -> Result<LockFile, Fault> {
+    let file = env.folder.join(to);
+    if file.is_file() {
+        let found = read_lock(&file, to)?;
+        return found.map(|(lock, _)| lock).ok_or_else(|| Fault::new(format!("no lock file `{to}`")));
+    }
+    let shown = lock_file.display().to_string();
+    let under = |error: &dyn std::error::Error| {
+        Fault::of(error).under(format!("`--to {to}` is no file, and no revision to take `{shown}` from"))
+    };
+    let repository = Repository::discover(&tree.root).map_err(|error| under(&error))?;
+    let commit = repository.resolve(to).map_err(|error| under(&error))?;
+    let path = RepoPath::parse(&shown)
+        .ok_or_else(|| Fault::bad_value("--lock-file", &shown, "expected a path inside PATH"))?;
+    let text = repository.text_of(commit, &path).map_err(|error| under(&error))?;
+    let text = text.ok_or_else(|| {
+        Fault::new(format!(
+            "{} has no `{shown}`: `git log -- {shown}` lists the commits that do",
+            commit.short()
+        ))
+    })?;
+    parse_lock(&text, &format!("{}:{shown}", commit.short()))
 }

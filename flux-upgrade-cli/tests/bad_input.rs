@@ -422,6 +422,7 @@ fn codes(folder: &Path, out: &mut std::collections::BTreeSet<String>) {
         "migrate",
         "preflight",
         "lock",
+        "rollback",
         "behaviour",
         "comment",
     ];

@@ -218,3 +218,126 @@ fn damage_is_told_with_line_and_column() {
     let error = Lock::parse(&RepoPath::parse(LOCK_FILE).unwrap(), &twice).unwrap_err();
     assert_eq!(error.code, "lock.duplicate");
 }
+
+/// The files after a rollback to `then`, with what the plan says of each site.
+fn back(files: &[SourceFile], then: &str) -> (Vec<SourceFile>, Vec<String>) {
+    let inventory = scan(files);
+    let (plan, set) = ranges::rollback(&inventory, &read(then), None, &Rules::default());
+    assert!(set.refused.is_empty(), "{:?}", set.refused);
+    let mut lines: Vec<String> = plan
+        .changes
+        .iter()
+        .map(|change| format!("{} {} -> {}", plan.site_of(change).owner.name, change.from, change.to))
+        .collect();
+    lines
+        .extend(plan.held.iter().map(|held| format!("{} {}", plan.sites[held.site].owner.name, held.reason)));
+    lines.extend(plan.diagnostics.iter().map(|found| format!("! {}", found.code)));
+    (common::patched(files, &set), lines)
+}
+
+#[test]
+fn a_rollback_pins_everything_where_the_lock_says_it_stood() {
+    let then = locked(&repository(), &registry(), None).lock.text();
+    let (after, lines) = back(&repository(), &then);
+    assert_eq!(
+        lines,
+        [
+            &format!("site main -> main@{COMMIT}"),
+            "old  -> 0.9.1",
+            &format!("app >=1.0.0 <2.0.0 -> 1.3.0@{B}"),
+            &format!("latest latest -> latest@{B}"),
+            &format!("exact 1.2.0 -> 1.2.0@{A}"),
+            "bare cannot be pinned: no `spec.ref.tag` is written that could hold it",
+        ]
+    );
+    let text = |file: usize| after[file].text.as_str();
+    assert!(
+        text(0).contains(&format!("  ref:\n    tag: \"1.3.0\" # till 2 is proven\n    digest: {B}\n---")),
+        "{}",
+        text(0)
+    );
+    assert!(text(0).contains(&format!("ref: {{tag: latest, digest: {B}}}")), "{}", text(0));
+    assert!(text(0).contains(&format!("ref: {{tag: 1.2.0, digest: {A}}}")), "{}", text(0));
+    assert!(text(1).contains(&format!("    branch: main\n    commit: {COMMIT}\n---")), "{}", text(1));
+    assert!(text(2).contains("      chart: old\n      version: 0.9.1\n      sourceRef"), "{}", text(2));
+
+    // What is pinned no longer floats, whatever is published now.
+    let moved = registry().to_string().replace("2.0.0", "1.4.0").replace(COMMIT, &"2".repeat(40));
+    let (survey, _) = survey(&after, &serde_json::from_str(&moved).unwrap());
+    assert_eq!(survey.sites.iter().map(|site| site.owner.name.as_str()).collect::<Vec<_>>(), ["bare"]);
+    // A second time nothing is left to do.
+    let (again, lines) = back(&after, &then);
+    assert_eq!(again, after);
+    assert_eq!(lines.iter().filter(|line| line.ends_with("up to date")).count(), 5, "{lines:?}");
+}
+
+#[test]
+fn a_rollback_holds_what_it_cannot_know() {
+    let then = locked(&repository(), &registry(), None).lock.text();
+    let mut files = repository();
+    files[0].text =
+        files[0].text.replacen("oci://registry.example.com/app", "oci://other.example.com/app", 1);
+    files[0].text.push_str(
+        "---\napiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nmetadata: {name: new, namespace: apps}\n\
+         spec: {interval: 1m, url: 'oci://registry.example.com/new', ref: {semver: '*'}}\n",
+    );
+    files.remove(2);
+    let (after, lines) = back(&files, &then);
+    assert!(lines.contains(
+        &"app cannot be pinned: the lock knows it from oci://registry.example.com/app, and it comes from oci://other.example.com/app now"
+            .to_owned()
+    ));
+    assert!(lines.contains(&"new cannot be pinned: the lock has no entry for it".to_owned()), "{lines:?}");
+    assert!(lines.contains(&"! rollback.gone".to_owned()), "{lines:?}");
+    assert!(after[0].text.contains("semver: \">=1.0.0 <2.0.0\""));
+}
+
+#[test]
+fn a_pin_of_today_goes_back_to_the_pin_of_then() {
+    let then = locked(&repository(), &registry(), None).lock.text();
+    let mut files = repository();
+    files[0].text = files[0].text.replacen("semver: \">=1.0.0 <2.0.0\"", "tag: 2.0.0", 1);
+    let (after, lines) = back(&files, &then);
+    assert!(lines.contains(&format!("app 2.0.0 -> 1.3.0@{B}")), "{lines:?}");
+    assert!(
+        after[0].text.contains(&format!("    tag: 1.3.0 # till 2 is proven\n    digest: {B}\n")),
+        "{}",
+        after[0].text
+    );
+}
+
+#[test]
+fn sites_that_share_a_text_go_back_together_or_not_at_all() {
+    let text = |first: &str| {
+        format!(
+            "apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nmetadata: {{name: a, namespace: apps, annotations: {{v: &v {first}}}}}\n\
+             spec: {{interval: 1m, url: 'oci://registry.example.com/app', ref: {{semver: *v}}}}\n"
+        )
+    };
+    let files = vec![file("a.yaml", text("1.x"))];
+    let then = locked(&files, &registry(), None).lock.text();
+    let (_, lines) = back(&files, &then);
+    assert_eq!(lines, ["a repeats an anchor that cannot be edited"]);
+
+    let kustomization = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: apps, namespace: flux-system}\n\
+        spec:\n  path: ./apps\n  sourceRef: {kind: GitRepository, name: flux-system}\n  postBuild:\n    substitute:\n      RANGE: 1.x\n";
+    let user = |name: &str, repository: &str| {
+        file(
+            &format!("apps/{name}.yaml"),
+            format!(
+                "apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nmetadata: {{name: {name}, namespace: apps}}\n\
+                 spec:\n  interval: 1m\n  url: oci://registry.example.com/{repository}\n  ref:\n    semver: ${{RANGE}}\n"
+            ),
+        )
+    };
+    let one = vec![file("cluster/apps.yaml", kustomization), user("one", "app")];
+    let then = locked(&one, &registry(), None).lock.text();
+    let (after, lines) = back(&one, &then);
+    assert_eq!(lines, ["one 1.x -> 1.3.0"]);
+    assert!(after[0].text.contains("RANGE: 1.3.0\n") && after[1].text.contains("semver: ${RANGE}"));
+    // Somebody else uses the variable by now, and the lock does not know where that one stood.
+    let two = [one, vec![user("two", "other")]].concat();
+    let (after, lines) = back(&two, &then);
+    assert!(lines.iter().any(|line| line.starts_with("one shared by sites that disagree")), "{lines:?}");
+    assert_eq!(after, two);
+}

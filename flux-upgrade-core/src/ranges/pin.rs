@@ -86,6 +86,10 @@ impl<'a, 'f> Pins<'a, 'f> {
         }
         match (&site.consumer, site.part) {
             _ if site.spot.raw.is_empty() => self.added(site, target),
+            (_, Part::Commit | Part::Digest) => match &target.digest {
+                Some(digest) => self.value(site, digest.clone(), vec![target.resolved.clone()]),
+                None => Err(cannot(format!("the lock has no digest of {}", target.resolved))),
+            },
             (Consumer::Oci { chart, .. }, Part::Range | Part::Version) => self.semver(site, target, *chart),
             (Consumer::Git, Part::Range | Part::Version) => self.semver(site, target, false),
             (Consumer::Git, Part::Branch | Part::Name) => self.beside(site, target, COMMIT),
