@@ -229,12 +229,7 @@ impl<'a> Job<'a> {
         for refused in &planned.set.refused {
             streams.err(&Fault::new(format!("{}: not edited: {}", refused.path, refused.why)).to_string());
         }
-        if !common.quiet && planned.tree.files.is_empty() && planned.tree.work_tree.is_some() {
-            let path = common.paths[number].display();
-            streams.err(&format!(
-                "note: git tracks no YAML file in `{path}`; files that are not added are not read\n"
-            ));
-        }
+        note_untracked(common, number, &planned.tree, streams);
         if !common.quiet && host::unfinished(&planned.tree.root).is_ok_and(|left| left.is_some()) {
             streams.err(
                 "note: an earlier apply did not finish; `flux-upgrade apply` finishes it first, `apply --undo` takes it back\n",
@@ -372,6 +367,16 @@ pub(crate) fn tell(common: &Common, findings: &[Diagnostic], streams: &mut Strea
     if !common.quiet {
         let style = Style { color: common.color.on(env, env.err_is_terminal) };
         streams.err(&report::findings(findings, style));
+    }
+}
+
+/// Says that nothing is read, where git knows no file.
+pub(crate) fn note_untracked(common: &Common, number: usize, tree: &Tree, streams: &mut Streams<'_>) {
+    if !common.quiet && tree.files.is_empty() && tree.work_tree.is_some() {
+        let path = common.paths[number].display();
+        streams.err(&format!(
+            "note: git tracks no YAML file in `{path}`; files that are not added are not read\n"
+        ));
     }
 }
 

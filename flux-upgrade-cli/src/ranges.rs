@@ -14,7 +14,7 @@ use flux_upgrade_core::{RepoPath, scan};
 
 use crate::answers::{Answers, write_whole};
 use crate::args::{Common, RulesFlags, SourcesFlags};
-use crate::command::{heading, mapping_from, out_style, root_name, rules, tell, worse};
+use crate::command::{heading, mapping_from, note_untracked, out_style, root_name, rules, tell, worse};
 use crate::env::Env;
 use crate::fault::Fault;
 use crate::job::{self, Settle};
@@ -210,6 +210,7 @@ fn survey(
     env: &Env,
 ) -> Result<Surveyed, Fault> {
     let tree = job::read(&env.folder, &args.common.paths[number])?;
+    note_untracked(&args.common, number, &tree, streams);
     let rules = rules(&args.rules, env, &tree, answers.taken())?;
     let inventory = scan(&tree.files);
     let sites = ranges::sites(&inventory);

@@ -29,9 +29,8 @@ fn fleet() -> TempDir {
     let root = tempfile::tempdir().unwrap();
     copy(&examples().join("fleet"), &root.path().join("repo"));
     let then = fs::read_to_string(examples().join("fleet.registry.json")).unwrap();
-    let now =
-        then.replace("\"2.5.0\"", "\"2.6.0\"").replace("\"2.6.0\", \"digest\"", "\"2.6.1\", \"digest\"");
-    fs::write(root.path().join("now.json"), now.replace("refs/tags/v1.4.6", "refs/tags/v1.4.7")).unwrap();
+    let now = then.replace("\"version\": \"2.5.0\"", "\"version\": \"2.5.1\"").replace("v1.4.6", "v1.4.7");
+    fs::write(root.path().join("now.json"), now).unwrap();
     fs::write(root.path().join("then.json"), then).unwrap();
     root
 }
@@ -67,7 +66,7 @@ fn a_lock_is_written_compared_and_brought_up_to_date() {
     assert_eq!(code, 2);
     let table = "\
 FILE                      OBJECT                            FIELD                    WHAT   FROM      TO     PUBLISHED
-apps/base/shop/shop.yaml  HelmRelease/shop                  spec.chart.spec.version  moved  2.5.0   → 2.6.0  2026-08-03
+apps/base/shop/shop.yaml  HelmRelease/shop                  spec.chart.spec.version  moved  2.5.0   → 2.5.1  2026-08-03
 tenants/search.yaml       GitRepository/flux-system/search  spec.ref.semver          moved  v1.4.6  → v1.4.7 2026-04-22
 ";
     let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -77,7 +76,7 @@ tenants/search.yaml       GitRepository/flux-system/search  spec.ref.semver     
         run_in(root.path(), &["lock", "repo", "--check", "--offline", "now.json", "--format", "json"]);
     let json: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!((&json["schema"], &json["drift"]), (&"flux-upgrade/lock-check/v1".into(), &true.into()));
-    assert_eq!(json["differences"][0]["to"]["resolved"], "2.6.0");
+    assert_eq!(json["differences"][0]["to"]["resolved"], "2.5.1");
 
     let (code, _, _) = run_in(root.path(), &["lock", "repo", "--offline", "now.json"]);
     assert_eq!(code, 0);
@@ -126,6 +125,10 @@ fn a_rollback_takes_the_lock_of_a_revision_and_pins_exactly_that() {
         println!("skipped: no git");
         return;
     }
+    // What git does not track is not read, and that is said.
+    let (_, out, err) = run_in(root.path(), &["lock", "repo", "--offline", "then.json", "--check"]);
+    assert!(out.starts_with("0 unchanged") && err.contains("git tracks no YAML file"), "{out}{err}");
+    git(&repo, &["add", "-A"]);
     run_in(root.path(), &["lock", "repo", "--offline", "then.json"]);
     commit("then");
     run_in(root.path(), &["lock", "repo", "--offline", "now.json"]);
@@ -134,7 +137,7 @@ fn a_rollback_takes_the_lock_of_a_revision_and_pins_exactly_that() {
     let (code, out, err) = run_in(root.path(), &["rollback", "repo", "--to", "HEAD~1", "--exit-code"]);
     assert_eq!(code, 2, "{err}");
     assert!(
-        out.contains("the lock of today says 2.6.0")
+        out.contains("the lock of today says 2.5.1")
             && out.ends_with("5 changes, 0 majors held, 0 sources unanswered\n"),
         "{out}"
     );
