@@ -4,7 +4,7 @@ use super::field::{Draft, Text};
 use super::link::Reference;
 use super::{Consumer, Here, Part, Site, SourceKey};
 use crate::plan::Reason;
-use crate::scan::{Kind, Resource};
+use crate::scan::{Effective, Kind, Resource};
 use crate::text::Location;
 use crate::version::Version;
 use crate::yaml::Node;
@@ -113,7 +113,7 @@ fn chart_of(here: &Here<'_, '_>) -> Result<(String, Named), Reason> {
         })?;
         return Ok((chart.clone(), source));
     }
-    let base = |resource: &Resource| {
+    let base = |resource: &Resource, _: Option<&Effective>| {
         let spec = here.inventory.node(resource)?.at(&["spec", "chart", "spec"])?;
         let chart = own_chart.clone().or_else(|| spec.text_at(&["chart"]).map(str::to_owned))?;
         let source = Named::read(spec)?;
@@ -138,12 +138,12 @@ fn source(here: &Here<'_, '_>, chart: &str, reference: Reference<'_>) -> Result<
     let (chart, name) = (here.expand(chart)?, here.expand(reference.name)?);
     let namespace = reference.namespace.map(|namespace| here.expand(namespace)).transpose()?;
     let reference = Reference { name: &name, namespace: namespace.as_deref(), ..reference };
-    let read = |resource: &Resource| {
-        let spec = here.inventory.node(resource)?.get("spec")?;
-        let url = spec.text_at(&["url"])?;
+    let read = |resource: &Resource, built: Option<&Effective>| {
+        let text = |key: &str| here.inventory.text_of(resource, built, &["spec", key]);
+        let url = text("url")?;
         // A variable keeps its case; what it stands for is brought to one form later.
-        let url = if url.contains("${") { url.to_owned() } else { crate::reference::normalise_url(url) };
-        Some((url, spec.text_at(&["type"]) == Some("oci")))
+        let url = if url.contains("${") { url } else { crate::reference::normalise_url(&url) };
+        Some((url, text("type").as_deref() == Some("oci")))
     };
     let (known, asked) = (&here.links.repositories, (reference, None));
     let ((url, oci), resource) =

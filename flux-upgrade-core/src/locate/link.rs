@@ -4,7 +4,7 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plan::{MOST_NAMED, Reason};
-use crate::scan::{Generator, Inventory, Kind, Placement, Resource};
+use crate::scan::{Effective, Generator, Inventory, Kind, Placement, Resource, Unbuilt};
 use crate::yaml::Node;
 
 /// Objects by kind and name.
@@ -180,7 +180,8 @@ impl<'a> Links<'a> {
         files.get(path).cloned().unwrap_or_default()
     }
 
-    /// What all objects that a reference means agree on, by `read`; objects for which it gives nothing do not count.
+    /// What all objects that a reference means agree on, by `read`; objects for which it gives nothing do not count. An
+    /// object that patches complete is read as it is built, in each place where it can be meant.
     ///
     /// `own` is what the asking object adds to what is read.
     pub(super) fn agreed<T: Ord + Clone>(
@@ -189,7 +190,7 @@ impl<'a> Links<'a> {
         inventory: &Inventory<'_>,
         (reference, own): (Reference<'_>, Option<&str>),
         from: &[Placement],
-        read: impl Fn(&'a Resource) -> Option<T>,
+        read: impl Fn(&'a Resource, Option<&Effective>) -> Option<T>,
     ) -> Result<(T, &'a Resource), Reason> {
         let Some(kind) = Kind::from_reference(reference.kind) else {
             return Err(Reason::SourceNotFound { source: reference.describe() });
@@ -235,19 +236,34 @@ impl<'a> Links<'a> {
         reference: Reference<'_>,
         kind: Kind,
         from: &[Placement],
-        read: impl Fn(&'a Resource) -> Option<T>,
+        read: impl Fn(&'a Resource, Option<&Effective>) -> Option<T>,
     ) -> Result<(T, &'a Resource), Reason> {
         let not_found = || Reason::SourceNotFound { source: self.nearest(kind, reference, from) };
         let found = self.named(kind, reference.name, reference.namespace, from);
-        let mut values: BTreeMap<T, Vec<&Resource>> = BTreeMap::new();
-        for resource in found {
-            if let Some(value) = read(resource) {
-                values.entry(value).or_default().push(resource);
+        let is_completed =
+            found.iter().any(|resource| !resource.is_patch && inventory.is_completed(resource));
+        let mut values: BTreeMap<T, Vec<(&Resource, Option<Effective>)>> = BTreeMap::new();
+        // What patches say is in what they complete.
+        for resource in found.into_iter().filter(|resource| !(is_completed && resource.is_patch)) {
+            let built = match inventory.is_completed(resource) {
+                true => {
+                    built(inventory, resource, reference.namespace, from)?.into_iter().map(Some).collect()
+                }
+                false => vec![None],
+            };
+            for built in built {
+                if let Some(value) = read(resource, built.as_ref()) {
+                    values.entry(value).or_default().push((resource, built));
+                }
             }
         }
         if values.len() > 1 {
-            let all: BTreeSet<String> =
-                values.into_values().flatten().map(|resource| describe(inventory, resource)).collect();
+            let named = |(resource, built): (&Resource, Option<Effective>)| {
+                let by = built.and_then(|built| built.patches.into_iter().next_back());
+                let by = by.map(|at| format!(" with the patch at {at}")).unwrap_or_default();
+                format!("{}{by}", describe(inventory, resource))
+            };
+            let all: BTreeSet<String> = values.into_values().flatten().map(named).collect();
             let more = all.len().saturating_sub(MOST_NAMED);
             let mut sources: Vec<String> = all.into_iter().take(MOST_NAMED).collect();
             if more > 0 {
@@ -256,8 +272,25 @@ impl<'a> Links<'a> {
             return Err(Reason::Ambiguous { sources });
         }
         let (value, resources) = values.into_iter().next().ok_or_else(not_found)?;
-        Ok((value, resources[0]))
+        Ok((value, resources[0].0))
     }
+}
+
+/// An object as it is built in each place where an object at `from` can mean it.
+fn built(
+    inventory: &Inventory<'_>,
+    resource: &Resource,
+    namespace: Option<&str>,
+    from: &[Placement],
+) -> Result<Vec<Effective>, Unbuilt> {
+    let sees = |there: &&Placement| {
+        from.iter().any(|here| here.sees(namespace.or(here.namespace.as_deref()), there))
+    };
+    let seen: Vec<&Placement> = resource.placements.iter().filter(sees).collect();
+    let shares = |there: &Placement| from.iter().any(|here| here.shares_cluster(there));
+    let own = seen.iter().any(|there| shares(there));
+    let meant = seen.into_iter().filter(|there| !own || shares(there));
+    meant.map(|there| inventory.effective(resource, there)).collect()
 }
 
 /// Objects of one kind and name that an object at `from` can mean; see [`Links::named`].

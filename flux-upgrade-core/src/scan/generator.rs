@@ -113,7 +113,7 @@ pub(super) fn read(inventory: &mut Inventory<'_>) {
         }
     }
     inventory.generators = generators;
-    super::find::read_data(inventory, &keys);
+    super::nested::read_data(inventory, &keys);
 }
 
 /// The keys of ConfigMaps that releases take values from.

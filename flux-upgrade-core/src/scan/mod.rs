@@ -5,18 +5,23 @@
 
 mod build;
 mod comment;
+mod effective;
 mod find;
 mod generator;
 mod kind;
 mod kustomize;
+mod nested;
 mod object;
+mod patch;
 mod place;
 mod target;
+pub(crate) mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 pub(crate) use comment::Explained;
+pub(crate) use effective::{Effective, Unbuilt};
 pub(crate) use generator::Generator;
 pub use kind::Kind;
 pub(crate) use kustomize::{Kustomize, is_kustomization_file, items};
@@ -25,7 +30,7 @@ pub use place::Placement;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::text::{Lines, Location, RepoPath, SourceFile, Span};
 use crate::yaml::{Document, Node};
-use target::Target;
+use patch::Patch;
 pub(crate) use target::select;
 
 /// The objects of a set of files, and the findings about the files.
@@ -41,6 +46,8 @@ pub struct Inventory<'f> {
     pub(crate) appliers: Vec<Vec<usize>>,
     /// Patches that say what they change.
     patches: Vec<Patch>,
+    /// Objects that patches complete: the patches that go over each in each of its places, in order.
+    chains: BTreeMap<usize, BTreeSet<(Placement, Vec<usize>)>>,
     /// Files that hold a JSON patch, with their documents.
     pub(crate) operations: Vec<(String, usize)>,
     /// Values in ConfigMaps: the ConfigMap and the key, and the values.
@@ -67,18 +74,6 @@ pub(crate) struct Held<'f> {
     pub(crate) file: usize,
     pub(crate) document: Document<'f>,
     pub(crate) encryption: Encryption,
-}
-
-/// A patch, and what it changes.
-#[derive(Debug)]
-struct Patch {
-    /// The patch, as an index of the resources.
-    resource: usize,
-    /// The object that it stands in, where that is one.
-    by: Option<usize>,
-    /// The folder of the kustomization that names it.
-    folder: String,
-    target: Target,
 }
 
 /// What SOPS says about changes of plaintext values.
@@ -218,6 +213,7 @@ pub fn scan(files: &[SourceFile]) -> Inventory<'_> {
         kustomize: BTreeMap::new(),
         appliers: Vec::new(),
         patches: Vec::new(),
+        chains: BTreeMap::new(),
         operations: Vec::new(),
         config_data: BTreeMap::new(),
         explained: Vec::new(),
