@@ -1,5 +1,5 @@
 //! `ranges`, `lock` and `rollback` from outside: what a person sees, what is written, and the exit code.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
