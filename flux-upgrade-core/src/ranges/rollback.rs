@@ -174,6 +174,7 @@ fn change(site: usize, at: &Site, pinned: &Pinned, entry: &Entry, now: Option<&L
         site,
         from: at.written(),
         to: pinned.written(),
+        locked: None,
         level: level.unwrap_or(Level::Digest),
         published: entry.published.clone(),
         beyond: None,
