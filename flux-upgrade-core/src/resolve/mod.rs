@@ -18,7 +18,7 @@ pub use snapshot::{Snapshot, SnapshotError};
 
 use crate::flux::Release;
 use crate::locate::{Site, SourceKey};
-use crate::plan::Failure;
+use crate::plan::{Failure, standing_needs};
 use crate::rules::Rules;
 use crate::time::Timestamp;
 
@@ -126,6 +126,12 @@ impl<'s> Resolver<'s> {
         Self { sites, rules, questions: Questions::new(sites) }
     }
 
+    /// Asks where each site stands now, with digest and date, and not where it could move.
+    #[must_use]
+    pub fn standing(self) -> Self {
+        Self { questions: self.questions.with(standing_needs), ..self }
+    }
+
     /// Open questions, or the result once none is left.
     ///
     /// The same until an answer is given; a new round begins when the last question of a round is answered.
@@ -146,7 +152,12 @@ impl<'s> Resolver<'s> {
 /// Answers every question from a snapshot; without one, every question fails as [`Failure::NotAsked`].
 #[must_use]
 pub fn offline(sites: &[Site], rules: &Rules, snapshot: Option<&Snapshot>) -> Resolution {
-    let mut resolver = Resolver::new(sites, rules);
+    from_snapshot(Resolver::new(sites, rules), snapshot)
+}
+
+/// Answers every question of a resolver from a snapshot; without one, every question fails as [`Failure::NotAsked`].
+#[must_use]
+pub fn from_snapshot(mut resolver: Resolver<'_>, snapshot: Option<&Snapshot>) -> Resolution {
     loop {
         match resolver.step() {
             Step::Done(resolution) => return resolution,

@@ -18,7 +18,11 @@ pub(crate) struct Questions {
     undecided: Vec<usize>,
     next: usize,
     resolution: Resolution,
+    /// What a site needs to be asked beyond the lists.
+    needs: Needs,
 }
+
+type Needs = fn(&Site, &Resolution, &Rules) -> Vec<Ask>;
 
 impl Questions {
     pub(crate) fn new(sites: &[Site]) -> Self {
@@ -29,6 +33,7 @@ impl Questions {
             undecided: (0..sites.len()).collect(),
             next: 0,
             resolution: Resolution::default(),
+            needs,
         };
         for ask in lists(sites) {
             questions.ask(ask);
@@ -36,14 +41,18 @@ impl Questions {
         questions
     }
 
+    pub(crate) fn with(self, needs: Needs) -> Self {
+        Self { needs, ..self }
+    }
+
     /// As [`Resolver::step`](super::Resolver::step), with the same sites and rules each time.
     pub(crate) fn step(&mut self, sites: &[Site], rules: &Rules) -> Step {
         if self.open.is_empty() {
             // A site that needed nothing needs nothing later: answers only add to what is known.
             let mut wanted = BTreeSet::new();
-            let resolution = &self.resolution;
+            let (resolution, wants) = (&self.resolution, self.needs);
             self.undecided.retain(|index| {
-                let asks = needs(&sites[*index], resolution, rules);
+                let asks = wants(&sites[*index], resolution, rules);
                 let is_open = !asks.is_empty();
                 wanted.extend(asks);
                 is_open
