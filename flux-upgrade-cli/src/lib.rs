@@ -16,6 +16,7 @@ mod migrate;
 mod parcel;
 mod pick;
 mod progress;
+mod ranges;
 mod releases;
 mod spelling;
 mod streams;
