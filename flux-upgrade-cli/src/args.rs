@@ -39,7 +39,7 @@ pub(crate) enum Command {
     /// Write the changes of a plan into the files
     ///
     /// Each file is replaced in one step. When a file has changed since it was read, nothing is written.
-    Apply(Apply),
+    Apply(Box<Apply>),
     /// Print Flux's manifests as `flux install --export` would
     Install(Install),
     /// Check every Flux: its version, its manifests, the patches beside them
