@@ -21,13 +21,13 @@ pub(super) struct Listing {
     pub(super) work_tree: Option<PathBuf>,
 }
 
-/// Whether a file of this name is read: what Flux reads, a kustomization without extension, the lock of a chart, and
-/// asdf's list of tools.
+/// Whether a file of this name is read: what Flux reads, a kustomization without extension, the lock of a chart,
+/// asdf's list of tools, and what Terraform and OpenTofu read.
 ///
 /// Source: kustomize `konfig.RecognizedKustomizationFileNames`, image-automation-controller `internal/update`.
 fn is_wanted(name: &str) -> bool {
     let by_name = matches!(name, "Kustomization" | "Chart.lock" | ".tool-versions");
-    name.ends_with(".yaml") || name.ends_with(".yml") || by_name
+    name.ends_with(".yaml") || name.ends_with(".yml") || by_name || crate::scan::is_terraform(name)
 }
 
 /// The wanted files below `root`, which is canonical: those that git tracks inside a work tree, elsewhere all that

@@ -3,7 +3,7 @@
 use super::Plan;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::locate::Site;
-use crate::scan::{Inventory, Kind};
+use crate::scan::{Inventory, Kind, LOCK};
 use crate::text::{Lines, SourceFile, Span, join};
 use crate::yaml::{Comments, Document, Node, parse};
 
@@ -11,9 +11,11 @@ use crate::yaml::{Comments, Document, Node, parse};
 ///
 /// Source: Helm `internal/resolver/resolver.go`, `HashReq`.
 pub(super) fn stale(inventory: &Inventory<'_>, plan: &Plan) -> Vec<Diagnostic> {
-    let moved = plan.changes.iter().map(|change| (plan.site_of(change), change.to.as_str()));
-    let of_charts = moved.filter(|(site, _)| site.owner.kind == Kind::ChartFile.name());
-    of_charts.filter_map(|(site, to)| finding(inventory, site, to)).collect()
+    let moved = || plan.changes.iter().map(|change| (plan.site_of(change), change.to.as_str()));
+    let of_charts = moved().filter(|(site, _)| site.owner.kind == Kind::ChartFile.name());
+    let of_providers = moved().filter(|(site, _)| site.owner.kind == "terraform");
+    let charts = of_charts.filter_map(|(site, to)| finding(inventory, site, to));
+    charts.chain(of_providers.filter_map(|(site, to)| provider(inventory, site, to))).collect()
 }
 
 fn finding(inventory: &Inventory<'_>, site: &Site, to: &str) -> Option<Diagnostic> {
@@ -25,6 +27,22 @@ fn finding(inventory: &Inventory<'_>, site: &Site, to: &str) -> Option<Diagnosti
     let message = format!("stale as soon as {name} {to} stands in {}", site.at.path);
     let finding = Diagnostic::new("manifest.stale-lock", Severity::Warning, at, message);
     let mut finding = finding.with_help("run `helm dependency update` there after the change");
+    finding.related.push(site.at.clone());
+    Some(finding)
+}
+
+/// `.terraform.lock.hcl` beside a constraint that moves: the hashes in it are the registry's.
+///
+/// Source: Terraform's documentation, "Dependency Lock File"; it stands in the folder of the root module.
+fn provider(inventory: &Inventory<'_>, site: &Site, to: &str) -> Option<Diagnostic> {
+    let path = join(site.at.path.folder(), LOCK)?;
+    let lock = inventory.files.iter().find(|file| file.path.as_str() == path)?;
+    let name = "/fluxcd/flux\"";
+    let start = lock.text.find(name)?;
+    let at = Lines::new(&lock.text).locate(&lock.path, Span::new(start + 1, start + name.len() - 1));
+    let message = format!("stale as soon as fluxcd/flux {to} stands in {}", site.at.path);
+    let finding = Diagnostic::new("manifest.stale-lock", Severity::Warning, at, message);
+    let mut finding = finding.with_help("run `terraform init -upgrade` there after the change");
     finding.related.push(site.at.clone());
     Some(finding)
 }
