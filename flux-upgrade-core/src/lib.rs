@@ -46,6 +46,7 @@ pub mod locate;
 pub mod migrate;
 pub mod patch;
 pub mod plan;
+pub mod ranges;
 pub mod reference;
 pub mod report;
 pub mod resolve;

@@ -55,6 +55,7 @@ fn a_folder_without_git_is_walked_under_its_ignore_files() {
             ("b.yml", b"b: 1\n"),
             ("a/x.yaml", b"x: 1\n"),
             ("a/Kustomization", b"k: 1\n"),
+            ("a/versions.env", b"TAG=1\n"),
             ("a/.tool-versions", b"flux2 2.6.4\n"),
             ("a/Chart.lock", b"digest: x\n"),
             ("a/README.md", b"no\n"),
@@ -66,10 +67,18 @@ fn a_folder_without_git_is_walked_under_its_ignore_files() {
     let tree = tree(root.path());
     assert_eq!(
         paths(&tree),
-        [".github/w.yaml", "a/.tool-versions", "a/Chart.lock", "a/Kustomization", "a/x.yaml", "b.yml"]
+        [
+            ".github/w.yaml",
+            "a/.tool-versions",
+            "a/Chart.lock",
+            "a/Kustomization",
+            "a/versions.env",
+            "a/x.yaml",
+            "b.yml"
+        ]
     );
     assert_eq!(tree.work_tree, None);
-    assert_eq!(tree.files[4].text, "x: 1\n");
+    assert_eq!(tree.files[5].text, "x: 1\n");
 }
 
 #[test]

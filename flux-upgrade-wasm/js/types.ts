@@ -84,6 +84,7 @@ export type Reason =
   | { readonly kind: "generated" }
   | { readonly kind: "requires"; readonly detail: string }
   | { readonly kind: "nextStep"; readonly after: string }
+  | { readonly kind: "cannotPin"; readonly detail: string }
   | { readonly kind: "ignored"; readonly by: string };
 
 /** Why a source has no usable answer. */

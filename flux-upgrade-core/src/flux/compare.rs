@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::manifest::{Manifest, Object, ObjectId};
-use crate::yaml::{Node, Quote, is_plain_string};
+use crate::yaml::Node;
 
 /// A step on the way to a field.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -230,11 +230,7 @@ pub(super) fn same(a: Node<'_, '_>, b: Node<'_, '_>) -> bool {
 /// Whether two scalars say the same: the same text, and both a string or neither.
 fn same_scalar(a: Node<'_, '_>, b: Node<'_, '_>) -> bool {
     let collection = |node: Node<'_, '_>| node.is_mapping() || node.is_sequence();
-    !collection(a) && !collection(b) && a.text() == b.text() && is_string(a) == is_string(b)
-}
-
-pub(super) fn is_string(node: Node<'_, '_>) -> bool {
-    node.quote() != Some(Quote::Plain) || node.text().is_some_and(is_plain_string)
+    !collection(a) && !collection(b) && a.text() == b.text() && a.is_string() == b.is_string()
 }
 
 /// A value on one line, in flow style.

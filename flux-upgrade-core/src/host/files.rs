@@ -195,10 +195,12 @@ fn own_folders<'p>(root: &Path, paths: &'p [RepoPath]) -> BTreeMap<&'p str, Resu
 fn read_one(root: &Path, path: &RepoPath, limits: &Limits) -> Outcome {
     match bytes_of(&root.join(path.as_str()), limits) {
         Ok(Some(bytes)) if bytes.len() as u64 > limits.max_file_bytes => {
-            let found = format!("larger than {} bytes, the limit", limits.max_file_bytes);
-            Outcome::LeftOut(Diagnostic::new("file.too-large", Severity::Error, start_of(path), found))
+            Outcome::LeftOut(too_large(path, limits))
         }
-        Ok(Some(bytes)) => text_of(path, bytes),
+        Ok(Some(bytes)) => match text_of(path, bytes) {
+            Ok(text) => Outcome::Read(SourceFile { path: path.clone(), text }),
+            Err(diagnostic) => Outcome::LeftOut(*diagnostic),
+        },
         Ok(None) => Outcome::Absent,
         Err(error) => Outcome::LeftOut(unreadable(path, &error.to_string())),
     }
@@ -219,22 +221,22 @@ fn bytes_of(full: &Path, limits: &Limits) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-fn text_of(path: &RepoPath, bytes: Vec<u8>) -> Outcome {
-    let text = match String::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => {
-            let good = error.utf8_error().valid_up_to();
-            let bad = error.as_bytes()[good];
-            let before = std::str::from_utf8(&error.as_bytes()[..good]).unwrap_or("");
-            let at = Lines::new(before).locate(path, Span::new(good, good + 1));
-            let found = format!("the byte 0x{bad:02x} is not UTF-8");
-            let diagnostic = Diagnostic::new("yaml.not-utf8", Severity::Error, at, found);
-            return Outcome::LeftOut(
-                diagnostic.with_help("save the file as UTF-8; until then it is left out"),
-            );
-        }
-    };
-    Outcome::Read(SourceFile { path: path.clone(), text })
+/// The bytes of a file as text, or what is wrong with them.
+pub(super) fn text_of(path: &RepoPath, bytes: Vec<u8>) -> Result<String, Box<Diagnostic>> {
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let bad = error.as_bytes()[good];
+        let before = std::str::from_utf8(&error.as_bytes()[..good]).unwrap_or("");
+        let at = Lines::new(before).locate(path, Span::new(good, good + 1));
+        let found = format!("the byte 0x{bad:02x} is not UTF-8");
+        let diagnostic = Diagnostic::new("yaml.not-utf8", Severity::Error, at, found);
+        Box::new(diagnostic.with_help("save the file as UTF-8; until then it is left out"))
+    })
+}
+
+pub(super) fn too_large(path: &RepoPath, limits: &Limits) -> Diagnostic {
+    let found = format!("larger than {} bytes, the limit", limits.max_file_bytes);
+    Diagnostic::new("file.too-large", Severity::Error, start_of(path), found)
 }
 
 fn unreadable(path: &RepoPath, detail: &str) -> Diagnostic {
@@ -242,7 +244,7 @@ fn unreadable(path: &RepoPath, detail: &str) -> Diagnostic {
 }
 
 /// A finding about a name that is no path for us; the name is shown as far as it can be.
-fn unusable(name: &str, detail: &str) -> Diagnostic {
+pub(super) fn unusable(name: &str, detail: &str) -> Diagnostic {
     let shown = name.replace('\\', "\u{fffd}");
     let path = RepoPath::parse(shown.trim_start_matches('/')).or_else(|| RepoPath::parse("(root)"));
     let path = path.expect("this holds because `(root)` is a path");

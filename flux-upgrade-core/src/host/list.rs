@@ -21,13 +21,14 @@ pub(super) struct Listing {
     pub(super) work_tree: Option<PathBuf>,
 }
 
-/// Whether a file of this name is read: what Flux reads, a kustomization without extension, the lock of a chart,
-/// asdf's list of tools, and what Terraform and OpenTofu read.
+/// Whether a file of this name is read: what Flux reads, a kustomization without extension, files of assignments that
+/// kustomize makes ConfigMaps of, the lock of a chart, asdf's list of tools, and what Terraform and OpenTofu read.
 ///
 /// Source: kustomize `konfig.RecognizedKustomizationFileNames`, image-automation-controller `internal/update`.
-fn is_wanted(name: &str) -> bool {
+pub(super) fn is_wanted(name: &str) -> bool {
     let by_name = matches!(name, "Kustomization" | "Chart.lock" | ".tool-versions");
-    name.ends_with(".yaml") || name.ends_with(".yml") || by_name || crate::scan::is_terraform(name)
+    let by_end = [".yaml", ".yml", ".env"].iter().any(|end| name.ends_with(end));
+    by_end || by_name || crate::scan::is_terraform(name)
 }
 
 /// The wanted files below `root`, which is canonical: those that git tracks inside a work tree, elsewhere all that

@@ -5,14 +5,17 @@
 mod cache;
 mod cancel;
 mod credentials;
+mod deliver;
 mod drive;
 mod files;
+mod forge;
 mod git;
 mod guard;
 mod http;
 mod journal;
 mod list;
 mod live;
+mod repository;
 mod write;
 
 pub use cache::{Cache, CacheError, CacheOptions, Entry, Key, cache_folder};
@@ -21,14 +24,17 @@ pub use credentials::{
     Credential, CredentialError, CredentialNote, CredentialOptions, Credentials, Login, MappingFrom,
     Protocol, RepositorySecret, Secret, Tls,
 };
+pub use deliver::{BranchState, Deliver, Delivered, Delivery, Obsolete, Wanted};
 pub use drive::{DriveError, Host, Lanes, Progress, drive};
 pub use files::{Limits, ReadError, Tree, read};
+pub use forge::{Closing, Forge, ForgeError, ForgeKind, Home, Proposal, Synced, SyncedState};
 pub use guard::{
     AddressClass, AllowHost, AllowHostError, Guard, GuardOptions, RealmRefused, Refused, Setting,
 };
 pub use http::HttpOptions;
 pub use journal::{JOURNAL, JournalError, State, Unfinished, unfinished};
 pub use live::{Live, LiveOptions};
+pub use repository::{Author, CommitId, Git, GitError, Push, Repository, Signing};
 pub use write::{Replacement, WriteError, write};
 
 use std::fs;

@@ -146,8 +146,14 @@ impl<'f> Here<'_, 'f> {
         let found = self.links.definitions(self.inventory, self.subject(), variable.name);
         let mut out = Vec::new();
         for definition in found.nodes {
-            let Some(text) = definition.node.text() else { continue };
-            let frame = Frame { lead: lead.to_owned(), trail: trail.to_owned(), ..Frame::default() };
+            let (Some(text), Some(all)) = (definition.text(), definition.node.text()) else { continue };
+            let frame = Frame {
+                lead: lead.to_owned(),
+                trail: trail.to_owned(),
+                before: all[..definition.range.start].to_owned(),
+                after: all[definition.range.end..].to_owned(),
+                ..Frame::default()
+            };
             let value = format!("{lead}{text}{trail}");
             let place = self.place(definition.document, definition.node, &value, frame, Some(variable.name));
             out.extend(place.map(|place| place.held_by(definition.holder)));
@@ -184,7 +190,7 @@ impl<'f> Here<'_, 'f> {
             at: self.inventory.locate(document, scalar.span()),
             raw,
             value: value.to_owned(),
-            style: scalar.quote()?.into(),
+            style: if held.document.is_yaml() { scalar.quote()?.into() } else { Style::Word },
             frame,
         };
         let blocked = self.blocked(held, scalar, value);
@@ -220,8 +226,7 @@ impl<'f> Here<'_, 'f> {
         let held = self.inventory.held(self.resource);
         let word = tag.of(held.document.text()).to_owned();
         let at = self.inventory.locate(self.resource.document, tag);
-        let spot =
-            Spot { at, raw: word.clone(), value: word, style: Style::Comment, frame: Frame::default() };
+        let spot = Spot { at, raw: word.clone(), value: word, style: Style::Word, frame: Frame::default() };
         site.digest = Some(std::mem::replace(&mut site.spot, spot));
         site.part = Part::Tag;
         site
@@ -229,27 +234,7 @@ impl<'f> Here<'_, 'f> {
 
     /// Where a key can be added after the value of `key`, in the style of the mapping; none after an alias or a merge.
     pub(super) fn insertion(&self, mapping: Node<'_, 'f>, key: &str) -> Option<Insertion> {
-        let mapping = mapping.resolved()?;
-        if mapping.get(DIGEST).is_some() {
-            return None;
-        }
-        let (name, value) = mapping.entries().find(|(name, _)| name.text() == Some(key))?;
-        let file = self.inventory.file_of(self.resource);
-        let (end, before) = if mapping.is_flow() {
-            (value.span().end, ", ".to_owned())
-        } else {
-            let (line, _) = self.lines.position(value.span().end);
-            let (key_line, column) = self.lines.position(name.span().start);
-            let start = self.lines.line(key_line).start;
-            let indentation = file.text.get(start..name.span().start)?;
-            let indentation =
-                if indentation.trim().is_empty() { indentation } else { &" ".repeat(column - 1) };
-            let end = self.lines.line(line).end;
-            let rest = file.text.get(end..).unwrap_or("");
-            let own = ["\r\n", "\n", "\r"].into_iter().find(|mark| rest.starts_with(mark));
-            (end, format!("{}{indentation}", own.unwrap_or(self.lines.line_end())))
-        };
-        Some(Insertion { at: self.lines.locate(&file.path, Span::new(end, end)), before })
+        insertion(self.inventory.file_of(self.resource), self.lines, mapping, key)
     }
 
     /// Why a text in a scalar cannot be edited, whatever is published.
@@ -335,6 +320,35 @@ pub(super) fn ignored(lines: &Lines<'_>, file: &SourceFile, value: Span) -> Opti
     comment(at.line).or_else(|| at.line.checked_sub(1).filter(|line| *line > 0).and_then(comment))
 }
 
+/// Where a key can be added after the value of `key`, in the style of the mapping; none after an alias or a merge, and none where
+/// there is a digest already.
+pub(crate) fn insertion(
+    file: &SourceFile,
+    lines: &Lines<'_>,
+    mapping: Node<'_, '_>,
+    key: &str,
+) -> Option<Insertion> {
+    let mapping = mapping.resolved()?;
+    if mapping.get(DIGEST).is_some() {
+        return None;
+    }
+    let (name, value) = mapping.entries().find(|(name, _)| name.text() == Some(key))?;
+    let (end, before) = if mapping.is_flow() {
+        (value.span().end, ", ".to_owned())
+    } else {
+        let (line, _) = lines.position(value.span().end);
+        let (key_line, column) = lines.position(name.span().start);
+        let start = lines.line(key_line).start;
+        let indentation = file.text.get(start..name.span().start)?;
+        let indentation = if indentation.trim().is_empty() { indentation } else { &" ".repeat(column - 1) };
+        let end = lines.line(line).end;
+        let rest = file.text.get(end..).unwrap_or("");
+        let own = ["\r\n", "\n", "\r"].into_iter().find(|mark| rest.starts_with(mark));
+        (end, format!("{}{indentation}", own.unwrap_or(lines.line_end())))
+    };
+    Some(Insertion { at: lines.locate(&file.path, Span::new(end, end)), before })
+}
+
 /// The key that a digest is added under.
 pub(crate) const DIGEST: &str = "digest";
 
@@ -365,7 +379,8 @@ pub(super) struct Expression<'v> {
 ///
 /// Source: kustomize-controller's `postBuild`, which reads texts as drone/envsubst does.
 pub(super) fn expressions(value: &str) -> impl Iterator<Item = Expression<'_>> {
-    let mut from = 0;
+    // Where the next `}` is known to be, so that a text of many `${` is looked through once.
+    let (mut from, mut close) = (0, 0);
     std::iter::from_fn(move || {
         loop {
             let start = from + value.get(from..)?.find("${")?;
@@ -373,7 +388,10 @@ pub(super) fn expressions(value: &str) -> impl Iterator<Item = Expression<'_>> {
             if value[..start].ends_with('$') {
                 continue;
             }
-            let end = from + value[from..].find('}')?;
+            if close < from {
+                close = from + value[from..].find('}')?;
+            }
+            let end = close;
             let inner = &value[from..end];
             let length =
                 inner.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(inner.len());

@@ -4,7 +4,7 @@ use super::field::{Draft, Text};
 use super::link::Reference;
 use super::{Consumer, Here, Part, Site, SourceKey};
 use crate::plan::Reason;
-use crate::scan::{Kind, Resource};
+use crate::scan::{Effective, Kind, Resource};
 use crate::text::Location;
 use crate::version::Version;
 use crate::yaml::Node;
@@ -12,20 +12,28 @@ use crate::yaml::Node;
 /// `spec.chart.spec.version` of a HelmRelease, which may be a patch that leaves the rest to its base.
 pub(super) fn release(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
     let Some(version) = here.at(&["spec", "chart", "spec", "version"]) else { return };
-    let source = chart_of(here).and_then(|(chart, reference)| source(here, &chart, reference.borrow()));
-    sites.extend(chart_sites(here, version, "spec.chart.spec.version", source));
+    sites.extend(chart_sites(here, version, "spec.chart.spec.version", release_source(here)));
+}
+
+/// Where the chart of a release is published.
+pub(super) fn release_source(here: &Here<'_, '_>) -> Result<Source, Reason> {
+    chart_of(here).and_then(|(chart, reference)| source(here, &chart, reference.borrow()))
 }
 
 /// `spec.version` of a HelmChart; its source is always in its own namespace.
 pub(super) fn chart(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
     let Some(version) = here.at(&["spec", "version"]) else { return };
+    sites.extend(chart_sites(here, version, "spec.version", chart_source(here)));
+}
+
+/// Where the chart of a HelmChart is published.
+pub(super) fn chart_source(here: &Here<'_, '_>) -> Result<Source, Reason> {
     let named =
         here.text_at(&["spec", "chart"]).zip(here.at(&["spec", "sourceRef"]).and_then(Reference::read));
-    let source = match named {
+    match named {
         Some((chart, reference)) => source(here, chart, Reference { namespace: None, ..reference }),
         None => Err(Reason::SourceNotFound { source: "`chart` and `sourceRef` of the HelmChart".to_owned() }),
-    };
-    sites.extend(chart_sites(here, version, "spec.version", source));
+    }
 }
 
 /// `spec.chart.version` of a `helm.fluxcd.io` HelmRelease, which names its repository itself.
@@ -105,7 +113,7 @@ fn chart_of(here: &Here<'_, '_>) -> Result<(String, Named), Reason> {
         })?;
         return Ok((chart.clone(), source));
     }
-    let base = |resource: &Resource| {
+    let base = |resource: &Resource, _: Option<&Effective>| {
         let spec = here.inventory.node(resource)?.at(&["spec", "chart", "spec"])?;
         let chart = own_chart.clone().or_else(|| spec.text_at(&["chart"]).map(str::to_owned))?;
         let source = Named::read(spec)?;
@@ -130,12 +138,12 @@ fn source(here: &Here<'_, '_>, chart: &str, reference: Reference<'_>) -> Result<
     let (chart, name) = (here.expand(chart)?, here.expand(reference.name)?);
     let namespace = reference.namespace.map(|namespace| here.expand(namespace)).transpose()?;
     let reference = Reference { name: &name, namespace: namespace.as_deref(), ..reference };
-    let read = |resource: &Resource| {
-        let spec = here.inventory.node(resource)?.get("spec")?;
-        let url = spec.text_at(&["url"])?;
+    let read = |resource: &Resource, built: Option<&Effective>| {
+        let text = |key: &str| here.inventory.text_of(resource, built, &["spec", key]);
+        let url = text("url")?;
         // A variable keeps its case; what it stands for is brought to one form later.
-        let url = if url.contains("${") { url.to_owned() } else { crate::reference::normalise_url(url) };
-        Some((url, spec.text_at(&["type"]) == Some("oci")))
+        let url = if url.contains("${") { url } else { crate::reference::normalise_url(&url) };
+        Some((url, text("type").as_deref() == Some("oci")))
     };
     let (known, asked) = (&here.links.repositories, (reference, None));
     let ((url, oci), resource) =

@@ -154,8 +154,9 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
             let found = self.here.links.definitions(self.here.inventory, self.here.subject(), only.name);
             let lacking = found.lacking || found.nodes.is_empty();
             let sites = found.nodes.into_iter().filter_map(|definition| {
-                let (draft, range) = self.draft(definition.node.text()?, path)?;
-                let text = Text { node: definition.node, range };
+                let (draft, range) = self.draft(definition.text()?, path)?;
+                let first = definition.range.start;
+                let text = Text { node: definition.node, range: first + range.start..first + range.end };
                 let place = self.here.defined(definition, &text, only.name)?;
                 Some(self.here.site_at(node, draft, place))
             });

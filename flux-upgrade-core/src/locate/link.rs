@@ -4,7 +4,7 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plan::{MOST_NAMED, Reason};
-use crate::scan::{Inventory, Kind, Placement, Resource};
+use crate::scan::{Effective, Generator, Inventory, Kind, Placement, Resource, Unbuilt};
 use crate::yaml::Node;
 
 /// Objects by kind and name.
@@ -19,12 +19,14 @@ pub(super) struct Links<'a> {
     pub(super) substituting: OnceCell<Vec<usize>>,
     /// Where variables are defined, by what applies the object that has them, and whether some of that lacks them.
     pub(super) variables: RefCell<BTreeMap<(Vec<usize>, String), Places>>,
+    /// ConfigMaps that kustomize makes, by each of their names.
+    generators: BTreeMap<&'a str, Vec<&'a Generator>>,
     /// Files that hold no object.
     plain: OnceCell<BTreeMap<&'a str, Vec<&'a Resource>>>,
 }
 
-/// Nodes by the object that holds them and their number, and whether some Flux Kustomization has none.
-type Places = (BTreeSet<(usize, u32)>, bool);
+/// Holder, document, node and bytes of each definition, and whether some Flux Kustomization has none.
+type Places = (BTreeSet<(usize, usize, u32, (usize, usize))>, bool);
 
 type ByName<'a> = BTreeMap<(Kind, &'a str), Namesakes<'a>>;
 
@@ -105,8 +107,13 @@ impl<'a> Links<'a> {
                 }
             }
         }
+        let mut generators: BTreeMap<&str, Vec<&Generator>> = BTreeMap::new();
+        for generator in &inventory.generators {
+            generator.names().for_each(|name| generators.entry(name).or_default().push(generator));
+        }
         Self {
             by_name,
+            generators,
             patches,
             urls: Known::default(),
             repositories: Known::default(),
@@ -136,6 +143,31 @@ impl<'a> Links<'a> {
         matching(&self.patches, (kind, name), None, from)
     }
 
+    /// ConfigMaps of a name that kustomize makes and that an object at `from` can mean, by the rules of [`Links::named`].
+    pub(super) fn generated(
+        &self,
+        inventory: &Inventory<'_>,
+        name: &str,
+        object: Option<usize>,
+        from: &[Placement],
+    ) -> Vec<&'a Generator> {
+        let all = self.generators.get(name).into_iter().flatten();
+        let all: Vec<&Generator> = all.filter(|one| one.is_named(name, object)).copied().collect();
+        let matching = |fits: &dyn Fn(&Placement, &Placement) -> bool| -> Vec<&'a Generator> {
+            let reached = |generator: &&&'a Generator| {
+                inventory.resources()[generator.by].placements.iter().any(|there| {
+                    let namespace = there.namespace.clone().or_else(|| generator.namespace.clone());
+                    let there = Placement { namespace, ..there.clone() };
+                    from.iter().any(|here| fits(here, &there))
+                })
+            };
+            all.iter().filter(reached).copied().collect()
+        };
+        let sees = |here: &Placement, there: &Placement| here.sees(here.namespace.as_deref(), there);
+        let own = matching(&|here, there| here.shares_cluster(there) && sees(here, there));
+        if own.is_empty() { matching(&sees) } else { own }
+    }
+
     /// Documents of values in the file at a path.
     pub(super) fn plain(&self, inventory: &'a Inventory<'_>, path: &str) -> Vec<&'a Resource> {
         let files = self.plain.get_or_init(|| {
@@ -148,7 +180,8 @@ impl<'a> Links<'a> {
         files.get(path).cloned().unwrap_or_default()
     }
 
-    /// What all objects that a reference means agree on, by `read`; objects for which it gives nothing do not count.
+    /// What all objects that a reference means agree on, by `read`; objects for which it gives nothing do not count. An
+    /// object that patches complete is read as it is built, in each place where it can be meant.
     ///
     /// `own` is what the asking object adds to what is read.
     pub(super) fn agreed<T: Ord + Clone>(
@@ -157,7 +190,7 @@ impl<'a> Links<'a> {
         inventory: &Inventory<'_>,
         (reference, own): (Reference<'_>, Option<&str>),
         from: &[Placement],
-        read: impl Fn(&'a Resource) -> Option<T>,
+        read: impl Fn(&'a Resource, Option<&Effective>) -> Option<T>,
     ) -> Result<(T, &'a Resource), Reason> {
         let Some(kind) = Kind::from_reference(reference.kind) else {
             return Err(Reason::SourceNotFound { source: reference.describe() });
@@ -203,19 +236,34 @@ impl<'a> Links<'a> {
         reference: Reference<'_>,
         kind: Kind,
         from: &[Placement],
-        read: impl Fn(&'a Resource) -> Option<T>,
+        read: impl Fn(&'a Resource, Option<&Effective>) -> Option<T>,
     ) -> Result<(T, &'a Resource), Reason> {
         let not_found = || Reason::SourceNotFound { source: self.nearest(kind, reference, from) };
         let found = self.named(kind, reference.name, reference.namespace, from);
-        let mut values: BTreeMap<T, Vec<&Resource>> = BTreeMap::new();
-        for resource in found {
-            if let Some(value) = read(resource) {
-                values.entry(value).or_default().push(resource);
+        let is_completed =
+            found.iter().any(|resource| !resource.is_patch && inventory.is_completed(resource));
+        let mut values: BTreeMap<T, Vec<(&Resource, Option<Effective>)>> = BTreeMap::new();
+        // What patches say is in what they complete.
+        for resource in found.into_iter().filter(|resource| !(is_completed && resource.is_patch)) {
+            let built = match inventory.is_completed(resource) {
+                true => {
+                    built(inventory, resource, reference.namespace, from)?.into_iter().map(Some).collect()
+                }
+                false => vec![None],
+            };
+            for built in built {
+                if let Some(value) = read(resource, built.as_ref()) {
+                    values.entry(value).or_default().push((resource, built));
+                }
             }
         }
         if values.len() > 1 {
-            let all: BTreeSet<String> =
-                values.into_values().flatten().map(|resource| describe(inventory, resource)).collect();
+            let named = |(resource, built): (&Resource, Option<Effective>)| {
+                let by = built.and_then(|built| built.patches.into_iter().next_back());
+                let by = by.map(|at| format!(" with the patch at {at}")).unwrap_or_default();
+                format!("{}{by}", describe(inventory, resource))
+            };
+            let all: BTreeSet<String> = values.into_values().flatten().map(named).collect();
             let more = all.len().saturating_sub(MOST_NAMED);
             let mut sources: Vec<String> = all.into_iter().take(MOST_NAMED).collect();
             if more > 0 {
@@ -224,8 +272,25 @@ impl<'a> Links<'a> {
             return Err(Reason::Ambiguous { sources });
         }
         let (value, resources) = values.into_iter().next().ok_or_else(not_found)?;
-        Ok((value, resources[0]))
+        Ok((value, resources[0].0))
     }
+}
+
+/// An object as it is built in each place where an object at `from` can mean it.
+fn built(
+    inventory: &Inventory<'_>,
+    resource: &Resource,
+    namespace: Option<&str>,
+    from: &[Placement],
+) -> Result<Vec<Effective>, Unbuilt> {
+    let sees = |there: &&Placement| {
+        from.iter().any(|here| here.sees(namespace.or(here.namespace.as_deref()), there))
+    };
+    let seen: Vec<&Placement> = resource.placements.iter().filter(sees).collect();
+    let shares = |there: &Placement| from.iter().any(|here| here.shares_cluster(there));
+    let own = seen.iter().any(|there| shares(there));
+    let meant = seen.into_iter().filter(|there| !own || shares(there));
+    meant.map(|there| inventory.effective(resource, there)).collect()
 }
 
 /// Objects of one kind and name that an object at `from` can mean; see [`Links::named`].

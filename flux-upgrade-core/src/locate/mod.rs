@@ -18,19 +18,21 @@ mod renovate;
 mod site;
 mod terraform;
 mod tools;
+mod unpinned;
 mod values;
 mod variable;
 
-pub(crate) use field::DIGEST;
 pub use field::Ignore;
+pub(crate) use field::{DIGEST, insertion};
 pub use site::{Consumer, Frame, Insertion, Owner, Part, Site, SourceKey, Spot, Style};
+pub use unpinned::unpinned;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::plan::{MOST_NAMED, Reason};
-use crate::scan::{Inventory, Kind, Resource};
+use crate::scan::{Effective, Inventory, Kind, Resource};
 use crate::text::{Lines, Location, RepoPath};
 use crate::version::Dialect;
 use crate::yaml::Node;
@@ -134,7 +136,7 @@ fn hold_lone_aliases(sites: &mut [Site]) {
         .map(|site| (site.at.path.clone(), site.at.span.start))
         .collect();
     let alias = |site: &&mut Site| {
-        let elsewhere = site.at.span != site.spot.at.span && site.spot.style != Style::Comment;
+        let elsewhere = site.at.span != site.spot.at.span && site.spot.style != Style::Word;
         elsewhere && site.variable.is_none()
     };
     for site in sites.iter_mut().filter(alias) {
@@ -288,14 +290,38 @@ impl<'a, 'f> Here<'a, 'f> {
 
     /// `spec.url` of the object, or of the one that it patches, with the place of that one.
     fn url(&self) -> Result<(String, Option<Location>), Reason> {
+        if let Some(url) = self.built_url()? {
+            return Ok((self.expand(&url)?.into_owned(), None));
+        }
         if let Some(url) = self.text_at(&["spec", "url"]) {
             self.undisputed(|patch| Some(patch.text_at(&["spec", "url"])? != url))?;
             return Ok((self.expand(url)?.into_owned(), None));
         }
-        let read = |base: &Resource| Some(self.inventory.node(base)?.text_at(&["spec", "url"])?.to_owned());
+        let read = |base: &Resource, built: Option<&Effective>| {
+            self.inventory.text_of(base, built, &["spec", "url"])
+        };
         let (url, base) = self.agreed_by_base(&self.links.urls, None, read)?;
         let url = self.links.expand(self.inventory, base, &url)?.into_owned();
         Ok((url, Some(self.inventory.location(base))))
+    }
+
+    /// `spec.url` of an object that patches complete, where it is the same in all its places.
+    fn built_url(&self) -> Result<Option<String>, Reason> {
+        if self.resource.is_patch || !self.inventory.is_completed(self.resource) {
+            return Ok(None);
+        }
+        let mut found: BTreeMap<Option<String>, BTreeSet<Location>> = BTreeMap::new();
+        for placement in &self.resource.placements {
+            let built = self.inventory.effective(self.resource, placement)?;
+            found.entry(built.text_at(&["spec", "url"])).or_default().extend(built.patches);
+        }
+        if found.len() > 1 {
+            let patches: BTreeSet<Location> = found.into_values().flatten().collect();
+            let patches = patches.into_iter().take(MOST_NAMED - 1).map(|at| format!("the patch at {at}"));
+            let own = link::describe(self.inventory, self.resource);
+            return Err(Reason::Ambiguous { sources: std::iter::once(own).chain(patches).collect() });
+        }
+        Ok(found.into_keys().next().flatten())
     }
 
     /// What the documents of the object, or of all objects that this patch changes, agree on.
@@ -307,7 +333,7 @@ impl<'a, 'f> Here<'a, 'f> {
         &self,
         known: &link::Known<'a, T>,
         own: Option<&str>,
-        read: impl Fn(&'a Resource) -> Option<T>,
+        read: impl Fn(&'a Resource, Option<&Effective>) -> Option<T>,
     ) -> Result<(T, &'a Resource), Reason> {
         let kind = self.resource.kind.name();
         let one = |name: &str| {

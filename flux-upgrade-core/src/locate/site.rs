@@ -28,6 +28,8 @@ pub enum Part {
     Commit,
     /// A full git ref, such as `refs/tags/v1.2.3`.
     Name,
+    /// A git branch, which moves by itself; only [`unpinned`](super::unpinned) gives such sites.
+    Branch,
 }
 
 /// The object that holds a site.
@@ -249,8 +251,8 @@ pub enum Style {
     Double,
     /// `|` or `>`.
     Block,
-    /// A word of a comment.
-    Comment,
+    /// A word as it stands: in a comment, or in a file that is no YAML.
+    Word,
 }
 
 impl From<Quote> for Style {

@@ -90,7 +90,7 @@ pub(super) fn tool_versions(inventory: &Inventory<'_>, sites: &mut Vec<Site>) {
                 let from = start + (version.as_ptr() as usize - line.as_ptr() as usize);
                 let at = inventory.lines(index).locate(&file.path, Span::new(from, from + version.len()));
                 let (raw, value) = (version.to_owned(), version.to_owned());
-                let spot = Spot { at: at.clone(), raw, value, style: Style::Plain, frame: Frame::default() };
+                let spot = Spot { at: at.clone(), raw, value, style: Style::Word, frame: Frame::default() };
                 let path = file.path.as_str().to_owned();
                 let owner = Owner { kind: "File".to_owned(), namespace: None, name: path };
                 let source = (Consumer::Flux, Ok(SourceKey::Flux));

@@ -106,10 +106,13 @@ fn sources<'a>(here: &Here<'a, '_>, name: &str, key: &str) -> Vec<&'a Resource> 
         let data = inventory.config_data.get(&(inventory.index_of(map)?, key.to_owned()))?;
         inventory.resources().get(*data)
     });
-    let generated = inventory.kustomize.values().flat_map(|kustomize| &kustomize.generated);
+    let object = inventory.index_of(here.resource);
+    let generated = here.links.generated(inventory, name, object, &here.resource.placements);
     let files: BTreeSet<&str> = generated
-        .filter(|(map, its_key, _)| map == name && its_key == key)
-        .map(|(.., path)| path.as_str())
+        .into_iter()
+        .flat_map(|generator| &generator.files)
+        .filter(|(its_key, _)| its_key == key)
+        .map(|(_, path)| path.as_str())
         .collect();
     let in_files = files.into_iter().flat_map(|path| here.links.plain(inventory, path));
     in_maps.chain(in_files).collect()

@@ -2,20 +2,30 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use super::field::{expressions, variable};
 use super::link::Links;
 use crate::plan::Reason;
-use crate::scan::{Inventory, Kind, Placement, Resource};
+use crate::scan::{Generator, Inventory, Kind, Placement, Resource};
 use crate::yaml::Node;
 
 /// A place that defines a variable.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Definition<'a, 'f> {
     pub(super) document: usize,
     pub(super) node: Node<'a, 'f>,
+    /// The bytes of the node's text that are the variable's.
+    pub(super) range: Range<usize>,
     /// The object that holds it, as an index of the resources.
     pub(super) holder: usize,
+}
+
+impl<'a> Definition<'a, '_> {
+    /// What the variable says.
+    pub(super) fn text(&self) -> Option<&'a str> {
+        self.node.text()?.get(self.range.clone())
+    }
 }
 
 /// The places that define a variable for an object.
@@ -44,7 +54,7 @@ impl<'a> Links<'a> {
         let mut found = BTreeMap::new();
         while let Some(definition) = nodes.pop() {
             let holder = &inventory.resources()[definition.holder];
-            let text = definition.node.text().unwrap_or("");
+            let text = definition.text().unwrap_or("");
             let only = expressions(text).next().filter(|variable| variable.range == (0..text.len()));
             let goes_on = only.is_some_and(|variable| {
                 let question = (holder.applied_by.as_slice(), variable.name);
@@ -57,7 +67,10 @@ impl<'a> Links<'a> {
                 })
             });
             if !goes_on {
-                found.insert((definition.document, definition.node.number()), definition);
+                found.insert(
+                    (definition.document, definition.node.number(), definition.range.start),
+                    definition,
+                );
             }
         }
         Definitions { nodes: found.into_values().collect(), lacking }
@@ -87,7 +100,8 @@ impl<'a> Links<'a> {
                 for from in by_cluster(&applier.placements) {
                     match self.defined_by(inventory, applier, from, name) {
                         Some(found) => {
-                            places.insert((found.holder, found.node.number()));
+                            let range = (found.range.start, found.range.end);
+                            places.insert((found.holder, found.document, found.node.number(), range));
                         }
                         None => lacking |= !unknown,
                     }
@@ -95,10 +109,9 @@ impl<'a> Links<'a> {
             }
             (places, lacking)
         });
-        let node = |(holder, number): &(usize, u32)| {
-            let document = inventory.resources()[*holder].document;
-            let node = inventory.documents[document].document.node(*number)?;
-            Some(Definition { document, node, holder: *holder })
+        let node = |(holder, document, number, range): &(usize, usize, u32, (usize, usize))| {
+            let node = inventory.documents[*document].document.node(*number)?;
+            Some(Definition { document: *document, node, range: range.0..range.1, holder: *holder })
         };
         Definitions { nodes: places.iter().filter_map(node).collect(), lacking: *lacking }
     }
@@ -130,7 +143,12 @@ impl<'a> Links<'a> {
         let own = |resource: &&Resource| {
             let node = inventory.at(resource, &["spec", "postBuild", "substitute", name])?;
             let holder = inventory.index_of(resource)?;
-            node.text().map(|_| Definition { document: resource.document, node, holder })
+            node.text().map(|text| Definition {
+                document: resource.document,
+                node,
+                range: 0..text.len(),
+                holder,
+            })
         };
         if let Some(found) = all.iter().find_map(own) {
             return Some(found);
@@ -151,10 +169,20 @@ impl<'a> Links<'a> {
             let value = |map: &&'a Resource| {
                 let node = inventory.node(map)?.at(&["data", name])?;
                 let holder = inventory.index_of(map)?;
-                node.text().map(|_| Definition { document: map.document, node, holder })
+                node.text().map(|text| Definition {
+                    document: map.document,
+                    node,
+                    range: 0..text.len(),
+                    holder,
+                })
             };
-            let maps = maps.into_iter().rev();
-            maps.flat_map(|map| self.named(Kind::ConfigMap, map, None, from)).find_map(|map| value(&map))
+            maps.into_iter().rev().find_map(|map| {
+                let written = self.named(Kind::ConfigMap, map, None, from);
+                written.iter().find_map(value).or_else(|| {
+                    let made = self.generated(inventory, map, inventory.index_of(applier), from);
+                    made.into_iter().find_map(|generator| assigned(inventory, generator, name))
+                })
+            })
         })
     }
 
@@ -198,6 +226,25 @@ impl<'a> Links<'a> {
             node.text_at(&["metadata", field, "kustomize.toolkit.fluxcd.io/substitute"]) == Some("disabled")
         })
     }
+}
+
+/// Where a ConfigMap that kustomize makes gets the text under a key: a literal, or a line of a file.
+fn assigned<'a, 'f>(
+    inventory: &'a Inventory<'f>,
+    generator: &Generator,
+    name: &str,
+) -> Option<Definition<'a, 'f>> {
+    let holder = generator.by;
+    if let Some((_, number, range)) = generator.literals.iter().find(|(key, ..)| key == name) {
+        let document = inventory.resources()[holder].document;
+        let node = inventory.documents[document].document.node(*number)?;
+        return Some(Definition { document, node, range: range.clone(), holder });
+    }
+    generator.envs.iter().find_map(|path| {
+        let document = *inventory.assignments.get(path)?;
+        let node = inventory.documents[document].document.root()?.get(name)?;
+        Some(Definition { document, node, range: 0..node.text()?.len(), holder })
+    })
 }
 
 /// The places of an object, those of each cluster by themselves: a Flux Kustomization that clusters share has in each the

@@ -31,6 +31,8 @@ impl From<Reason> for Stop {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Move {
     pub(super) to: String,
+    /// What a lock file beside it gets: the version as published.
+    pub(super) locked: Option<String>,
     /// The digest, or commit, that goes with it.
     pub(super) digest: Option<String>,
     pub(super) level: Level,
@@ -67,10 +69,11 @@ pub(super) fn decide(site: &Site, resolution: &Resolution, rules: &Rules, sink: 
             Ok(step)
         }
         Part::Version | Part::Tag | Part::Name => pinned(&context, sink),
+        Part::Branch => Err(Reason::Floating { resolves_to: site.spot.value.clone() }.into()),
     }
 }
 
-fn unanswered(source: String, failure: &Failure) -> Reason {
+pub(super) fn unanswered(source: String, failure: &Failure) -> Reason {
     Reason::Unanswered { source, failure: failure.clone() }
 }
 
@@ -126,6 +129,7 @@ fn pinned(context: &Context<'_>, sink: Sink<'_>) -> Decision {
             }
             Ok(Move {
                 to: text(&offers[index].text),
+                locked: Some(offers[index].locked(context.site)),
                 digest: beside,
                 level,
                 published: offers[index].candidate.created,
@@ -135,6 +139,7 @@ fn pinned(context: &Context<'_>, sink: Sink<'_>) -> Decision {
         }
         None if moved && present.is_some() => Ok(Move {
             to: text(&written.text),
+            locked: None,
             digest: beside,
             level: Level::Digest,
             published: present.and_then(|offer| offer.candidate.created),
@@ -198,7 +203,7 @@ fn digest(
 }
 
 /// A digest or commit as an answer gave it, if it is one: what is written into a file is checked before.
-fn well_formed(site: &Site, digest: String) -> Result<String, (String, Failure)> {
+pub(super) fn well_formed(site: &Site, digest: String) -> Result<String, (String, Failure)> {
     let is_hex = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let fits = match site.consumer {
         Consumer::Git | Consumer::Comment | Consumer::Terraform => {
@@ -247,6 +252,7 @@ fn by_digest(context: &Context<'_>, sink: Sink<'_>) -> Decision {
     }
     Ok(Move {
         to: target,
+        locked: None,
         digest: None,
         level,
         published: offers[index].candidate.created,
@@ -287,6 +293,7 @@ fn by_latest(context: &Context<'_>, latest: &Offer<'_>, sink: Sink<'_>) -> Decis
     sink(verdict(true, "what `latest` is now".to_owned()));
     Ok(Move {
         to: target.clone(),
+        locked: None,
         digest: None,
         level: Level::Digest,
         published: latest.candidate.created,
@@ -374,6 +381,7 @@ fn by_commit(context: &Context<'_>, sink: Sink<'_>) -> Decision {
     sink(verdict(true, "the head of the branch"));
     Ok(Move {
         to: commit.clone(),
+        locked: None,
         digest: None,
         level: Level::Digest,
         published: head.created,

@@ -27,13 +27,14 @@ pub(super) fn edits(site: &Site, step: &Move, preferred: Quote) -> Option<Vec<Ed
     Some(out)
 }
 
-fn replace(spot: &Spot, new: &str, preferred: Quote) -> Option<Edit> {
+/// The edit of a spot to what the field shall say; `None` where it cannot be edited in place.
+pub(crate) fn replace(spot: &Spot, new: &str, preferred: Quote) -> Option<Edit> {
     let quote = match spot.style {
         Style::Plain => Quote::Plain,
         Style::Single => Quote::Single,
         Style::Double => Quote::Double,
         Style::Block => return None,
-        Style::Comment => return in_comment(spot, new),
+        Style::Word => return in_place(spot, &spot.whole(new)?),
     };
     let whole = spot.whole(new)?;
     let inside = || inside(spot, &spot.whole(&spot.value)?, &whole);
@@ -48,8 +49,8 @@ fn replace(spot: &Spot, new: &str, preferred: Quote) -> Option<Edit> {
     })
 }
 
-/// A word of a comment takes another word.
-fn in_comment(spot: &Spot, new: &str) -> Option<Edit> {
+/// A word takes the place of another.
+fn in_place(spot: &Spot, new: &str) -> Option<Edit> {
     is_word(new).then(|| Edit {
         path: spot.at.path.clone(),
         span: Span::new(spot.at.span.start, spot.at.span.end),
@@ -80,7 +81,7 @@ fn is_word(text: &str) -> bool {
 }
 
 /// The quotes that a file uses most, double where it uses none: what a plain text gets that needs some.
-pub(super) fn preferred_quote(text: &str) -> Quote {
+pub(crate) fn preferred_quote(text: &str) -> Quote {
     let count = |quote: &str| {
         [": ", "- "].iter().map(|before| text.matches(&format!("{before}{quote}")).count()).sum::<usize>()
     };

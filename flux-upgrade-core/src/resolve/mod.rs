@@ -16,7 +16,7 @@ pub use snapshot::{Snapshot, SnapshotError};
 
 use crate::flux::Release;
 use crate::locate::{Site, SourceKey};
-use crate::plan::{Failure, needs};
+use crate::plan::{Failure, needs, standing_needs};
 use crate::rules::Rules;
 use crate::time::Timestamp;
 
@@ -122,6 +122,8 @@ pub struct Resolver<'s> {
     undecided: Vec<usize>,
     next: usize,
     resolution: Resolution,
+    /// What a site needs to be asked beyond the lists.
+    needs: fn(&Site, &Resolution, &Rules) -> Vec<Ask>,
 }
 
 impl<'s> Resolver<'s> {
@@ -137,11 +139,18 @@ impl<'s> Resolver<'s> {
             undecided: (0..sites.len()).collect(),
             next: 0,
             resolution: Resolution::default(),
+            needs,
         };
         for ask in lists(sites) {
             resolver.ask(ask);
         }
         resolver
+    }
+
+    /// Asks where each site stands now, with digest and date, and not where it could move.
+    #[must_use]
+    pub fn standing(self) -> Self {
+        Self { needs: standing_needs, ..self }
     }
 
     /// Open questions, or the result once none is left.
@@ -151,9 +160,9 @@ impl<'s> Resolver<'s> {
         if self.open.is_empty() {
             // A site that needed nothing needs nothing later: answers only add to what is known.
             let mut wanted = BTreeSet::new();
-            let (sites, resolution, rules) = (self.sites, &self.resolution, self.rules);
+            let (sites, resolution, rules, wants) = (self.sites, &self.resolution, self.rules, self.needs);
             self.undecided.retain(|index| {
-                let asks = needs(&sites[*index], resolution, rules);
+                let asks = wants(&sites[*index], resolution, rules);
                 let is_open = !asks.is_empty();
                 wanted.extend(asks);
                 is_open
@@ -286,7 +295,12 @@ fn insecure(sites: &[Site]) -> BTreeSet<&str> {
 /// Answers every question from a snapshot; without one, every question fails as [`Failure::NotAsked`].
 #[must_use]
 pub fn offline(sites: &[Site], rules: &Rules, snapshot: Option<&Snapshot>) -> Resolution {
-    let mut resolver = Resolver::new(sites, rules);
+    from_snapshot(Resolver::new(sites, rules), snapshot)
+}
+
+/// Answers every question of a resolver from a snapshot; without one, every question fails as [`Failure::NotAsked`].
+#[must_use]
+pub fn from_snapshot(mut resolver: Resolver<'_>, snapshot: Option<&Snapshot>) -> Resolution {
     loop {
         match resolver.step() {
             Step::Done(resolution) => return resolution,

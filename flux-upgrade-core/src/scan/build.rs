@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::kustomize::is_kustomization_file;
+use super::place::Selected;
 use super::{Inventory, Kind, Kustomize};
 
 /// Objects that a folder or file builds, each with the namespace set on the way, if any.
@@ -22,7 +23,53 @@ pub(super) struct Builder<'i> {
     /// Patches inside kustomization files, by folder.
     inline: BTreeMap<String, Vec<usize>>,
     built: BTreeMap<String, Build>,
+    chained: BTreeMap<String, Rc<Chains>>,
     open: BTreeSet<String>,
+}
+
+/// Objects that patches complete, each with the namespace set on the way and the patches that went over it, in order.
+type Chains = BTreeSet<(usize, Option<String>, Vec<usize>)>;
+
+/// What patches change among the objects whose build is wanted as a whole.
+pub(super) struct Changes {
+    /// By the folder of a kustomization: patches and what each selects, in the order in which they are applied.
+    by_folder: BTreeMap<String, Vec<(usize, BTreeSet<usize>)>>,
+    /// The same by the Flux Kustomization that applies them.
+    by_applier: BTreeMap<usize, Vec<(usize, BTreeSet<usize>)>>,
+    objects: BTreeSet<usize>,
+}
+
+impl Changes {
+    pub(super) fn new(inventory: &Inventory<'_>, targets: &[Selected]) -> Self {
+        let is_completed = |index: &usize| {
+            let group = inventory.resources[*index].api_version.split('/').next();
+            matches!(group, Some("source.toolkit.fluxcd.io" | "image.toolkit.fluxcd.io"))
+        };
+        let mut out =
+            Self { by_folder: BTreeMap::new(), by_applier: BTreeMap::new(), objects: BTreeSet::new() };
+        for found in targets {
+            let selected: BTreeSet<usize> = found.selected.iter().copied().filter(is_completed).collect();
+            if selected.is_empty() {
+                continue;
+            }
+            out.objects.extend(&selected);
+            let patch = &inventory.patches[found.patch];
+            if patch.by.is_none() {
+                out.by_folder.entry(patch.folder.clone()).or_default().push((found.patch, selected));
+            } else {
+                for applier in &found.of {
+                    out.by_applier.entry(*applier).or_default().push((found.patch, selected.clone()));
+                }
+            }
+        }
+        // What a patch of a Flux Kustomization adds comes after that one's own patches.
+        let order = |(patch, _): &(usize, BTreeSet<usize>)| {
+            let patch = &inventory.patches[*patch];
+            (patch.order.0, patch.by.is_some_and(|by| inventory.resources[by].is_patch), patch.order.1)
+        };
+        out.by_folder.values_mut().chain(out.by_applier.values_mut()).for_each(|all| all.sort_by_key(order));
+        out
+    }
 }
 
 impl<'i> Builder<'i> {
@@ -43,6 +90,7 @@ impl<'i> Builder<'i> {
             objects,
             inline,
             built: BTreeMap::new(),
+            chained: BTreeMap::new(),
             open: BTreeSet::new(),
         }
     }
@@ -57,7 +105,7 @@ impl<'i> Builder<'i> {
         }
         let mut out = BTreeSet::new();
         if let Some(kustomize) = self.kustomize.get(path) {
-            let patches = kustomize.patches.iter().map(|(path, _)| path);
+            let patches = kustomize.patches.iter().map(|patch| &patch.path);
             for member in kustomize.members.iter().chain(patches) {
                 out.extend(self.build(member).iter().cloned());
             }
@@ -87,6 +135,74 @@ impl<'i> Builder<'i> {
         } else {
             Rc::new(self.with_components((*build).clone(), components))
         }
+    }
+
+    /// The objects of a build that patches complete, with the patches of what applies it.
+    ///
+    /// Source: fluxcd/pkg kustomize, `kustomize_generator.go`: the components and patches of a Flux Kustomization go behind those
+    /// of the kustomization at its path.
+    pub(super) fn chains(
+        &mut self,
+        changes: &Changes,
+        path: &str,
+        components: &[String],
+        by: Option<usize>,
+    ) -> Chains {
+        let mut out = self.chained(changes, path).as_ref().clone();
+        for component in components {
+            self.accumulate(changes, component, &mut out);
+        }
+        match by.and_then(|by| changes.by_applier.get(&by)) {
+            Some(patches) => patched(out, patches),
+            None => out,
+        }
+    }
+
+    fn chained(&mut self, changes: &Changes, path: &str) -> Rc<Chains> {
+        if changes.objects.is_empty() {
+            return Rc::default();
+        }
+        if let Some(done) = self.chained.get(path) {
+            return Rc::clone(done);
+        }
+        let mut out = Chains::new();
+        self.accumulate(changes, path, &mut out);
+        let out = Rc::new(out);
+        self.chained.insert(path.to_owned(), Rc::clone(&out));
+        out
+    }
+
+    /// Adds what a path builds to what is built, and what it changes to all of it.
+    ///
+    /// Source: kustomize `api/internal/target/kusttarget.go`, `accumulateTarget`: resources, components, transformers.
+    fn accumulate(&mut self, changes: &Changes, path: &str, out: &mut Chains) {
+        if self.open.len() >= DEEPEST || !self.open.insert(path.to_owned()) {
+            return;
+        }
+        let kustomize = self.kustomize;
+        if let Some(kustomize) = kustomize.get(path) {
+            for member in &kustomize.members {
+                out.extend(self.chained(changes, member).iter().cloned());
+            }
+            for component in &kustomize.components {
+                self.accumulate(changes, component, out);
+            }
+            if let Some(patches) = changes.by_folder.get(path) {
+                *out = patched(std::mem::take(out), patches);
+            }
+            if let Some(namespace) = &kustomize.namespace {
+                let all = std::mem::take(out).into_iter();
+                *out = all.map(|(index, _, chain)| (index, Some(namespace.clone()), chain)).collect();
+            }
+        } else if let Some(objects) = self.objects.get(path) {
+            let completed = objects.iter().filter(|index| changes.objects.contains(index));
+            out.extend(completed.map(|index| (*index, None, Vec::new())));
+        } else {
+            for member in self.generated(path) {
+                out.extend(self.chained(changes, &member).iter().cloned());
+            }
+        }
+        self.open.remove(path);
     }
 
     /// A build with its components, each of which sets its namespace on all that is there.
@@ -141,4 +257,15 @@ impl<'i> Builder<'i> {
         }
         members
     }
+}
+
+/// Objects with some patches over them.
+fn patched(all: Chains, patches: &[(usize, BTreeSet<usize>)]) -> Chains {
+    let over = |(index, set, mut chain): (usize, Option<String>, Vec<usize>)| {
+        chain.extend(
+            patches.iter().filter(|(_, selected)| selected.contains(&index)).map(|(patch, _)| *patch),
+        );
+        (index, set, chain)
+    };
+    all.into_iter().map(over).collect()
 }

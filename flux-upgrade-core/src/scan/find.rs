@@ -3,10 +3,10 @@
 use memchr::memmem;
 
 use super::kind::{FLUX_NEEDLES, NEEDLES};
-use super::kustomize::{is_kustomization_file, items};
+use super::kustomize::is_kustomization_file;
 use super::object::{Objects, encryption};
-use super::target::Target;
-use super::{Encryption, Held, Inventory, Kind, Kustomize, Patch, Resource};
+use super::patch::operations;
+use super::{Encryption, Generator, Held, Inventory, Kind, Kustomize, Resource, nested};
 use crate::text::{SourceFile, Span};
 use crate::yaml::{Comments, Document, Node, parse, split};
 
@@ -143,21 +143,40 @@ fn keep<'f>(inventory: &mut Inventory<'f>, file: usize, document: Document<'f>, 
     if !doubled.is_empty() {
         return;
     }
-    let nested = nested(root, &found.resources);
+    let inside = nested::nested(root, &found.resources);
     let encryption = encryption(root);
     if let Some(kustomize) = kustomize {
+        let by = inventory.resources.len() + found.resources.len() - 1;
+        inventory.generators.extend(Generator::all(source.path.folder(), root, by));
         inventory.kustomize.insert(source.path.folder().to_owned(), kustomize);
     }
     inventory.flux.extend(instance_version(root).map(|version| (source.path.folder().to_owned(), version)));
     let first = inventory.resources.len();
     inventory.resources.extend(found.resources);
     inventory.documents.push(Held { file, document, encryption });
-    for (span, what) in nested {
-        let (documents, _) = parse(&source.text, span, Comments::Keep);
-        for document in documents {
-            keep_nested(inventory, (file, encryption), document, &what, first, 1);
-        }
+    nested::keep(inventory, (file, encryption), number, inside, (first, 1));
+}
+
+/// Reads a file of values that a ConfigMap is made of, whatever words it holds.
+pub(super) fn read_values(inventory: &mut Inventory<'_>, index: usize) {
+    for part in split(&inventory.files[index].text) {
+        read_part(inventory, index, part, false);
     }
+}
+
+/// Reads a file of lines `KEY=VALUE`.
+///
+/// Source: kustomize `api/kv/kv.go`: blanks at the start of a line, empty lines and lines that begin with `#` do not count.
+pub(super) fn read_assignments(inventory: &mut Inventory<'_>, index: usize) {
+    let file = &inventory.files[index];
+    let document = Document::of_assignments(&file.text);
+    let (number, path) = (inventory.documents.len(), file.path.as_str());
+    let Some(root) = document.root() else { return };
+    inventory.assignments.insert(path.to_owned(), number);
+    inventory.resources.push(Resource::at(Kind::Plain, path, None, number, root));
+    let is_encrypted = has_any(&file.text, &["sops_mac="]);
+    let encryption = if is_encrypted { Encryption::Whole } else { Encryption::None };
+    inventory.documents.push(Held { file: index, document, encryption });
 }
 
 /// What a document without a kind is, by the name of its file, and what it is called.
@@ -171,147 +190,6 @@ fn plain_kind<'n>(source: &'n SourceFile, root: Node<'n, '_>) -> (Kind, &'n str)
         return (Kind::Workflow, root.text_at(&["name"]).unwrap_or(path));
     }
     (Kind::Plain, path)
-}
-
-/// What a text inside a block scalar is.
-enum Nested {
-    /// A patch of the objects that the target selects, by a kustomization or by the object with this index.
-    Patch { target: Option<Target>, by: Option<usize> },
-    /// Chart values that a ConfigMap holds under a key.
-    Data { key: String, by: usize },
-}
-
-fn keep_nested<'f>(
-    inventory: &mut Inventory<'f>,
-    (file, encryption): (usize, Encryption),
-    document: Document<'f>,
-    what: &Nested,
-    first: usize,
-    depth: usize,
-) {
-    let Some(root) = document.root() else { return };
-    let number = inventory.documents.len();
-    let before = inventory.resources.len();
-    match what {
-        Nested::Data { key, by } => {
-            if !root.is_mapping() {
-                return;
-            }
-            let resource = Resource::at(Kind::Plain, key, None, number, root);
-            inventory.config_data.insert((first + by, key.clone()), before);
-            inventory.resources.push(resource);
-        }
-        Nested::Patch { target, by } => {
-            let patches = if root.is_sequence() {
-                target.as_ref().map(|target| fragments(root, target, number)).unwrap_or_default()
-            } else {
-                Objects::of(root, number).resources
-            };
-            for mut patch in patches {
-                patch.is_patch = true;
-                let target = target.clone().unwrap_or_else(|| Target::of(&patch));
-                patch.name = target.plain_name().map_or(patch.name, str::to_owned);
-                let folder = inventory.files[file].path.folder().to_owned();
-                let (resource, by) = (inventory.resources.len(), by.map(|by| first + by));
-                inventory.patches.push(Patch { resource, by, folder, target });
-                inventory.resources.push(patch);
-            }
-        }
-    }
-    if inventory.resources.len() == before {
-        return;
-    }
-    let inner = match what {
-        Nested::Patch { .. } if depth < DEEPEST_PATCH => nested(root, &inventory.resources[before..]),
-        _ => Vec::new(),
-    };
-    inventory.documents.push(Held { file, document, encryption });
-    for (span, what) in inner {
-        let (documents, _) = parse(&inventory.files[file].text, span, Comments::Keep);
-        for document in documents {
-            keep_nested(inventory, (file, encryption), document, &what, before, depth + 1);
-        }
-    }
-}
-
-/// How many patches may stand in one another: a kustomization patches a Flux Kustomization, which patches a release, which
-/// patches what its chart renders. Each is read again for every one that it stands in.
-const DEEPEST_PATCH: usize = 3;
-
-/// The operations of a JSON patch that set a value.
-fn operations<'d, 't>(root: Node<'d, 't>) -> impl Iterator<Item = (Vec<String>, Node<'d, 't>)> {
-    root.items().filter_map(Node::resolved).filter_map(|operation| {
-        let sets = matches!(operation.text_at(&["op"])?, "add" | "replace");
-        let path = operation.text_at(&["path"]).filter(|_| sets)?.strip_prefix('/')?;
-        let path = path.split('/').map(|part| part.replace("~1", "/").replace("~0", "~")).collect();
-        Some((path, operation.get("value")?))
-    })
-}
-
-/// Each value of a JSON patch as a part of the object that it patches.
-///
-/// Source: RFC 6902, and RFC 6901 for the paths.
-pub(super) fn fragments(root: Node<'_, '_>, target: &Target, document: usize) -> Vec<Resource> {
-    let Some(kind_name) = target.kind.as_deref() else { return Vec::new() };
-    let kind = Kind::from_reference(kind_name).unwrap_or(Kind::Object);
-    let name = target.plain_name().unwrap_or("");
-    let parts = operations(root).map(|(path, value)| Resource {
-        kind_name: kind_name.to_owned(),
-        is_patch: true,
-        fragment: path,
-        ..Resource::at(kind, name, None, document, value)
-    });
-    parts.collect()
-}
-
-/// Texts in block scalars that are documents of their own: patches, and values in a ConfigMap.
-fn nested(root: Node<'_, '_>, resources: &[Resource]) -> Vec<(Span, Nested)> {
-    let mut out = Vec::new();
-    for (by, resource) in resources.iter().enumerate().filter(|(_, part)| part.fragment.is_empty()) {
-        let Some(node) = root.document().node(resource.node) else { continue };
-        match resource.kind {
-            Kind::KustomizationFile => {
-                patches(node, None, &mut out);
-                let texts = items(node, "patchesStrategicMerge").filter_map(Node::block);
-                out.extend(texts.map(|span| (span, Nested::Patch { target: None, by: None })));
-            }
-            Kind::Kustomization => {
-                let spec = node.get("spec").and_then(Node::resolved);
-                spec.into_iter().for_each(|spec| patches(spec, Some(by), &mut out));
-            }
-            Kind::HelmRelease => {
-                let spec = node.get("spec").and_then(Node::resolved);
-                for renderer in spec.into_iter().flat_map(|spec| items(spec, "postRenderers")) {
-                    let kustomize = renderer.get("kustomize").and_then(Node::resolved);
-                    kustomize.into_iter().for_each(|kustomize| patches(kustomize, Some(by), &mut out));
-                }
-            }
-            Kind::ConfigMap => {
-                let data = node.get("data").and_then(Node::resolved);
-                for (key, value) in data.into_iter().flat_map(Node::entries) {
-                    let span =
-                        value.block().filter(|_| value.text().is_some_and(|text| has_any(text, NEEDLES)));
-                    out.extend(
-                        span.zip(key.text())
-                            .map(|(span, key)| (span, Nested::Data { key: key.to_owned(), by })),
-                    );
-                }
-            }
-            _ => {}
-        }
-    }
-    out
-}
-
-/// The inline patches of a kustomization, a Flux Kustomization or a post-renderer.
-fn patches(node: Node<'_, '_>, by: Option<usize>, out: &mut Vec<(Span, Nested)>) {
-    for field in ["patches", "patchesJson6902"] {
-        for patch in items(node, field) {
-            let target = patch.get("target").and_then(Node::resolved).map(Target::read);
-            let span = patch.get("patch").and_then(Node::block);
-            out.extend(span.map(|span| (span, Nested::Patch { target, by })));
-        }
-    }
 }
 
 /// The Flux minor that a FluxInstance names, with or without a range over its patches: `2.8.x`, `v2.8.1`.
@@ -330,7 +208,7 @@ fn names_flux(root: Node<'_, '_>) -> bool {
     root.text_at(&["apiVersion"]).is_some_and(|version| version.contains("toolkit.fluxcd.io"))
 }
 
-fn has_any(text: &str, needles: &[&str]) -> bool {
+pub(super) fn has_any(text: &str, needles: &[&str]) -> bool {
     needles.iter().any(|needle| memmem::find(text.as_bytes(), needle.as_bytes()).is_some())
 }
 

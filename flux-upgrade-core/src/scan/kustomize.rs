@@ -1,5 +1,6 @@
 //! `kustomization.yaml`: what a folder builds, and the namespace that it sets.
 
+use super::patch::List;
 use super::target::Target;
 use crate::text::join;
 use crate::yaml::Node;
@@ -13,10 +14,22 @@ pub(crate) struct Kustomize {
     pub(crate) members: Vec<String>,
     /// Folders whose patches and namespace go over all that it builds.
     pub(crate) components: Vec<String>,
-    /// Files that patch what it builds, each with what it says of its target.
-    pub(crate) patches: Vec<(String, Option<Target>)>,
-    /// Files that become the data of ConfigMaps: the ConfigMap's name, the key, the path.
-    pub(crate) generated: Vec<(String, String, String)>,
+    /// Files that patch what it builds.
+    pub(crate) patches: Vec<PatchFile>,
+    /// `namePrefix`.
+    pub(crate) prefix: String,
+    /// `nameSuffix`.
+    pub(crate) suffix: String,
+}
+
+/// A file that patches what a kustomization builds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PatchFile {
+    pub(crate) path: String,
+    /// What the kustomization says of its target.
+    pub(crate) target: Option<Target>,
+    /// The list that names it, and its place there.
+    pub(crate) order: (List, usize),
 }
 
 /// Whether a file of this name is a kustomization (kustomize `RecognizedKustomizationFileNames`).
@@ -32,23 +45,20 @@ impl Kustomize {
             out.members.extend(paths(folder, root, field));
         }
         out.components = paths(folder, root, "components");
-        out.patches.extend(paths(folder, root, "patchesStrategicMerge").into_iter().map(|path| (path, None)));
-        for field in ["patches", "patchesJson6902"] {
-            for patch in items(root, field) {
+        for (number, item) in items(root, "patchesStrategicMerge").enumerate() {
+            let path = item.text().and_then(|path| local(folder, path));
+            let order = (List::StrategicMerge, number);
+            out.patches.extend(path.map(|path| PatchFile { path, target: None, order }));
+        }
+        for (field, list) in [("patches", List::Patches), ("patchesJson6902", List::Json6902)] {
+            for (number, patch) in items(root, field).enumerate() {
                 let path = patch.text_at(&["path"]).and_then(|path| local(folder, path));
                 let target = patch.get("target").map(Target::read);
-                out.patches.extend(path.map(|path| (path, target)));
+                out.patches.extend(path.map(|path| PatchFile { path, target, order: (list, number) }));
             }
         }
-        for generator in items(root, "configMapGenerator") {
-            let Some(name) = generator.text_at(&["name"]) else { continue };
-            for file in items(generator, "files").filter_map(Node::text) {
-                let (key, path) =
-                    file.split_once('=').unwrap_or((file.rsplit('/').next().unwrap_or(file), file));
-                let path = local(folder, path);
-                out.generated.extend(path.map(|path| (name.to_owned(), key.to_owned(), path)));
-            }
-        }
+        let text = |field| root.text_at(&[field]).unwrap_or_default().to_owned();
+        (out.prefix, out.suffix) = (text("namePrefix"), text("nameSuffix"));
         out
     }
 }
@@ -67,7 +77,7 @@ fn paths(folder: &str, root: Node<'_, '_>, field: &str) -> Vec<String> {
 }
 
 /// A path inside the repository; remote resources and inline patches are neither.
-fn local(folder: &str, path: &str) -> Option<String> {
+pub(super) fn local(folder: &str, path: &str) -> Option<String> {
     let remote =
         path.contains("://") || path.contains("?ref=") || path.contains('\n') || path.starts_with("git@");
     if remote || path.starts_with('/') { None } else { join(folder, path) }

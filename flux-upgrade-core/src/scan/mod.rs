@@ -5,18 +5,25 @@
 
 mod build;
 mod comment;
+mod effective;
 mod find;
+mod generator;
 mod kind;
 mod kustomize;
+mod nested;
 mod object;
+mod patch;
 mod place;
 mod target;
 mod terraform;
+pub(crate) mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 pub(crate) use comment::Explained;
+pub(crate) use effective::{Effective, Unbuilt};
+pub(crate) use generator::Generator;
 pub use kind::Kind;
 pub(crate) use kustomize::{Kustomize, is_kustomization_file, items};
 pub use place::Placement;
@@ -25,7 +32,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::hcl::Block;
 use crate::text::{Lines, Location, RepoPath, SourceFile, Span};
 use crate::yaml::{Document, Node};
-use target::Target;
+use patch::Patch;
 pub(crate) use target::select;
 pub(crate) use terraform::{LOCK, is_terraform};
 
@@ -42,12 +49,18 @@ pub struct Inventory<'f> {
     pub(crate) appliers: Vec<Vec<usize>>,
     /// Patches that say what they change.
     patches: Vec<Patch>,
+    /// Objects that patches complete: the patches that go over each in each of its places, in order.
+    chains: BTreeMap<usize, BTreeSet<(Placement, Vec<usize>)>>,
     /// Files that hold a JSON patch, with their documents.
     pub(crate) operations: Vec<(String, usize)>,
     /// Values in ConfigMaps: the ConfigMap and the key, and the values.
     pub(crate) config_data: BTreeMap<(usize, String), usize>,
     /// Values that comments explain, by document and position of the comment.
     pub(crate) explained: Vec<Explained>,
+    /// ConfigMaps that kustomize makes.
+    pub(crate) generators: Vec<Generator>,
+    /// Documents of files of assignments, by path.
+    pub(crate) assignments: BTreeMap<String, usize>,
     /// Whether the files have an entry point of a cluster.
     pub(crate) has_clusters: bool,
     /// Folders that hold a chart.
@@ -66,18 +79,6 @@ pub(crate) struct Held<'f> {
     pub(crate) file: usize,
     pub(crate) document: Document<'f>,
     pub(crate) encryption: Encryption,
-}
-
-/// A patch, and what it changes.
-#[derive(Debug)]
-struct Patch {
-    /// The patch, as an index of the resources.
-    resource: usize,
-    /// The object that it stands in, where that is one.
-    by: Option<usize>,
-    /// The folder of the kustomization that names it.
-    folder: String,
-    target: Target,
 }
 
 /// What SOPS says about changes of plaintext values.
@@ -217,9 +218,12 @@ pub fn scan(files: &[SourceFile]) -> Inventory<'_> {
         kustomize: BTreeMap::new(),
         appliers: Vec::new(),
         patches: Vec::new(),
+        chains: BTreeMap::new(),
         operations: Vec::new(),
         config_data: BTreeMap::new(),
         explained: Vec::new(),
+        generators: Vec::new(),
+        assignments: BTreeMap::new(),
         has_clusters: false,
         charts: files
             .iter()
@@ -234,6 +238,7 @@ pub fn scan(files: &[SourceFile]) -> Inventory<'_> {
         find::read(&mut inventory, file);
     }
     terraform::read(&mut inventory);
+    generator::read(&mut inventory);
     place::place(&mut inventory);
     comment::read(&mut inventory);
     inventory.diagnostics.sort_by(|a, b| (&a.at, a.code, &a.message).cmp(&(&b.at, b.code, &b.message)));

@@ -5,10 +5,12 @@
 //! Kustomization that applies itself (`gotk-sync.yaml`), or what a FluxInstance syncs.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
 
-use super::build::Builder;
-use super::find::fragments;
-use super::{Inventory, Kind, Patch};
+use super::build::{Builder, Changes};
+use super::patch::{Patch, fragments, settle};
+use super::target::Target;
+use super::{Inventory, Kind, generator};
 use crate::text::join;
 use crate::yaml::Node;
 
@@ -50,19 +52,24 @@ pub(super) fn place(inventory: &mut Inventory<'_>) {
     let urls = &git_urls(inventory);
     let mut builder = Builder::new(inventory);
     let targets = targets(inventory, urls, &mut builder);
-    let mut placements: Vec<BTreeSet<Placement>> = vec![BTreeSet::new(); inventory.resources.len()];
-    let mut reached = BTreeSet::new();
+    let changes = Changes::new(inventory, &targets);
+    let mut placed = Placed {
+        placements: vec![BTreeSet::new(); inventory.resources.len()],
+        reached: BTreeSet::new(),
+        chains: BTreeMap::new(),
+    };
     let mut has_clusters = false;
     for entry in entry_points(inventory, urls, &mut builder) {
         has_clusters = true;
         let cluster = Some(entry.path.clone());
         let queue = VecDeque::from([entry]);
-        follow(inventory, urls, &mut builder, queue, cluster.as_deref(), &mut placements, &mut reached);
+        follow(inventory, urls, (&mut builder, &changes), queue, cluster.as_deref(), &mut placed);
     }
-    let rest = kustomizations(inventory).into_iter().filter(|index| !reached.contains(index));
+    let rest = kustomizations(inventory).into_iter().filter(|index| !placed.reached.contains(index));
     let rest: VecDeque<Entry> = rest.filter_map(|index| Entry::of(inventory, urls, index)).collect();
-    follow(inventory, urls, &mut builder, rest, None, &mut placements, &mut reached);
-    unreached(inventory, &mut builder, &mut placements);
+    follow(inventory, urls, (&mut builder, &changes), rest, None, &mut placed);
+    unreached(inventory, (&mut builder, &changes), &mut placed);
+    let Placed { mut placements, chains, .. } = placed;
     for Selected { patch, by, selected, .. } in &targets {
         let Some(by) = by else { continue };
         // A patch of a Flux Kustomization goes where the objects go that it changes, in the clusters of its own.
@@ -71,29 +78,25 @@ pub(super) fn place(inventory: &mut Inventory<'_>) {
         let all = selected.iter().flat_map(|index| &placements[*index]);
         let own: BTreeSet<Placement> =
             all.filter(|placement| clusters.contains(&placement.cluster)).cloned().collect();
-        if !own.is_empty() {
-            placements[*patch] = own;
+        for part in parts(inventory, *patch).into_iter().filter(|_| !own.is_empty()) {
+            placements[part].clone_from(&own);
         }
     }
+    let generators = generator::name(inventory, &mut builder, &component_users(inventory, urls));
     let (appliers, mut applied) = appliers(inventory, urls, &mut builder);
     for Selected { patch, of, .. } in &targets {
         let paths = of.iter().filter_map(|by| Some(Entry::of(inventory, urls, *by)?.path));
         let paths: BTreeSet<String> = paths.collect();
-        applied[*patch]
-            .extend(paths.iter().filter_map(|path| appliers.keys().position(|known| known == path)));
-    }
-    for Selected { patch, selected, .. } in targets {
-        let names: BTreeSet<&str> =
-            selected.iter().map(|index| inventory.resources[*index].name.as_str()).collect();
-        let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
-        if names.len() == 1 {
-            inventory.resources[patch].name = names.swap_remove(0);
-        } else {
-            inventory.resources[patch].also = names;
+        for part in parts(inventory, *patch) {
+            applied[part]
+                .extend(paths.iter().filter_map(|path| appliers.keys().position(|known| known == path)));
         }
     }
+    let appliers: Vec<Vec<usize>> = appliers.into_values().collect();
+    inventory.generators = generators;
     inventory.has_clusters = has_clusters;
-    inventory.appliers = appliers.into_values().collect();
+    inventory.appliers = appliers;
+    inventory.chains = chains;
     for (resource, by) in inventory.resources.iter_mut().zip(applied) {
         resource.applied_by = by;
     }
@@ -104,6 +107,25 @@ pub(super) fn place(inventory: &mut Inventory<'_>) {
             resource.placements.push(Placement { cluster: None, namespace });
         }
     }
+    let selected = targets.into_iter().flat_map(|found| {
+        let selected = Rc::new(found.selected);
+        parts(inventory, found.patch).into_iter().map(move |part| (part, Rc::clone(&selected)))
+    });
+    let selected: Vec<(usize, Rc<Vec<usize>>)> = selected.collect();
+    settle(&mut inventory.resources, &selected);
+}
+
+/// What stands for a patch among the resources.
+fn parts(inventory: &Inventory<'_>, patch: usize) -> Vec<usize> {
+    inventory.patches[patch].parts.clone()
+}
+
+/// Where objects go, as far as that is known yet.
+struct Placed {
+    placements: Vec<BTreeSet<Placement>>,
+    /// Flux Kustomizations that something applies.
+    reached: BTreeSet<usize>,
+    chains: BTreeMap<usize, BTreeSet<(Placement, Vec<usize>)>>,
 }
 
 /// Objects in files that kustomizations name as patches.
@@ -111,7 +133,7 @@ fn patch_files(inventory: &Inventory<'_>) -> Vec<usize> {
     let files: BTreeSet<&str> = inventory
         .kustomize
         .values()
-        .flat_map(|kustomize| kustomize.patches.iter().map(|(path, _)| path.as_str()))
+        .flat_map(|kustomize| kustomize.patches.iter().map(|patch| patch.path.as_str()))
         .collect();
     let all = inventory.resources.iter().enumerate();
     let patches = all.filter(|(_, resource)| files.contains(inventory.file_of(resource).path.as_str()));
@@ -128,21 +150,30 @@ fn patches_in_files(inventory: &mut Inventory<'_>) {
         objects.entry(inventory.file_of(resource).path.as_str()).or_default().push(index);
     }
     let (mut patches, mut parts) = (Vec::new(), Vec::new());
-    for (folder, kustomize) in &inventory.kustomize {
-        for (path, target) in &kustomize.patches {
-            let Some(target) = target else { continue };
-            let patch =
-                |resource| Patch { resource, by: None, folder: folder.clone(), target: target.clone() };
-            patches.extend(objects.get(path.as_str()).into_iter().flatten().map(|index| patch(*index)));
-            let document = documents.get(path.as_str()).copied();
-            let root = document.and_then(|document| inventory.documents[document].document.root());
-            for part in
-                document.zip(root).into_iter().flat_map(|(document, root)| fragments(root, target, document))
-            {
-                patches.push(patch(inventory.resources.len() + parts.len()));
-                parts.push(part);
-            }
+    let files = inventory
+        .kustomize
+        .iter()
+        .flat_map(|(folder, kustomize)| kustomize.patches.iter().map(move |file| (folder, file)));
+    for (folder, file) in files {
+        let patch = |root: Node<'_, '_>, document: usize, parts: Vec<usize>| {
+            let own = || Target::of(root).filter(|_| root.is_mapping());
+            let target = file.target.clone().or_else(own)?;
+            let (node, folder) = (root.number(), folder.clone());
+            Some(Patch { document, node, parts, by: None, folder, target, order: file.order })
+        };
+        for index in objects.get(file.path.as_str()).into_iter().flatten() {
+            let object = &inventory.resources[*index];
+            let root = inventory.node(object);
+            patches.extend(root.and_then(|root| patch(root, object.document, vec![*index])));
         }
+        let document = documents.get(file.path.as_str()).copied();
+        let Some(document) = document else { continue };
+        let Some(root) = inventory.documents[document].document.root() else { continue };
+        let Some(target) = &file.target else { continue };
+        let before = inventory.resources.len() + parts.len();
+        parts.extend(fragments(root, target, document));
+        let after = inventory.resources.len() + parts.len();
+        patches.extend(patch(root, document, (before..after).collect()));
     }
     inventory.patches.extend(patches);
     inventory.resources.extend(parts);
@@ -173,22 +204,25 @@ fn appliers(
 }
 
 /// A patch with the objects that it changes.
-struct Selected {
-    patch: usize,
+pub(super) struct Selected {
+    /// As a number into the patches of the inventory.
+    pub(super) patch: usize,
     /// The Flux Kustomization that it stands in, or the patch of some.
     by: Option<usize>,
     /// The Flux Kustomizations that apply it.
-    of: Vec<usize>,
-    selected: Vec<usize>,
+    pub(super) of: Vec<usize>,
+    pub(super) selected: Vec<usize>,
 }
 
 /// The objects that each patch changes, among those that its kustomization builds.
 fn targets(inventory: &Inventory<'_>, urls: &GitUrls, builder: &mut Builder<'_>) -> Vec<Selected> {
     let path_of = |by: usize| Entry::of(inventory, urls, by).map(|entry| entry.path);
-    let is_inner = |patch: &&Patch| patch.by.is_some_and(|by| inventory.resources[by].is_patch);
-    let (inner, outer): (Vec<&Patch>, Vec<&Patch>) = inventory.patches.iter().partition(is_inner);
-    let mut by_path: BTreeMap<String, Vec<&Patch>> = BTreeMap::new();
-    for patch in outer {
+    let is_inner =
+        |patch: &usize| inventory.patches[*patch].by.is_some_and(|by| inventory.resources[by].is_patch);
+    let (inner, outer): (Vec<usize>, Vec<usize>) = (0..inventory.patches.len()).partition(is_inner);
+    let mut by_path: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for number in outer {
+        let patch = &inventory.patches[number];
         let path = match patch.by.map(|by| (by, inventory.resources[by].kind)) {
             Some((by, Kind::Kustomization)) => path_of(by),
             // What a post-renderer patches is in the chart.
@@ -196,7 +230,7 @@ fn targets(inventory: &Inventory<'_>, urls: &GitUrls, builder: &mut Builder<'_>)
             None => Some(patch.folder.clone()),
         };
         if let Some(path) = path {
-            by_path.entry(path).or_default().push(patch);
+            by_path.entry(path).or_default().push(number);
         }
     }
     let users = component_users(inventory, urls);
@@ -204,19 +238,25 @@ fn targets(inventory: &Inventory<'_>, urls: &GitUrls, builder: &mut Builder<'_>)
     for (path, patches) in by_path {
         let found = selected(inventory, builder, (&path, &users), &patches).into_iter();
         out.extend(found.map(|(patch, all)| Selected {
-            patch: patch.resource,
-            by: patch.by,
-            of: patch.by.into_iter().collect(),
+            patch,
+            by: inventory.patches[patch].by,
+            of: inventory.patches[patch].by.into_iter().collect(),
             selected: all.into_iter().collect(),
         }));
     }
     // A patch that stands in a patch of Flux Kustomizations changes what each of those applies.
-    let outer: BTreeMap<usize, Vec<usize>> =
-        out.iter().map(|found| (found.patch, found.selected.clone())).collect();
-    let mut by_path: BTreeMap<String, Vec<&Patch>> = BTreeMap::new();
+    let mut outer: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for found in &out {
+        for part in parts(inventory, found.patch) {
+            outer.entry(part).or_default().extend(&found.selected);
+        }
+    }
+    let mut by_path: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     let mut parts: BTreeMap<usize, Selected> = BTreeMap::new();
     for patch in inner {
-        let Some(by) = patch.by.filter(|by| inventory.resources[*by].kind == Kind::Kustomization) else {
+        let Some(by) =
+            inventory.patches[patch].by.filter(|by| inventory.resources[*by].kind == Kind::Kustomization)
+        else {
             continue;
         };
         let namesakes = || {
@@ -229,12 +269,11 @@ fn targets(inventory: &Inventory<'_>, urls: &GitUrls, builder: &mut Builder<'_>)
         for path in paths {
             by_path.entry(path).or_default().push(patch);
         }
-        let part = Selected { patch: patch.resource, by: Some(by), of, selected: Vec::new() };
-        parts.insert(patch.resource, part);
+        parts.insert(patch, Selected { patch, by: Some(by), of, selected: Vec::new() });
     }
     for (path, patches) in by_path {
         for (patch, all) in selected(inventory, builder, (&path, &users), &patches) {
-            if let Some(part) = parts.get_mut(&patch.resource) {
+            if let Some(part) = parts.get_mut(&patch) {
                 part.selected.extend(all);
             }
         }
@@ -264,7 +303,10 @@ fn component_users(inventory: &Inventory<'_>, urls: &GitUrls) -> BTreeMap<String
 }
 
 /// A folder, and where it is a component those whose objects it patches.
-fn reached_by<'a>(path: &'a str, users: &'a BTreeMap<String, BTreeSet<String>>) -> BTreeSet<&'a str> {
+pub(super) fn reached_by<'a>(
+    path: &'a str,
+    users: &'a BTreeMap<String, BTreeSet<String>>,
+) -> BTreeSet<&'a str> {
     let (mut out, mut queue) = (BTreeSet::new(), vec![path]);
     while let Some(path) = queue.pop() {
         if out.insert(path) {
@@ -275,27 +317,31 @@ fn reached_by<'a>(path: &'a str, users: &'a BTreeMap<String, BTreeSet<String>>) 
 }
 
 /// What each of some patches changes among the objects that a path builds; those that change nothing are left out.
-fn selected<'p>(
+fn selected(
     inventory: &Inventory<'_>,
     builder: &mut Builder<'_>,
     (path, users): (&str, &BTreeMap<String, BTreeSet<String>>),
-    patches: &[&'p Patch],
-) -> Vec<(&'p Patch, BTreeSet<usize>)> {
-    let mut members: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+    patches: &[usize],
+) -> Vec<(usize, BTreeSet<usize>)> {
+    let mut members: BTreeMap<&str, BTreeSet<(usize, Option<String>)>> = BTreeMap::new();
     for path in reached_by(path, users) {
-        for (index, _) in builder.build(path).iter() {
+        for (index, set) in builder.build(path).iter() {
             let object = &inventory.resources[*index];
             if !object.is_patch {
-                members.entry(object.name.as_str()).or_default().insert(*index);
+                members.entry(object.name.as_str()).or_default().insert((*index, set.clone()));
             }
         }
     }
     let changed = patches.iter().map(|patch| {
-        let target = &patch.target;
-        let selects = |index: &usize| target.selects(inventory, &inventory.resources[*index]);
+        let target = &inventory.patches[*patch].target;
+        let selects = |(index, set): &&(usize, Option<String>)| {
+            target.selects(inventory, &inventory.resources[*index], set.as_deref())
+        };
         let selected: BTreeSet<usize> = match target.plain_name() {
-            Some(name) => members.get(name).into_iter().flatten().copied().filter(selects).collect(),
-            None => members.values().flatten().copied().filter(selects).collect(),
+            Some(name) => {
+                members.get(name).into_iter().flatten().filter(selects).map(|(index, _)| *index).collect()
+            }
+            None => members.values().flatten().filter(selects).map(|(index, _)| *index).collect(),
         };
         (*patch, selected)
     });
@@ -319,6 +365,8 @@ struct Entry {
     path: String,
     namespace: Option<String>,
     components: Vec<String>,
+    /// The Flux Kustomization that applies it, where one is in the files.
+    by: Option<usize>,
 }
 
 impl Entry {
@@ -343,6 +391,7 @@ impl Entry {
                 .collect(),
             namespace: known(spec.text_at(&["targetNamespace"])),
             path,
+            by: Some(index),
         })
     }
 }
@@ -384,7 +433,7 @@ fn entry_points(inventory: &Inventory<'_>, urls: &GitUrls, builder: &mut Builder
     let mut entries = BTreeSet::new();
     let plain = |path: &str| {
         let path = join("", path).filter(|path| !path.contains("${"))?;
-        Some(Entry { path, namespace: None, components: Vec::new() })
+        Some(Entry { path, namespace: None, components: Vec::new(), by: None })
     };
     for resource in inventory.resources.iter().filter(|resource| !resource.is_patch) {
         let Some(spec) = inventory.node(resource).and_then(|node| node.get("spec")) else { continue };
@@ -410,42 +459,56 @@ fn entry_points(inventory: &Inventory<'_>, urls: &GitUrls, builder: &mut Builder
 fn follow(
     inventory: &Inventory<'_>,
     urls: &GitUrls,
-    builder: &mut Builder<'_>,
+    (builder, changes): (&mut Builder<'_>, &Changes),
     mut queue: VecDeque<Entry>,
     cluster: Option<&str>,
-    placements: &mut [BTreeSet<Placement>],
-    reached: &mut BTreeSet<usize>,
+    placed: &mut Placed,
 ) {
     let mut applied = BTreeSet::new();
     while let Some(entry) = queue.pop_front() {
         if !applied.insert(entry.clone()) {
             continue;
         }
+        let place = |index: usize, set: Option<&str>| {
+            let written = known(inventory.resources[index].written_namespace.as_deref());
+            let namespace = entry.namespace.clone().or_else(|| known(set)).or(written);
+            Placement { cluster: cluster.map(str::to_owned), namespace }
+        };
         for (index, set) in builder.applied(&entry.path, &entry.components).iter() {
             let resource = &inventory.resources[*index];
-            let written = known(resource.written_namespace.as_deref());
-            let namespace = entry.namespace.clone().or_else(|| known(set.as_deref())).or(written);
-            placements[*index].insert(Placement { cluster: cluster.map(str::to_owned), namespace });
+            placed.placements[*index].insert(place(*index, set.as_deref()));
             if resource.kind == Kind::Kustomization && !resource.is_patch {
-                reached.insert(*index);
+                placed.reached.insert(*index);
                 queue.extend(Entry::of(inventory, urls, *index));
             }
+        }
+        for (index, set, chain) in builder.chains(changes, &entry.path, &entry.components, entry.by) {
+            placed.chains.entry(index).or_default().insert((place(index, set.as_deref()), chain));
         }
     }
 }
 
 /// Objects that no Flux Kustomization reaches still get the namespace of the kustomizations that build them.
-fn unreached(inventory: &Inventory<'_>, builder: &mut Builder<'_>, placements: &mut [BTreeSet<Placement>]) {
+fn unreached(
+    inventory: &Inventory<'_>,
+    (builder, changes): (&mut Builder<'_>, &Changes),
+    placed: &mut Placed,
+) {
     let all = inventory.kustomize.values();
     let inner: BTreeSet<&str> =
         all.flat_map(|k| k.members.iter().chain(&k.components).map(String::as_str)).collect();
-    let before: Vec<bool> = placements.iter().map(|placed| !placed.is_empty()).collect();
+    let before: Vec<bool> = placed.placements.iter().map(|placed| !placed.is_empty()).collect();
+    let place = |index: usize, set: Option<&str>| {
+        let written = known(inventory.resources[index].written_namespace.as_deref());
+        Placement { cluster: None, namespace: known(set).or(written) }
+    };
     for folder in inventory.kustomize.keys().filter(|folder| !inner.contains(folder.as_str())) {
-        for (index, set) in builder.build(folder).iter() {
-            if !before[*index] {
-                let written = known(inventory.resources[*index].written_namespace.as_deref());
-                let namespace = known(set.as_deref()).or(written);
-                placements[*index].insert(Placement { cluster: None, namespace });
+        for (index, set) in builder.build(folder).iter().filter(|(index, _)| !before[*index]) {
+            placed.placements[*index].insert(place(*index, set.as_deref()));
+        }
+        for (index, set, chain) in builder.chains(changes, folder, &[], None) {
+            if !before[index] {
+                placed.chains.entry(index).or_default().insert((place(index, set.as_deref()), chain));
             }
         }
     }

@@ -1,58 +1,112 @@
 //! What a kustomize patch changes: the objects that its `target` selects.
 
-use regex::Regex;
-
 use super::{Inventory, Resource};
+use crate::version::Pattern;
 use crate::yaml::Node;
 
-/// A `target` of a patch, or what stands in for it: kind and name of the patch itself.
+/// A `target` of a patch, or what stands in for it: what the patch itself says that it is.
 ///
-/// Source: kustomize `api/types/selector.go` and `kyaml/resid`: every given part must match; `kind`, `name` and
-/// `namespace` are patterns that match from end to end.
+/// Source: kustomize `api/types/selector.go` and `kyaml/resid`: every given part must match; all but the selectors are
+/// patterns that match from end to end.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Target {
-    pub(crate) kind: Option<String>,
-    pub(crate) name: Option<String>,
-    namespace: Option<String>,
+    group: Part,
+    version: Part,
+    kind: Part,
+    name: Part,
+    namespace: Part,
     labels: Option<String>,
     annotations: Option<String>,
+}
+
+/// A pattern for the whole of a text, read once.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+enum Part {
+    /// Any text.
+    #[default]
+    Any,
+    /// This text.
+    Text(String),
+    /// Texts that a pattern matches; none where it cannot be read.
+    Pattern(Option<Box<Pattern>>),
+}
+
+impl Part {
+    fn text(text: Option<&str>) -> Self {
+        text.map_or(Self::Any, |text| Self::Text(text.to_owned()))
+    }
+
+    fn pattern(text: Option<&str>) -> Self {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'/');
+        match text {
+            None | Some("") => Self::Any,
+            Some(text) if text.bytes().all(plain) => Self::Text(text.to_owned()),
+            Some(text) => Self::Pattern(Pattern::parse(&format!("^(?:{text})$")).ok().map(Box::new)),
+        }
+    }
+
+    fn fits(&self, text: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Text(only) => only == text,
+            Self::Pattern(pattern) => pattern.as_ref().is_some_and(|pattern| pattern.is_match(text)),
+        }
+    }
+
+    fn only(&self) -> Option<&str> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
 }
 
 impl Target {
     /// Reads the mapping below `target`.
     pub(super) fn read(node: Node<'_, '_>) -> Self {
-        let text = |key: &str| node.text_at(&[key]).map(str::to_owned);
+        let pattern = |key: &str| Part::pattern(node.text_at(&[key]));
         Self {
-            kind: text("kind"),
-            name: text("name"),
-            namespace: text("namespace"),
-            labels: text("labelSelector"),
-            annotations: text("annotationSelector"),
+            group: pattern("group"),
+            version: pattern("version"),
+            kind: pattern("kind"),
+            name: pattern("name"),
+            namespace: pattern("namespace"),
+            labels: node.text_at(&["labelSelector"]).map(str::to_owned),
+            annotations: node.text_at(&["annotationSelector"]).map(str::to_owned),
         }
     }
 
-    /// The object that a patch without `target` names itself.
-    pub(super) fn of(patch: &Resource) -> Self {
-        Self { kind: Some(patch.kind_name.clone()), name: Some(patch.name.clone()), ..Self::default() }
+    /// The object that a patch without `target` names itself; of a namespace that it does not name, any.
+    pub(super) fn of(patch: Node<'_, '_>) -> Option<Self> {
+        let group = patch.text_at(&["apiVersion"]).map(|version| group_of(version).0);
+        Some(Self {
+            group: Part::text(group),
+            kind: Part::text(Some(patch.text_at(&["kind"])?)),
+            name: Part::text(Some(patch.text_at(&["metadata", "name"])?)),
+            namespace: Part::text(patch.text_at(&["metadata", "namespace"])),
+            ..Self::default()
+        })
+    }
+
+    /// The kind, where it is one kind and no pattern.
+    pub(super) fn plain_kind(&self) -> Option<&str> {
+        self.kind.only()
     }
 
     /// The name, where it is one name and no pattern.
     pub(super) fn plain_name(&self) -> Option<&str> {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
-        self.name.as_deref().filter(|name| name.bytes().all(plain))
+        self.name.only()
     }
 
-    /// Whether the patch changes an object.
-    pub(super) fn selects(&self, inventory: &Inventory<'_>, resource: &Resource) -> bool {
-        let fits = |pattern: &Option<String>, text: &str| {
-            pattern.as_deref().is_none_or(|pattern| pattern.is_empty() || is_whole_match(pattern, text))
-        };
-        let namespace = resource.written_namespace.as_deref().unwrap_or("default");
-        let known = resource.written_namespace.is_some();
-        if !fits(&self.kind, &resource.kind_name)
-            || !fits(&self.name, &resource.name)
-            || (known && !fits(&self.namespace, namespace))
-        {
+    /// Whether the patch changes an object, whose namespace was set by a kustomization on the way, or not.
+    pub(super) fn selects(&self, inventory: &Inventory<'_>, resource: &Resource, set: Option<&str>) -> bool {
+        // Kustomize looks at the namespace that is written, and at the one that was set.
+        let namespaces = [resource.written_namespace.as_deref(), set];
+        let namespace = namespaces.iter().flatten().any(|namespace| self.namespace.fits(namespace));
+        let (group, version) = group_of(&resource.api_version);
+        let fits = self.kind.fits(&resource.kind_name)
+            && self.name.fits(&resource.name)
+            && self.group.fits(group)
+            && self.version.fits(version)
+            && (namespace || namespaces == [None, None]);
+        if !fits {
             return false;
         }
         let Some(node) = inventory.node(resource) else { return false };
@@ -65,11 +119,9 @@ impl Target {
     }
 }
 
-fn is_whole_match(pattern: &str, text: &str) -> bool {
-    if pattern == text {
-        return true;
-    }
-    Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|regex| regex.is_match(text))
+/// Group and version of an `apiVersion`.
+fn group_of(api_version: &str) -> (&str, &str) {
+    api_version.split_once('/').unwrap_or(("", api_version))
 }
 
 /// Whether a Kubernetes label selector fits labels or annotations, given the value of each.
@@ -142,7 +194,7 @@ mod tests {
         let of = |kind: &str| inventory.resources().iter().find(|resource| resource.kind_name == kind);
         let root = inventory.node(of("Kustomization").unwrap()).unwrap();
         let patch = root.get("patches").unwrap().items().next().unwrap();
-        Target::read(patch.get("target").unwrap()).selects(&inventory, of("Pod").unwrap())
+        Target::read(patch.get("target").unwrap()).selects(&inventory, of("Pod").unwrap(), None)
     }
 
     #[test]
@@ -153,6 +205,8 @@ mod tests {
             "{kind: Pod, name: web-.*, namespace: apps}",
             "{name: \"web-[0-9]\"}",
             "{name: \"\"}",
+            "{version: v1, kind: \"P.*|Job\"}",
+            "{group: \"\", namespace: \"ap+s\"}",
         ] {
             assert!(selects(target), "{target}");
         }
@@ -162,6 +216,9 @@ mod tests {
             "{name: eb-1}",
             "{kind: Pod, namespace: other}",
             "{name: \"web-(\"}",
+            "{kind: \"P|Pods\"}",
+            "{group: apps}",
+            "{version: v2}",
         ] {
             assert!(!selects(target), "{target}");
         }

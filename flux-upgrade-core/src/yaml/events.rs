@@ -162,6 +162,6 @@ impl<'t> Reader<'t> {
         self.open.clear();
         let span = Span::new(self.begin, end.max(self.begin).min(self.part.end));
         self.begin = span.end;
-        self.done.push(Document { text: self.text, span, slots, comments });
+        self.done.push(Document { text: self.text, span, slots, comments, is_yaml: true });
     }
 }

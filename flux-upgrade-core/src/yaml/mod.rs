@@ -6,7 +6,9 @@
 //!   as its text.
 //! - Positions are bytes of the whole file, from 0.
 
+mod assignments;
 mod comment;
+mod embedded;
 mod events;
 mod scalar;
 mod split;
@@ -16,6 +18,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use comment::Comment;
+pub(crate) use embedded::embedded;
 pub(crate) use events::{Comments, parse};
 pub(crate) use scalar::{Quote, encode, is_null, is_plain_string, number_survives, reads_as_number};
 pub(crate) use split::split;
@@ -32,6 +35,7 @@ pub(crate) struct Document<'t> {
     span: Span,
     slots: Vec<Slot<'t>>,
     comments: Vec<Comment>,
+    is_yaml: bool,
 }
 
 /// The collection that holds a node, and the key or the index there.
@@ -222,6 +226,11 @@ impl<'d, 't> Node<'d, 't> {
             Body::Scalar { value, quote } => (!is_null(value, *quote)).then_some(value.as_ref()),
             _ => None,
         }
+    }
+
+    /// Whether readers take a scalar for a string: it is quoted, or nothing else comes to mind.
+    pub(crate) fn is_string(self) -> bool {
+        self.quote() != Some(Quote::Plain) || self.text().is_some_and(is_plain_string)
     }
 
     /// The bytes of a literal block scalar from the start of its first line: a YAML text that keeps its place in the

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ._plan import Diagnostic
 
-_SUFFIXES = (".yaml", ".yml", ".tf", ".tofu", ".tfvars")
+_SUFFIXES = (".yaml", ".yml", ".env", ".tf", ".tofu", ".tfvars")
 _NAMES = ("Kustomization", "Chart.lock", ".tool-versions", ".terraform.lock.hcl")
 
 

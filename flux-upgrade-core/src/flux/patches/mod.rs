@@ -5,7 +5,6 @@
 //! kustomize: transformers of names and namespaces are not applied.
 
 mod selector;
-mod value;
 
 use std::fmt;
 
@@ -13,10 +12,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use self::selector::Target;
-use self::value::{apply, deletes, merge, name, value};
 use super::manifest::{Manifest, normal};
 use super::recover::RecoverError;
 use crate::scan::items;
+use crate::scan::value::{Lists, apply, deletes, merge, name, value};
 use crate::text::{Lines, Location, SourceFile, Span, join};
 use crate::yaml::{self, Comments, Document, Node};
 
@@ -326,7 +325,7 @@ fn merged_into(object: &mut Value, patch: &Value) -> Result<(), Fit> {
     }
     // A patch for selected objects does not rename them.
     let own = [object["apiVersion"].take(), object["kind"].take(), object["metadata"]["name"].take()];
-    merge(object, patch);
+    merge(object, patch, Lists::ByName);
     let [version, kind, name] = own;
     (object["apiVersion"], object["kind"], object["metadata"]["name"]) = (version, kind, name);
     Ok(())

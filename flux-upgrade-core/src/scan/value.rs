@@ -1,12 +1,20 @@
-//! Objects as values, JSON Patch and strategic merge on them: what is needed to see whether a patch still fits.
+//! Objects as values, JSON Patch and strategic merge on them.
 
 use serde_json::{Map, Value};
 
-use super::super::compare::is_string;
 use crate::yaml::Node;
 
+/// What a merge does with lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lists {
+    /// Lists of named items are merged by name, as in the kinds of Kubernetes itself.
+    ByName,
+    /// A list takes the place of a list, as in kinds that kustomize has no schema of.
+    Whole,
+}
+
 /// A node as a value; aliases are followed.
-pub(super) fn value(node: Node<'_, '_>) -> Value {
+pub(crate) fn value(node: Node<'_, '_>) -> Value {
     let Some(node) = node.resolved() else { return Value::Null };
     if node.is_mapping() {
         let entries =
@@ -17,7 +25,7 @@ pub(super) fn value(node: Node<'_, '_>) -> Value {
         return Value::Array(node.items().map(value).collect());
     }
     let Some(text) = node.text() else { return Value::Null };
-    if is_string(node) {
+    if node.is_string() {
         return Value::String(text.to_owned());
     }
     match text {
@@ -28,7 +36,7 @@ pub(super) fn value(node: Node<'_, '_>) -> Value {
 }
 
 /// Applies one operation of a JSON Patch (RFC 6902); the error is the pointer that does not exist, or what is wrong.
-pub(super) fn apply(object: &mut Value, operation: &Value) -> Result<(), String> {
+pub(crate) fn apply(object: &mut Value, operation: &Value) -> Result<(), String> {
     let text = |key: &str| operation.get(key).and_then(Value::as_str);
     let path = text("path").ok_or("an operation without `path`")?;
     let from = || text("from").ok_or("an operation without `from`");
@@ -98,10 +106,16 @@ fn remove(object: &mut Value, path: &str) -> Result<(), String> {
     }
 }
 
-/// Merges a patch into an object as kustomize does for what Flux has: mappings by key, lists of named items by name, other
-/// lists whole; `null` and `$patch: delete` take away.
-pub(super) fn merge(object: &mut Value, patch: &Value) {
+/// Merges a patch into an object as kustomize does: mappings by key, lists as `lists` says; `null` and `$patch: delete` take
+/// away, `$patch: replace` puts in place of.
+///
+/// Source: kyaml `yaml/merge2`, `yaml/walk`.
+pub(crate) fn merge(object: &mut Value, patch: &Value, lists: Lists) {
     match (object, patch) {
+        (object, Value::Object(patch)) if directive(patch) == Some("replace") => {
+            let rest = patch.iter().filter(|(key, _)| *key != "$patch");
+            *object = Value::Object(rest.map(|(key, value)| (key.clone(), value.clone())).collect());
+        }
         (Value::Object(map), Value::Object(patch)) => {
             for (key, value) in patch.iter().filter(|(key, _)| *key != "$patch") {
                 match value {
@@ -111,18 +125,20 @@ pub(super) fn merge(object: &mut Value, patch: &Value) {
                     _ if deletes(value) => {
                         map.remove(key);
                     }
-                    _ => merge(map.entry(key.clone()).or_insert(empty_like(value)), value),
+                    _ => merge(map.entry(key.clone()).or_insert(empty_like(value)), value, lists),
                 }
             }
         }
-        (Value::Array(list), Value::Array(patch)) if patch.iter().all(|item| name(item).is_some()) => {
+        (Value::Array(list), Value::Array(patch))
+            if lists == Lists::ByName && patch.iter().all(|item| name(item).is_some()) =>
+        {
             for item in patch {
                 let known = list.iter().position(|known| name(known) == name(item));
                 match known {
                     Some(at) if deletes(item) => {
                         list.remove(at);
                     }
-                    Some(at) => merge(&mut list[at], item),
+                    Some(at) => merge(&mut list[at], item, lists),
                     None if deletes(item) => {}
                     None => list.push(item.clone()),
                 }
@@ -140,12 +156,16 @@ fn empty_like(value: &Value) -> Value {
     }
 }
 
-pub(super) fn name(item: &Value) -> Option<&str> {
+pub(crate) fn name(item: &Value) -> Option<&str> {
     item.get("name").and_then(Value::as_str)
 }
 
-pub(super) fn deletes(value: &Value) -> bool {
-    value.get("$patch").and_then(Value::as_str) == Some("delete")
+pub(crate) fn deletes(value: &Value) -> bool {
+    value.as_object().and_then(directive) == Some("delete")
+}
+
+fn directive(patch: &Map<String, Value>) -> Option<&str> {
+    patch.get("$patch").and_then(Value::as_str)
 }
 
 #[cfg(test)]
@@ -183,10 +203,18 @@ mod tests {
     fn merging_knows_named_items() {
         let mut object = json!({"containers": [{"name": "manager", "image": "x", "args": ["a"]}, {"name": "b"}], "gone": 1});
         let patch = json!({"containers": [{"name": "manager", "args": ["b", "c"]}, {"name": "b", "$patch": "delete"}], "gone": null, "new": {"a": [1]}});
-        merge(&mut object, &patch);
+        merge(&mut object, &patch, Lists::ByName);
         assert_eq!(
             object,
             json!({"containers": [{"name": "manager", "image": "x", "args": ["b", "c"]}], "new": {"a": [1]}})
         );
+    }
+
+    #[test]
+    fn merging_without_a_schema_takes_lists_whole() {
+        let mut object = json!({"list": [{"name": "a", "x": 1}, {"name": "b"}], "map": {"old": 1}});
+        let patch = json!({"list": [{"name": "a", "y": 2}], "map": {"$patch": "replace", "new": 2}});
+        merge(&mut object, &patch, Lists::Whole);
+        assert_eq!(object, json!({"list": [{"name": "a", "y": 2}], "map": {"new": 2}}));
     }
 }

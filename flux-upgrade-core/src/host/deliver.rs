@@ -1,0 +1,319 @@
+//! Branches with one commit each: what is wanted, compared with what is there.
+//!
+//! A branch of ours holds one commit, which carries a seal: a digest of its parent, tree, committer and message. So a commit
+//! that somebody has added or made over is known, and its branch is kept as it is. A branch is left alone as long as merging it
+//! gives what a new one would; otherwise its commit is replaced.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use super::repository::{Author, CommitId, GitError, Push, Repository, Signing};
+use super::write::Replacement;
+use crate::time::Timestamp;
+
+/// A branch that shall be there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted<'t> {
+    /// Its name, without `refs/heads/`.
+    pub branch: String,
+    /// The one before it, by its index, that it stands on; `None` for the base.
+    pub onto: Option<usize>,
+    /// The message of its commit; the seal is added.
+    pub message: String,
+    /// The files, each with the text that it has where the branch begins, and its new one.
+    pub files: Vec<Replacement<'t>>,
+}
+
+/// How branches are made.
+#[derive(Debug, Clone)]
+pub struct Deliver {
+    /// The commit that branches begin at.
+    pub base: CommitId,
+    /// How the names of all our branches begin, such as `flux-upgrade/`.
+    pub prefix: String,
+    /// The remote whose branches, as fetched, count over those here.
+    pub remote: Option<String>,
+    /// Who writes the commits; `None` for whom git's configuration names.
+    pub author: Option<Author>,
+    /// Whether commits are signed.
+    pub signing: Signing,
+    /// The time of the commits; `None` for that of the system.
+    pub now: Option<Timestamp>,
+}
+
+/// What became of the branches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// One for each that was wanted, in their order.
+    pub branches: Vec<Delivered>,
+    /// Branches of ours that nothing is wanted of any more, by name.
+    pub obsolete: Vec<Obsolete>,
+}
+
+/// What became of one branch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivered {
+    /// Its name, without `refs/heads/`.
+    pub branch: String,
+    /// What became of it.
+    pub state: BranchState,
+    /// The commit that it is at; `None` where it could not be made.
+    pub tip: Option<CommitId>,
+    /// The push that brings the remote there; `None` where it is there already, or where there is no remote.
+    pub push: Option<Push>,
+}
+
+/// What became of a branch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BranchState {
+    /// It is new.
+    Created,
+    /// It was there, and had what is wanted.
+    Unchanged,
+    /// It has a new commit in place of its old one.
+    Moved,
+    /// It has a commit that is not ours, and stays as it is.
+    Kept {
+        /// Who wrote that commit.
+        by: String,
+    },
+    /// A worktree has it checked out, and would no longer match it.
+    CheckedOut {
+        /// The worktree.
+        folder: PathBuf,
+    },
+    /// It could not be made.
+    Refused {
+        /// Why.
+        why: String,
+    },
+}
+
+impl BranchState {
+    /// The state in a word.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Unchanged => "unchanged",
+            Self::Moved => "moved",
+            Self::Kept { .. } => "kept",
+            Self::CheckedOut { .. } => "checked out",
+            Self::Refused { .. } => "refused",
+        }
+    }
+}
+
+/// A branch of ours that nothing is wanted of any more.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Obsolete {
+    /// Its name, without `refs/heads/`.
+    pub branch: String,
+    /// Whether it holds nothing but our commit.
+    pub is_ours: bool,
+}
+
+impl Repository {
+    /// Makes the branches that are wanted, as far as they are not there already; the worktree and the index stay.
+    ///
+    /// Nothing is pushed: [`Delivered::push`] says what [`Repository::push`] is to be given. All branches move in one step,
+    /// from where they were seen; run again, nothing moves.
+    ///
+    /// # Errors
+    ///
+    /// [`GitError`] where objects or references cannot be read or written, or a commit cannot be signed. Objects that were
+    /// written by then are garbage to git, and no branch has moved.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use std::path::Path;
+    /// use flux_upgrade_core::RepoPath;
+    /// use flux_upgrade_core::host::{Deliver, Replacement, Repository, Signing, Wanted};
+    ///
+    /// let repository = Repository::discover(Path::new("."))?;
+    /// let path = RepoPath::parse("apps/podinfo.yaml").unwrap();
+    /// let wanted = Wanted {
+    ///     branch: "flux-upgrade/podinfo".to_owned(),
+    ///     onto: None,
+    ///     message: "Update podinfo to 6.9.1".to_owned(),
+    ///     files: vec![Replacement { path: &path, before: "tag: 6.8.0\n", after: "tag: 6.9.1\n" }],
+    /// };
+    /// let how = Deliver {
+    ///     base: repository.resolve("main")?,
+    ///     prefix: "flux-upgrade/".to_owned(),
+    ///     remote: None,
+    ///     author: None,
+    ///     signing: Signing::Configured,
+    ///     now: None,
+    /// };
+    /// for delivered in repository.deliver(&[wanted], &how)?.branches {
+    ///     println!("{} {}", delivered.branch, delivered.state.word());
+    /// }
+    /// # Ok::<(), flux_upgrade_core::host::GitError>(())
+    /// ```
+    pub fn deliver(&self, wanted: &[Wanted<'_>], how: &Deliver) -> Result<Delivery, GitError> {
+        let hand = self.hand(how.author.as_ref(), how.signing, how.now)?;
+        let seen = Seen::of(self, how)?;
+        let checked_out = self.checked_out();
+        let mut done: Vec<Delivered> = Vec::new();
+        let mut moves = Vec::new();
+        for want in wanted {
+            let parent = match want.onto {
+                None => Some(how.base),
+                Some(below) => done.get(below).and_then(|below| below.tip),
+            };
+            let Some(parent) = parent else {
+                let why = "the branch that it stands on could not be made".to_owned();
+                done.push(want.left(BranchState::Refused { why }, None));
+                continue;
+            };
+            let tree = match self.tree_with(parent, &want.files) {
+                Ok(tree) => tree,
+                Err(error @ GitError::Changed { .. }) => {
+                    done.push(want.left(BranchState::Refused { why: error.to_string() }, None));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let (local, remote) = seen.tips(&want.branch);
+            let found = self.judge(want, [remote, local], parent, how)?;
+            let (state, tip) = match found {
+                Found::Fits(tip) => (BranchState::Unchanged, tip),
+                Found::Kept(tip, by) => {
+                    done.push(want.left(BranchState::Kept { by }, Some(tip)));
+                    continue;
+                }
+                Found::Free => {
+                    let is_new = if how.remote.is_some() { remote.is_none() } else { local.is_none() };
+                    let state = if is_new { BranchState::Created } else { BranchState::Moved };
+                    (state, self.commit(tree, parent, &want.message, &hand)?)
+                }
+            };
+            let name = format!("refs/heads/{}", want.branch);
+            if local != Some(tip) {
+                if let Some(folder) = checked_out.get(&name) {
+                    done.push(want.left(BranchState::CheckedOut { folder: folder.clone() }, None));
+                    continue;
+                }
+                moves.push((name, local, tip));
+            }
+            let push = (how.remote.is_some() && remote != Some(tip)).then(|| Push {
+                branch: want.branch.clone(),
+                old: remote,
+                new: tip,
+            });
+            done.push(Delivered { branch: want.branch.clone(), state, tip: Some(tip), push });
+        }
+        if !moves.is_empty() {
+            self.move_branches(&moves, &hand)?;
+        }
+        let obsolete = seen.others(wanted, how).into_iter().map(|(branch, tip)| {
+            let is_ours = self.ours(tip).is_some() || self.is_ancestor(tip, how.base);
+            Obsolete { branch, is_ours }
+        });
+        Ok(Delivery { obsolete: obsolete.collect(), branches: done })
+    }
+
+    /// What is to be thought of a branch as it stands, here and at the remote.
+    fn judge(
+        &self,
+        want: &Wanted<'_>,
+        tips: [Option<CommitId>; 2],
+        parent: CommitId,
+        how: &Deliver,
+    ) -> Result<Found, GitError> {
+        let mut fits = None;
+        for tip in tips.into_iter().flatten() {
+            if self.is_ancestor(tip, how.base) {
+                continue;
+            }
+            let Some(fork) = self.ours(tip) else {
+                return Ok(Found::Kept(tip, self.committer_of(tip)));
+            };
+            if fits.is_none() && self.fits(want, tip, fork, parent, how)? {
+                fits = Some(tip);
+            }
+        }
+        Ok(fits.map_or(Found::Free, Found::Fits))
+    }
+
+    /// Whether merging a commit of ours gives what a new one would.
+    fn fits(
+        &self,
+        want: &Wanted<'_>,
+        tip: CommitId,
+        fork: CommitId,
+        parent: CommitId,
+        how: &Deliver,
+    ) -> Result<bool, GitError> {
+        // The base may have gone on, as long as it did not touch our files; what a branch stands on may not.
+        let is_of_base =
+            || self.is_ancestor(fork, how.base) || (self.is_shallow() && self.ours(fork).is_none());
+        let may_be_older =
+            want.onto.is_none() && is_of_base() && self.same_files(fork, how.base, &want.files)?;
+        if fork != parent && !may_be_older {
+            return Ok(false);
+        }
+        match self.tree_with(fork, &want.files) {
+            Ok(tree) => Ok(tree == self.tree_id(tip)?),
+            Err(GitError::Changed { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Wanted<'_> {
+    /// The branch as it is left without being moved.
+    fn left(&self, state: BranchState, tip: Option<CommitId>) -> Delivered {
+        Delivered { branch: self.branch.clone(), state, tip, push: None }
+    }
+}
+
+/// What is to be thought of a branch.
+enum Found {
+    /// It is what is wanted.
+    Fits(CommitId),
+    /// It has a commit of somebody.
+    Kept(CommitId, String),
+    /// It is not there, or holds nothing but what may be replaced.
+    Free,
+}
+
+/// The branches under our prefix, here and at the remote as it was fetched.
+struct Seen {
+    local: BTreeMap<String, CommitId>,
+    remote: BTreeMap<String, CommitId>,
+}
+
+impl Seen {
+    fn of(repository: &Repository, how: &Deliver) -> Result<Self, GitError> {
+        let below = |start: &str| {
+            let tips = repository.tips(&format!("{start}{}", how.prefix))?;
+            let short = |(name, tip): (String, CommitId)| Some((name.strip_prefix(start)?.to_owned(), tip));
+            Ok::<_, GitError>(tips.into_iter().filter_map(short).collect())
+        };
+        let remote = match &how.remote {
+            Some(remote) => below(&format!("refs/remotes/{remote}/"))?,
+            None => BTreeMap::new(),
+        };
+        Ok(Self { local: below("refs/heads/")?, remote })
+    }
+
+    fn tips(&self, branch: &str) -> (Option<CommitId>, Option<CommitId>) {
+        (self.local.get(branch).copied(), self.remote.get(branch).copied())
+    }
+
+    /// Branches under the prefix itself, not those of a longer prefix, that nothing is wanted of.
+    fn others(self, wanted: &[Wanted<'_>], how: &Deliver) -> BTreeMap<String, CommitId> {
+        let wanted: BTreeSet<&str> = wanted.iter().map(|want| want.branch.as_str()).collect();
+        // Where there is a remote, a leftover here is nobody's business but the user's.
+        let all = if how.remote.is_some() { self.remote } else { self.local };
+        let is_other = |branch: &str| {
+            let rest = branch.strip_prefix(how.prefix.as_str());
+            rest.is_some_and(|rest| !rest.contains('/')) && !wanted.contains(branch)
+        };
+        all.into_iter().filter(|(branch, _)| is_other(branch)).collect()
+    }
+}

@@ -1,0 +1,105 @@
+//! What goes wrong with a repository of this machine.
+
+use std::fmt::Display;
+use std::path::PathBuf;
+
+use crate::text::RepoPath;
+
+/// Why a git repository does not do what is asked of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GitError {
+    /// The folder is in no repository.
+    #[error("`{}` is in no git repository", path.display())]
+    NotARepository {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A revision that is not there.
+    #[error(
+        "no commit `{revision}` in this repository; in a shallow clone it may not have been fetched, otherwise see `git log`"
+    )]
+    NoSuchRevision {
+        /// What was asked for.
+        revision: String,
+    },
+    /// `HEAD` is on no branch, and nobody has said which one is meant.
+    #[error("HEAD is on no branch; name the branch that the commits are for with `--base`")]
+    NoBranch,
+    /// A file of a commit is not what the plan saw.
+    #[error("`{path}` of {commit} is not what the plan saw; plan again")]
+    Changed {
+        /// The file.
+        path: RepoPath,
+        /// The commit, or the branch.
+        commit: String,
+    },
+    /// A name that no branch can have.
+    #[error("`{name}` is no name for a branch")]
+    BadBranch {
+        /// What was found.
+        name: String,
+    },
+    /// The author is not `Name <mail>`.
+    #[error("`{found}` is not an author: expected `Name <mail@example.com>`")]
+    BadAuthor {
+        /// What was found.
+        found: String,
+    },
+    /// References could not be moved: another process has moved or locked one.
+    #[error(
+        "the branches could not be moved, and none was: {detail}; if no other git is at work, a run was killed and has left a \
+         `.lock` beside the branch's file: remove it and run again"
+    )]
+    References {
+        /// What gix says.
+        detail: String,
+    },
+    /// The configured program did not sign.
+    #[error(
+        "the commit could not be signed: {detail}; see `gpg.format` and `user.signingKey` of git's configuration"
+    )]
+    Signing {
+        /// What the program says.
+        detail: String,
+    },
+    /// Git's own program failed.
+    #[error("`git {command}` failed: {detail}")]
+    Program {
+        /// Its first arguments.
+        command: String,
+        /// The end of what it says.
+        detail: String,
+    },
+    /// Something else failed.
+    #[error("{what}: {detail}")]
+    Failed {
+        /// What was being done.
+        what: String,
+        /// What was found.
+        detail: String,
+    },
+}
+
+impl GitError {
+    /// The stable code of this error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotARepository { .. } => "git.no-repository",
+            Self::NoSuchRevision { .. } => "git.no-revision",
+            Self::NoBranch => "git.no-branch",
+            Self::Changed { .. } => "git.changed",
+            Self::BadBranch { .. } => "git.bad-branch",
+            Self::BadAuthor { .. } => "git.bad-author",
+            Self::References { .. } => "git.references",
+            Self::Signing { .. } => "git.signing",
+            Self::Program { .. } => "git.program",
+            Self::Failed { .. } => "git.failed",
+        }
+    }
+
+    pub(super) fn failed(what: impl Into<String>, detail: &dyn Display) -> Self {
+        Self::Failed { what: what.into(), detail: detail.to_string() }
+    }
+}

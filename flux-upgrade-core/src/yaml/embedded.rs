@@ -1,0 +1,153 @@
+//! YAML inside a scalar of YAML: the documents of a text, in places of the file.
+
+use std::borrow::Cow;
+
+use super::{Body, Comments, Document, Node, Quote, parse};
+use crate::text::Span;
+
+/// The documents in a scalar, as far as they can be read.
+///
+/// The text of a literal block stands in the file as it is, and is read there, comments included. That of any other
+/// style is decoded first, and each node gets the bytes of the file that it was decoded from. Whether those bytes say
+/// the same without the style around them is for the caller to look at.
+pub(crate) fn embedded<'t>(scalar: Node<'_, 't>) -> Vec<Document<'t>> {
+    let outer = scalar.document();
+    if let Some(block) = scalar.block() {
+        return parse(outer.text, block, Comments::Keep).0;
+    }
+    let (Some(text), Some(quote)) = (scalar.text(), scalar.quote()) else { return Vec::new() };
+    let Some(places) = places(scalar.span(), outer.text, text, quote) else { return Vec::new() };
+    let there = |span: Span| {
+        let start = places.get(span.start).map_or(scalar.span().end, |place| place.start);
+        let end = span.end.checked_sub(1).and_then(|last| places.get(last)).map_or(start, |place| place.end);
+        Span::new(start, end.max(start))
+    };
+    let (documents, _) = parse(text, Span::new(0, text.len()), Comments::Skip);
+    let place = |document: Document<'_>| Document {
+        text: outer.text,
+        span: there(document.span),
+        slots: document
+            .slots
+            .into_iter()
+            .map(|slot| super::Slot {
+                body: match slot.body {
+                    Body::Scalar { value, quote } => {
+                        Body::Scalar { value: Cow::Owned(value.into_owned()), quote }
+                    }
+                    Body::Mapping { flow } => Body::Mapping { flow },
+                    Body::Sequence { flow } => Body::Sequence { flow },
+                    Body::Alias { target } => Body::Alias { target },
+                },
+                span: there(slot.span),
+                ..slot
+            })
+            .collect(),
+        comments: Vec::new(),
+        is_yaml: true,
+    };
+    documents.into_iter().map(place).collect()
+}
+
+/// For each byte of a decoded scalar the bytes of the file that it was decoded from; `None` where that cannot be told.
+///
+/// Outside of escapes a scalar keeps its characters in order, and only its blanks and line ends come and go.
+fn places(span: Span, file: &str, decoded: &str, quote: Quote) -> Option<Vec<Span>> {
+    let mut raw = span.of(file);
+    let mut at = span.start;
+    if matches!(quote, Quote::Single | Quote::Double) {
+        raw = raw.get(1..raw.len().checked_sub(1)?)?;
+        at += 1;
+    }
+    let end = at + raw.len();
+    let mut out = Vec::with_capacity(decoded.len());
+    for c in decoded.chars() {
+        let rest = file.get(at..end)?;
+        let width = match (quote, rest.chars().next()) {
+            (Quote::Double, Some('\\')) => {
+                let continues = rest[1..].starts_with(['\n', '\r']);
+                let (skipped, rest) = if continues { skip_blanks(rest, 1) } else { (0, rest) };
+                at += skipped;
+                if rest.starts_with('\\') { escape(rest)? } else { rest.chars().next()?.len_utf8() }
+            }
+            (Quote::Single, Some('\'')) => 2,
+            (_, Some(next)) if next == c => next.len_utf8(),
+            // Indentation that is not a part of the text, and line ends that are folded.
+            (_, Some(' ' | '\t' | '\n' | '\r')) if c.is_whitespace() => 1,
+            (_, Some(' ' | '\t' | '\n' | '\r')) => {
+                let (skipped, rest) = skip_blanks(rest, 0);
+                at += skipped;
+                match rest.chars().next()? {
+                    '\\' if quote == Quote::Double => escape(rest)?,
+                    '\'' if quote == Quote::Single => 2,
+                    next if next == c => next.len_utf8(),
+                    _ => return None,
+                }
+            }
+            // A line end at the end of the text, which a folded block adds or keeps.
+            (Quote::Folded | Quote::Literal, None) if c == '\n' => 0,
+            _ => return None,
+        };
+        let place = Span::new(at, at + width);
+        out.resize(out.len() + c.len_utf8(), place);
+        at += width;
+    }
+    Some(out)
+}
+
+/// Blanks after the first `from` bytes, and what follows them.
+fn skip_blanks(text: &str, from: usize) -> (usize, &str) {
+    let rest = text[from..].trim_start_matches([' ', '\t', '\n', '\r']);
+    (text.len() - rest.len(), rest)
+}
+
+/// The bytes of an escape at the start of a text. Source: YAML 1.2.2, 5.7.
+fn escape(text: &str) -> Option<usize> {
+    Some(match text.as_bytes().get(1)? {
+        b'x' => 4,
+        b'u' => 6,
+        b'U' => 10,
+        first if first.is_ascii() => 2,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The scalars in the text of the first value, each with its bytes of the file.
+    fn scalars(file: &str) -> Vec<(String, &str)> {
+        let (documents, _) = parse(file, Span::new(0, file.len()), Comments::Skip);
+        let value = documents[0].root().unwrap().entries().next().unwrap().1;
+        let inside = embedded(value);
+        let nodes = inside.iter().flat_map(Document::nodes).filter(|node| node.quote().is_some());
+        nodes.map(|node| (node.text().unwrap_or("").to_owned(), node.span().of(file))).collect()
+    }
+
+    #[test]
+    fn every_style_keeps_its_places() {
+        for (file, expected) in [
+            ("p: |\n  a: 1.2\n  b: x\n", [("a", "a"), ("1.2", "1.2"), ("b", "b"), ("x", "x")]),
+            ("p: \"a: 1.2\\nb: x\"\n", [("a", "a"), ("1.2", "1.2"), ("b", "b"), ("x", "x")]),
+            (
+                "p: \"{\\\"a\\\": \\\"1.2\\\", 'b': x}\"\n",
+                [("a", "\\\"a\\\""), ("1.2", "\\\"1.2\\\""), ("b", "'b'"), ("x", "x")],
+            ),
+            ("p: '{\"a\": 1.2, ''b'': x}'\n", [("a", "\"a\""), ("1.2", "1.2"), ("b", "''b''"), ("x", "x")]),
+            ("p: \"a: 1.2\\n\\\n   b: x\"\n", [("a", "a"), ("1.2", "1.2"), ("b", "b"), ("x", "x")]),
+            ("p: '{a: 1.2,\n\n   b: x}'\n", [("a", "a"), ("1.2", "1.2"), ("b", "b"), ("x", "x")]),
+            ("p: >-\n  {a: 1.2,\n  b: x}\n", [("a", "a"), ("1.2", "1.2"), ("b", "b"), ("x", "x")]),
+            ("p: >\n  a: 1.2\n\n  b: x\n", [("a", "a"), ("1.2", "1.2"), ("b", "b"), ("x", "x")]),
+        ] {
+            let found = scalars(file);
+            let found: Vec<(&str, &str)> = found.iter().map(|(text, raw)| (text.as_str(), *raw)).collect();
+            assert_eq!(found, expected, "{file}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_yaml_has_no_documents() {
+        assert_eq!(scalars("p: 'a: b: c'\n"), []);
+        assert_eq!(scalars("p: \"\\u00e9: 'é'\"\n"), [("é".to_owned(), "\\u00e9"), ("é".to_owned(), "'é'")]);
+    }
+}

@@ -1,0 +1,406 @@
+//! Branches and commits on real repositories, looked at with git itself.
+#![cfg(feature = "native")]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use flux_upgrade_core::RepoPath;
+use flux_upgrade_core::host::{
+    BranchState, Deliver, Delivery, Git, GitError, Limits, Replacement, Repository, Signing, Wanted,
+};
+use flux_upgrade_core::time::Timestamp;
+use tempfile::TempDir;
+
+const APP: &str = "apps/app.yaml";
+const OTHER: &str = "apps/other.yaml";
+
+/// Whether git is there; says so where it is not.
+fn has_git() -> bool {
+    let found = Command::new("git").arg("--version").output().is_ok_and(|run| run.status.success());
+    if !found {
+        println!("skipped: git is not installed");
+    }
+    found
+}
+
+fn git(folder: &Path, arguments: &[&str]) -> String {
+    let run = Command::new("git")
+        .args(["-c", "user.name=A Human", "-c", "user.email=human@example.com", "-c", "commit.gpgSign=false"])
+        .args(arguments)
+        .current_dir(folder)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .output()
+        .unwrap();
+    assert!(run.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&run.stderr));
+    String::from_utf8(run.stdout).unwrap().trim_end().to_owned()
+}
+
+/// A repository with two files, an executable one, a link and a submodule's entry; and beside it a bare one as `origin`.
+fn repository() -> (TempDir, std::path::PathBuf) {
+    let root = tempfile::tempdir().unwrap();
+    let home = root.path().join("work");
+    fs::create_dir_all(home.join("apps")).unwrap();
+    git(&home, &["init", "-q", "-b", "main"]);
+    fs::write(home.join(APP), "tag: 1.0.0\n").unwrap();
+    fs::write(home.join(OTHER), "tag: 5.0.0\n").unwrap();
+    fs::write(home.join("apps/run.yaml"), "tag: 1.0.0\n").unwrap();
+    git(&home, &["add", "-A"]);
+    git(&home, &["update-index", "--chmod=+x", "apps/run.yaml"]);
+    let id = "0123456789012345678901234567890123456789";
+    git(&home, &["update-index", "--add", "--cacheinfo", &format!("160000,{id},module")]);
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("apps/app.yaml", home.join("link.yaml")).unwrap();
+    #[cfg(unix)]
+    git(&home, &["add", "link.yaml"]);
+    git(&home, &["commit", "-q", "-m", "First"]);
+    git(root.path(), &["init", "-q", "--bare", "-b", "main", "origin.git"]);
+    git(&home, &["remote", "add", "origin", "../origin.git"]);
+    git(&home, &["push", "-q", "origin", "main"]);
+    (root, home)
+}
+
+fn how(repository: &Repository, remote: Option<&str>) -> Deliver {
+    let base = if remote.is_some() { "refs/remotes/origin/main" } else { "refs/heads/main" };
+    Deliver {
+        base: repository.resolve(base).unwrap(),
+        prefix: "flux-upgrade/".to_owned(),
+        remote: remote.map(str::to_owned),
+        author: Some("Upgrade Bot <bot@example.com>".parse().unwrap()),
+        signing: Signing::Never,
+        now: Some(Timestamp::parse("2026-08-22T10:00:00Z").unwrap()),
+    }
+}
+
+/// Delivers one text for each branch: `(branch, file, before, after, onto)`.
+fn deliver(
+    home: &Path,
+    remote: Option<&str>,
+    wanted: &[(&str, &str, &str, &str, Option<usize>)],
+) -> Delivery {
+    let repository = Repository::discover(home).unwrap();
+    if let Some(remote) = remote {
+        repository.fetch(remote, Some("main"), "flux-upgrade/", &Git::default()).unwrap();
+    }
+    let paths: Vec<RepoPath> = wanted.iter().map(|want| RepoPath::parse(want.1).unwrap()).collect();
+    let wanted: Vec<Wanted<'_>> = wanted
+        .iter()
+        .zip(&paths)
+        .map(|((name, _, before, after, onto), path)| Wanted {
+            branch: format!("flux-upgrade/{name}"),
+            onto: *onto,
+            message: format!("Update {name}\n\nIt is newer."),
+            files: vec![Replacement { path, before, after }],
+        })
+        .collect();
+    let delivery = repository.deliver(&wanted, &how(&repository, remote)).unwrap();
+    if let Some(remote) = remote {
+        let pushes: Vec<_> = delivery.branches.iter().filter_map(|branch| branch.push.clone()).collect();
+        repository.push(remote, &pushes, &Git::default()).unwrap();
+    }
+    delivery
+}
+
+fn words(delivery: &Delivery) -> Vec<&'static str> {
+    delivery.branches.iter().map(|branch| branch.state.word()).collect()
+}
+
+const ONE: (&str, &str, &str, &str, Option<usize>) = ("app", APP, "tag: 1.0.0\n", "tag: 1.1.0\n", None);
+const TWO: (&str, &str, &str, &str, Option<usize>) = ("other", OTHER, "tag: 5.0.0\n", "tag: 5.1.0\n", None);
+
+#[test]
+fn a_branch_has_one_commit_and_nothing_else_moves() {
+    if !has_git() {
+        return;
+    }
+    let (_root, home) = repository();
+    fs::write(home.join("apps/draft.yaml"), "mine\n").unwrap();
+    git(&home, &["add", "apps/draft.yaml"]);
+    fs::write(home.join(OTHER), "not committed\n").unwrap();
+    let before = git(&home, &["status", "--porcelain=v2", "--branch"]);
+    let delivery = deliver(&home, None, &[ONE, TWO]);
+    assert_eq!(words(&delivery), ["created", "created"]);
+    assert_eq!(git(&home, &["status", "--porcelain=v2", "--branch"]), before);
+    let log = git(&home, &["log", "--format=%an <%ae> %aI|%s|%P", "-1", "flux-upgrade/app"]);
+    let main = git(&home, &["rev-parse", "main"]);
+    assert_eq!(
+        log,
+        format!("Upgrade Bot <bot@example.com> 2026-08-22T10:00:00Z|Update app|{main}")
+            .replace('Z', "+00:00")
+    );
+    assert_eq!(
+        git(&home, &["diff", "--raw", "--no-abbrev", "--name-status", "main", "flux-upgrade/app"]),
+        format!("M\t{APP}")
+    );
+    assert_eq!(git(&home, &["show", &format!("flux-upgrade/app:{APP}")]), "tag: 1.1.0");
+    let modes = |branch: &str| git(&home, &["ls-tree", "-r", "--format=%(objectmode) %(path)", branch]);
+    assert_eq!(modes("main"), modes("flux-upgrade/app"));
+    assert!(modes("main").contains("100755 apps/run.yaml") && modes("main").contains("160000 module"));
+    git(&home, &["fsck", "--strict"]);
+}
+
+#[test]
+fn again_nothing_moves_and_a_newer_version_moves_the_same_branch() {
+    if !has_git() {
+        return;
+    }
+    let (_root, home) = repository();
+    let first = deliver(&home, Some("origin"), &[ONE, TWO]);
+    let refs = |folder: &Path| git(folder, &["for-each-ref", "refs/heads"]);
+    let bare = home.parent().unwrap().join("origin.git");
+    let before = (refs(&home), refs(&bare));
+    let again = deliver(&home, Some("origin"), &[ONE, TWO]);
+    assert_eq!(words(&again), ["unchanged", "unchanged"]);
+    assert_eq!((refs(&home), refs(&bare)), before);
+    let newer = (ONE.0, ONE.1, ONE.2, "tag: 1.2.0\n", None);
+    let moved = deliver(&home, Some("origin"), &[newer, TWO]);
+    assert_eq!(words(&moved), ["moved", "unchanged"]);
+    assert_ne!(moved.branches[0].tip, first.branches[0].tip);
+    assert_eq!(git(&bare, &["rev-list", "--count", "main..flux-upgrade/app"]), "1");
+    assert_eq!(git(&bare, &["show", &format!("flux-upgrade/app:{APP}")]), "tag: 1.2.0");
+    let gone = deliver(&home, Some("origin"), &[TWO]);
+    let names: Vec<_> = gone.obsolete.iter().map(|old| (old.branch.as_str(), old.is_ours)).collect();
+    assert_eq!(names, [("flux-upgrade/app", true)]);
+}
+
+/// A fresh clone knows nothing of earlier runs but what the remote says.
+#[test]
+fn the_state_is_the_remote_s_also_from_a_shallow_clone() {
+    if !has_git() {
+        return;
+    }
+    let (root, home) = repository();
+    deliver(&home, Some("origin"), &[ONE]);
+    fs::write(home.join(OTHER), "tag: 5.0.1\n").unwrap();
+    git(&home, &["commit", "-qam", "Elsewhere"]);
+    git(&home, &["push", "-q", "origin", "main"]);
+    let url = format!("file://{}", root.path().join("origin.git").display());
+    git(root.path(), &["clone", "-q", "--depth", "1", &url, "fresh"]);
+    let fresh = root.path().join("fresh");
+    assert_eq!(words(&deliver(&fresh, Some("origin"), &[ONE])), ["unchanged"]);
+    let newer = (ONE.0, ONE.1, ONE.2, "tag: 1.3.0\n", None);
+    assert_eq!(words(&deliver(&fresh, Some("origin"), &[newer])), ["moved"]);
+    let base = git(&fresh, &["rev-parse", "origin/main"]);
+    assert_eq!(
+        git(&fresh, &["rev-parse", "flux-upgrade/app^"]),
+        base,
+        "a new commit stands on the newest base"
+    );
+}
+
+#[test]
+fn a_branch_follows_the_base_only_where_it_must() {
+    if !has_git() {
+        return;
+    }
+    let (_root, home) = repository();
+    deliver(&home, None, &[ONE]);
+    fs::write(home.join(OTHER), "tag: 5.0.1\n").unwrap();
+    git(&home, &["commit", "-qam", "Elsewhere"]);
+    assert_eq!(words(&deliver(&home, None, &[ONE])), ["unchanged"]);
+    fs::write(home.join(APP), "# a comment\ntag: 1.0.0\n").unwrap();
+    git(&home, &["commit", "-qam", "The same file"]);
+    let now = (ONE.0, ONE.1, "# a comment\ntag: 1.0.0\n", "# a comment\ntag: 1.1.0\n", None);
+    assert_eq!(words(&deliver(&home, None, &[now])), ["moved"]);
+    // Merged, and something newer comes out: the branch begins again.
+    git(&home, &["merge", "-q", "--no-ff", "-m", "Merge", "flux-upgrade/app"]);
+    let next = (ONE.0, ONE.1, "# a comment\ntag: 1.1.0\n", "# a comment\ntag: 1.2.0\n", None);
+    assert_eq!(words(&deliver(&home, None, &[next])), ["moved"]);
+    assert_eq!(git(&home, &["rev-list", "--count", "main..flux-upgrade/app"]), "1");
+}
+
+#[test]
+fn what_somebody_has_committed_stays() {
+    if !has_git() {
+        return;
+    }
+    let newer = (ONE.0, ONE.1, ONE.2, "tag: 1.2.0\n", None);
+    let changes: [&[&str]; 3] = [
+        &["commit", "-q", "--allow-empty", "-m", "Fix what the upgrade broke"],
+        &["commit", "-q", "--amend", "-m", "Our own words"],
+        &["commit", "-q", "--amend", "--no-edit", "--no-verify", "--reset-author"],
+    ];
+    for change in changes {
+        let (root, home) = repository();
+        deliver(&home, Some("origin"), &[ONE]);
+        git(root.path(), &["clone", "-q", "-b", "flux-upgrade/app", "origin.git", "human"]);
+        let human = root.path().join("human");
+        git(&human, change);
+        git(&human, &["push", "-q", "--force", "origin", "HEAD"]);
+        let theirs = git(&human, &["rev-parse", "HEAD"]);
+        let delivery = deliver(&home, Some("origin"), &[newer]);
+        assert!(matches!(&delivery.branches[0].state, BranchState::Kept { .. }), "{change:?}: {delivery:?}");
+        let bare = root.path().join("origin.git");
+        assert_eq!(git(&bare, &["rev-parse", "flux-upgrade/app"]), theirs);
+    }
+}
+
+/// Somebody pushes between our look and our push: theirs stays.
+#[test]
+fn a_push_never_goes_over_what_was_not_seen() {
+    if !has_git() {
+        return;
+    }
+    let (root, home) = repository();
+    let first = deliver(&home, Some("origin"), &[ONE]);
+    git(root.path(), &["clone", "-q", "-b", "flux-upgrade/app", "origin.git", "human"]);
+    let human = root.path().join("human");
+    git(&human, &["commit", "-q", "--allow-empty", "-m", "Theirs"]);
+    git(&human, &["push", "-q", "origin", "HEAD"]);
+    let repository = Repository::discover(&home).unwrap();
+    let push = flux_upgrade_core::host::Push {
+        branch: "flux-upgrade/app".to_owned(),
+        old: first.branches[0].tip,
+        new: repository.resolve("main").unwrap(),
+    };
+    let error = repository.push("origin", &[push], &Git::default()).unwrap_err();
+    assert!(matches!(error, GitError::Program { .. }), "{error}");
+    let bare = root.path().join("origin.git");
+    assert_eq!(git(&bare, &["rev-parse", "flux-upgrade/app"]), git(&human, &["rev-parse", "HEAD"]));
+}
+
+#[test]
+fn a_branch_can_stand_on_another() {
+    if !has_git() {
+        return;
+    }
+    let (_root, home) = repository();
+    let below = ONE;
+    let above = ("stacked", APP, "tag: 1.1.0\n", "tag: 1.1.0 # twice\n", Some(0));
+    assert_eq!(words(&deliver(&home, None, &[below, above])), ["created", "created"]);
+    assert_eq!(
+        git(&home, &["rev-parse", "flux-upgrade/stacked^"]),
+        git(&home, &["rev-parse", "flux-upgrade/app"])
+    );
+    assert_eq!(words(&deliver(&home, None, &[below, above])), ["unchanged", "unchanged"]);
+    // What it stands on is merged as one commit of its own: it no longer stands on it.
+    git(&home, &["merge", "-q", "--squash", "flux-upgrade/app"]);
+    git(&home, &["commit", "-qm", "Squashed"]);
+    let alone = (above.0, APP, above.2, above.3, None);
+    assert_eq!(words(&deliver(&home, None, &[alone])), ["moved"]);
+    assert_eq!(git(&home, &["rev-list", "--count", "main..flux-upgrade/stacked"]), "1");
+}
+
+#[test]
+fn a_branch_that_is_checked_out_is_left() {
+    if !has_git() {
+        return;
+    }
+    let (_root, home) = repository();
+    deliver(&home, None, &[ONE]);
+    git(&home, &["worktree", "add", "-q", "../beside", "flux-upgrade/app"]);
+    let newer = (ONE.0, ONE.1, ONE.2, "tag: 1.2.0\n", None);
+    let delivery = deliver(&home, None, &[newer, TWO]);
+    assert_eq!(words(&delivery), ["checked out", "created"]);
+    assert_eq!(git(&home.parent().unwrap().join("beside"), &["status", "--porcelain"]), "");
+}
+
+#[test]
+fn a_bare_repository_and_a_folder_below_the_top_are_read_and_written() {
+    if !has_git() {
+        return;
+    }
+    let (root, home) = repository();
+    let bare = root.path().join("origin.git");
+    let repository = Repository::discover(&bare).unwrap();
+    assert_eq!(repository.head_branch().as_deref(), Some("main"));
+    let tree = repository.read(repository.resolve("main").unwrap(), &Limits::default()).unwrap();
+    let names: Vec<_> = tree.files.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(names, [APP, OTHER, "apps/run.yaml"], "without the link and the submodule");
+    assert_eq!(words(&deliver(&bare, None, &[ONE])), ["created"]);
+    assert_eq!(git(&bare, &["show", &format!("flux-upgrade/app:{APP}")]), "tag: 1.1.0");
+
+    let below = home.join("apps");
+    let repository = Repository::discover(&below).unwrap();
+    let tree = repository.read(repository.resolve("main").unwrap(), &Limits::default()).unwrap();
+    assert_eq!(tree.files[0].path.as_str(), "app.yaml");
+    let path = ("app", "app.yaml", "tag: 1.0.0\n", "tag: 1.1.0\n", None);
+    assert_eq!(words(&deliver(&below, None, &[path])), ["created"]);
+    assert_eq!(git(&home, &["show", &format!("flux-upgrade/app:{APP}")]), "tag: 1.1.0");
+}
+
+#[test]
+fn a_file_that_is_not_what_was_planned_refuses_its_branch_alone() {
+    if !has_git() {
+        return;
+    }
+    let (_root, home) = repository();
+    let stale = ("stale", APP, "tag: 0.9.0\n", "tag: 1.1.0\n", None);
+    let onto = ("above", OTHER, "tag: 5.0.0\n", "tag: 5.1.0\n", Some(0));
+    assert_eq!(words(&deliver(&home, None, &[stale, onto, TWO])), ["refused", "refused", "created"]);
+    assert!(git(&home, &["branch", "--list", "flux-upgrade/stale"]).is_empty());
+}
+
+#[test]
+fn a_lock_that_was_left_is_told_and_nothing_moves() {
+    if !has_git() {
+        return;
+    }
+    let (_root, home) = repository();
+    let lock = home.join(".git/refs/heads/flux-upgrade/app.lock");
+    fs::create_dir_all(lock.parent().unwrap()).unwrap();
+    fs::write(&lock, "").unwrap();
+    let repository = Repository::discover(&home).unwrap();
+    let path = RepoPath::parse(APP).unwrap();
+    let wanted = Wanted {
+        branch: "flux-upgrade/app".to_owned(),
+        onto: None,
+        message: "Update".to_owned(),
+        files: vec![Replacement { path: &path, before: ONE.2, after: ONE.3 }],
+    };
+    let error = repository.deliver(std::slice::from_ref(&wanted), &how(&repository, None)).unwrap_err();
+    assert_eq!(error.code(), "git.references", "{error}");
+    fs::remove_file(lock).unwrap();
+    assert_eq!(words(&repository.deliver(&[wanted], &how(&repository, None)).unwrap()), ["created"]);
+}
+
+/// Signs with what git's configuration names, and has git verify it.
+#[test]
+fn commits_are_signed_with_the_configured_program() {
+    if !has_git() {
+        return;
+    }
+    let (root, home) = repository();
+    let key = root.path().join("key");
+    let made = Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-C", "bot", "-f"])
+        .arg(&key)
+        .status();
+    if !made.is_ok_and(|status| status.success()) {
+        println!("skipped: ssh-keygen is not installed");
+        return;
+    }
+    let public = fs::read_to_string(key.with_extension("pub")).unwrap();
+    let allowed = root.path().join("allowed");
+    fs::write(&allowed, format!("bot@example.com {public}")).unwrap();
+    git(&home, &["config", "user.name", "Upgrade Bot"]);
+    git(&home, &["config", "user.email", "bot@example.com"]);
+    git(&home, &["config", "gpg.format", "ssh"]);
+    git(&home, &["config", "user.signingKey", key.to_str().unwrap()]);
+    git(&home, &["config", "gpg.ssh.allowedSignersFile", allowed.to_str().unwrap()]);
+    let repository = Repository::discover(&home).unwrap();
+    let path = RepoPath::parse(APP).unwrap();
+    let wanted = Wanted {
+        branch: "flux-upgrade/app".to_owned(),
+        onto: None,
+        message: "Update".to_owned(),
+        files: vec![Replacement { path: &path, before: ONE.2, after: ONE.3 }],
+    };
+    let how = Deliver { signing: Signing::Always, ..how(&repository, None) };
+    let first = repository.deliver(std::slice::from_ref(&wanted), &how).unwrap();
+    git(&home, &["verify-commit", "flux-upgrade/app"]);
+    let again = repository.deliver(&[wanted], &how).unwrap();
+    assert_eq!((words(&again), again.branches[0].tip), (vec!["unchanged"], first.branches[0].tip));
+    git(&home, &["config", "user.signingKey", "/nowhere/key"]);
+    let path = RepoPath::parse(OTHER).unwrap();
+    let wanted = Wanted {
+        branch: "flux-upgrade/other".to_owned(),
+        onto: None,
+        message: "Update".to_owned(),
+        files: vec![Replacement { path: &path, before: TWO.2, after: TWO.3 }],
+    };
+    let error = Repository::discover(&home).unwrap().deliver(&[wanted], &how).unwrap_err();
+    assert_eq!(error.code(), "git.signing", "{error}");
+    assert!(git(&home, &["branch", "--list", "flux-upgrade/other"]).is_empty());
+}
