@@ -307,7 +307,7 @@ fn key(request: &HttpRequest, who: Option<&str>) -> Option<Key> {
         return None;
     }
     let what = match request.method {
-        Method::Post => return None,
+        Method::Post | Method::Patch | Method::Put => return None,
         method => {
             let accept =
                 request.headers.iter().find(|(name, _)| name == "Accept").map_or("", |(_, value)| value);

@@ -8,6 +8,7 @@ mod credentials;
 mod deliver;
 mod drive;
 mod files;
+mod forge;
 mod git;
 mod guard;
 mod http;
@@ -26,6 +27,7 @@ pub use credentials::{
 pub use deliver::{BranchState, Deliver, Delivered, Delivery, Obsolete, Wanted};
 pub use drive::{DriveError, Host, Lanes, Progress, drive};
 pub use files::{Limits, ReadError, Tree, read};
+pub use forge::{Closing, Forge, ForgeError, ForgeKind, Home, Proposal, Synced, SyncedState};
 pub use guard::{
     AddressClass, AllowHost, AllowHostError, Guard, GuardOptions, RealmRefused, Refused, Setting,
 };

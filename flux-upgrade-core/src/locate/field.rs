@@ -374,7 +374,8 @@ pub(super) struct Expression<'v> {
 ///
 /// Source: kustomize-controller's `postBuild`, which reads texts as drone/envsubst does.
 pub(super) fn expressions(value: &str) -> impl Iterator<Item = Expression<'_>> {
-    let mut from = 0;
+    // Where the next `}` is known to be, so that a text of many `${` is looked through once.
+    let (mut from, mut close) = (0, 0);
     std::iter::from_fn(move || {
         loop {
             let start = from + value.get(from..)?.find("${")?;
@@ -382,7 +383,10 @@ pub(super) fn expressions(value: &str) -> impl Iterator<Item = Expression<'_>> {
             if value[..start].ends_with('$') {
                 continue;
             }
-            let end = from + value[from..].find('}')?;
+            if close < from {
+                close = from + value[from..].find('}')?;
+            }
+            let end = close;
             let inner = &value[from..end];
             let length =
                 inner.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(inner.len());

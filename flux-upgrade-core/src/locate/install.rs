@@ -1,5 +1,7 @@
 //! Files of Flux's own manifests: one site for the file, whose version moves by rendering it again.
 
+use std::collections::BTreeSet;
+
 use super::{Consumer, Frame, Owner, Part, Site, SourceKey, Spot, Style};
 use crate::flux::{is_flux_manifest, is_rendered, recover};
 use crate::plan::Reason;
@@ -9,12 +11,12 @@ use crate::version::Dialect;
 
 /// A site for each file that holds Flux's controllers; every other site in it belongs to the release.
 pub(super) fn manifests(inventory: &Inventory<'_>, sites: &mut Vec<Site>) {
+    let mut of_flux = BTreeSet::new();
+    let first = sites.len();
     for (index, file) in inventory.files.iter().enumerate().filter(|(_, file)| is_flux_manifest(file)) {
         let Ok(recovered) = recover(&file.text) else { continue };
         let Some(version) = recovered.version().map(str::to_owned) else { continue };
-        for site in sites.iter_mut().filter(|site| site.at.path == file.path) {
-            site.blocked = Some(Reason::Generated);
-        }
+        of_flux.insert(&file.path);
         // The header where it says the same, else the label that most objects have.
         let start = file.text.find(&version).unwrap_or_default();
         let at = inventory.lines(index).locate(&file.path, Span::new(start, start + version.len()));
@@ -58,5 +60,8 @@ pub(super) fn manifests(inventory: &Inventory<'_>, sites: &mut Vec<Site>) {
             is_test: false,
             also_owned: Vec::new(),
         });
+    }
+    for site in sites[..first].iter_mut().filter(|site| of_flux.contains(&site.at.path)) {
+        site.blocked = Some(Reason::Generated);
     }
 }

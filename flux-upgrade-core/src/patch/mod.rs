@@ -5,6 +5,7 @@
 
 pub mod apply;
 pub mod diff;
+pub(crate) mod lock;
 mod verify;
 
 pub use apply::PatchError;
@@ -68,6 +69,10 @@ pub fn patch(files: &[SourceFile], plan: &Plan) -> PatchSet {
     let mut by_file: BTreeMap<&RepoPath, Vec<Edit>> = BTreeMap::new();
     for edit in plan.changes.iter().flat_map(|change| &change.edits) {
         by_file.entry(&edit.path).or_default().push(edit.clone());
+    }
+    let locks = lock::edits(files, plan);
+    for (path, edits) in &locks {
+        by_file.entry(path).or_default().extend(edits.iter().cloned());
     }
     let texts: BTreeMap<&RepoPath, &str> =
         files.iter().map(|file| (&file.path, file.text.as_str())).collect();

@@ -31,6 +31,8 @@ impl From<Reason> for Stop {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Move {
     pub(super) to: String,
+    /// What a lock file beside it gets: the version as published.
+    pub(super) locked: Option<String>,
     /// The digest, or commit, that goes with it.
     pub(super) digest: Option<String>,
     pub(super) level: Level,
@@ -126,6 +128,7 @@ fn pinned(context: &Context<'_>, sink: Sink<'_>) -> Decision {
             }
             Ok(Move {
                 to: text(&offers[index].text),
+                locked: Some(offers[index].locked(context.site)),
                 digest: beside,
                 level,
                 published: offers[index].candidate.created,
@@ -135,6 +138,7 @@ fn pinned(context: &Context<'_>, sink: Sink<'_>) -> Decision {
         }
         None if moved && present.is_some() => Ok(Move {
             to: text(&written.text),
+            locked: None,
             digest: beside,
             level: Level::Digest,
             published: present.and_then(|offer| offer.candidate.created),
@@ -245,6 +249,7 @@ fn by_digest(context: &Context<'_>, sink: Sink<'_>) -> Decision {
     }
     Ok(Move {
         to: target,
+        locked: None,
         digest: None,
         level,
         published: offers[index].candidate.created,
@@ -285,6 +290,7 @@ fn by_latest(context: &Context<'_>, latest: &Offer<'_>, sink: Sink<'_>) -> Decis
     sink(verdict(true, "what `latest` is now".to_owned()));
     Ok(Move {
         to: target.clone(),
+        locked: None,
         digest: None,
         level: Level::Digest,
         published: latest.candidate.created,
@@ -372,6 +378,7 @@ fn by_commit(context: &Context<'_>, sink: Sink<'_>) -> Decision {
     sink(verdict(true, "the head of the branch"));
     Ok(Move {
         to: commit.clone(),
+        locked: None,
         digest: None,
         level: Level::Digest,
         published: head.created,

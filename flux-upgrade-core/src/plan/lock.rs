@@ -1,39 +1,60 @@
 //! Lock files that a plan makes stale.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::Plan;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::locate::Site;
+use crate::patch::lock;
 use crate::scan::{Inventory, Kind};
-use crate::text::{Lines, SourceFile, Span, join};
+use crate::text::{Lines, RepoPath, Span};
 use crate::yaml::{Comments, Document, Node, parse};
 
-/// `Chart.lock` beside each `Chart.yaml` whose dependencies move: its digest is of Helm's own making.
-///
-/// Source: Helm `internal/resolver/resolver.go`, `HashReq`.
-pub(super) fn stale(inventory: &Inventory<'_>, plan: &Plan) -> Vec<Diagnostic> {
+/// Each `Chart.lock` beside a `Chart.yaml` whose dependencies move, where the patches do not renew it.
+pub(super) fn stale(
+    inventory: &Inventory<'_>,
+    plan: &Plan,
+    texts: &BTreeMap<&RepoPath, &str>,
+) -> Vec<Diagnostic> {
     let moved = plan.changes.iter().map(|change| (plan.site_of(change), change.to.as_str()));
-    let of_charts = moved.filter(|(site, _)| site.owner.kind == Kind::ChartFile.name());
-    of_charts.filter_map(|(site, to)| finding(inventory, site, to)).collect()
+    let mut charts: BTreeMap<&RepoPath, Vec<(&Site, &str)>> = BTreeMap::new();
+    for (site, to) in moved.filter(|(site, _)| site.owner.kind == Kind::ChartFile.name()) {
+        charts.entry(&site.at.path).or_default().push((site, to));
+    }
+    if charts.is_empty() {
+        return Vec::new();
+    }
+    let renewed: BTreeSet<RepoPath> = lock::edits(inventory.files, plan).into_keys().collect();
+    let stale = charts.into_iter().filter_map(|(chart, moved)| {
+        let path = lock::beside(chart).filter(|path| !renewed.contains(path))?;
+        Some(findings(&path, texts.get(&path)?, &moved))
+    });
+    stale.flatten().collect()
 }
 
-fn finding(inventory: &Inventory<'_>, site: &Site, to: &str) -> Option<Diagnostic> {
-    let path = join(site.at.path.folder(), "Chart.lock")?;
-    let lock = inventory.files.iter().find(|file| file.path.as_str() == path)?;
-    let name = site.source.as_ref().ok()?.package();
-    let span = locked(lock, name).unwrap_or_default();
-    let at = Lines::new(&lock.text).locate(&lock.path, span);
-    let message = format!("stale as soon as {name} {to} stands in {}", site.at.path);
-    let finding = Diagnostic::new("manifest.stale-lock", Severity::Warning, at, message);
-    let mut finding = finding.with_help("run `helm dependency update` there after the change");
-    finding.related.push(site.at.clone());
-    Some(finding)
+fn findings(path: &RepoPath, text: &str, moved: &[(&Site, &str)]) -> Vec<Diagnostic> {
+    let (documents, _) = parse(text, Span::new(0, text.len()), Comments::Skip);
+    let locked = locked(documents.first());
+    let lines = Lines::new(text);
+    let one = |(site, to): &(&Site, &str)| {
+        let name = site.source.as_ref().ok()?.package();
+        let at = lines.locate(path, locked.get(name).copied().unwrap_or_default());
+        let message = format!("stale as soon as {name} {to} stands in {}", site.at.path);
+        let finding = Diagnostic::new("manifest.stale-lock", Severity::Warning, at, message);
+        let mut finding = finding.with_help("run `helm dependency update` there after the change");
+        finding.related.push(site.at.clone());
+        Some(finding)
+    };
+    moved.iter().filter_map(one).collect()
 }
 
-/// Where the lock says which version of a dependency it holds.
-fn locked(lock: &SourceFile, name: &str) -> Option<Span> {
-    let (documents, _) = parse(&lock.text, Span::new(0, lock.text.len()), Comments::Skip);
-    let root = documents.first().and_then(Document::root)?;
-    let all = root.get("dependencies").and_then(Node::resolved)?;
-    let found = all.items().find(|item| item.text_at(&["name"]) == Some(name))?;
-    Some(found.get("version")?.span())
+/// Where a lock says which version of a dependency it holds, by the dependency's name.
+fn locked<'d>(document: Option<&'d Document<'_>>) -> BTreeMap<&'d str, Span> {
+    let all = document.and_then(|document| document.root()?.get("dependencies")?.resolved());
+    let all = all.into_iter().flat_map(Node::items);
+    let mut out = BTreeMap::new();
+    for (name, version) in all.filter_map(|item| Some((item.text_at(&["name"])?, item.get("version")?))) {
+        out.entry(name).or_insert(version.span());
+    }
+    out
 }

@@ -18,7 +18,7 @@ use crate::locate::{Consumer, Part, Site};
 use crate::patch::Edit;
 use crate::resolve::{Ask, Resolution};
 use crate::rules::Rules;
-use crate::scan::Inventory;
+use crate::scan::{Inventory, Kind};
 use crate::text::RepoPath;
 use crate::version::Level;
 use decide::{Decision, Move, Stop, decide};
@@ -45,6 +45,8 @@ pub struct Change {
     pub from: String,
     /// The value after, unquoted.
     pub to: String,
+    /// For a dependency in `Chart.yaml` the version that its lock file gets, as published.
+    pub locked: Option<String>,
     /// How far it moves.
     pub level: Level,
     /// When the new version was published, RFC 3339.
@@ -150,7 +152,7 @@ pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution
             }
         }
     }
-    let stale = lock::stale(inventory, &out);
+    let stale = lock::stale(inventory, &out, &texts);
     out.diagnostics.extend(stale);
     out.diagnostics.sort_by(|a, b| (&a.at, a.code, &a.message).cmp(&(&b.at, b.code, &b.message)));
     out.diagnostics.dedup();
@@ -181,6 +183,7 @@ fn change(index: usize, site: &Site, step: Move, group: Option<&str>, edits: Vec
         site: index,
         from: site.written(),
         to,
+        locked: step.locked.filter(|_| site.owner.kind == Kind::ChartFile.name()),
         level: step.level,
         published: step.published.map(|time| time.to_string()),
         beyond: step.beyond,

@@ -18,6 +18,16 @@ pub(super) struct Offer<'a> {
     pub(super) candidate: &'a Candidate,
 }
 
+impl Offer<'_> {
+    /// The version as `helm dependency` locks it: as an index has it, or as a registry's tag is read.
+    pub(super) fn locked(&self, site: &Site) -> String {
+        match site.consumer {
+            Consumer::HelmIndex => self.candidate.text.clone(),
+            _ => self.text.clone(),
+        }
+    }
+}
+
 /// What a site holds now.
 pub(super) struct Written {
     pub(super) text: String,

@@ -109,6 +109,7 @@ pub(super) fn decide(context: &Context<'_>, sink: &mut dyn FnMut(Verdict)) -> De
         target.as_ref().map_or((*current, Level::Patch), |(_, offer, level)| (*offer, *level));
     Ok(Move {
         to,
+        locked: Some(offer.locked(site)),
         digest: None,
         level,
         published: offer.candidate.created,

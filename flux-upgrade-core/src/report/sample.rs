@@ -104,6 +104,7 @@ pub(super) fn plan() -> Plan {
         Change {
             site: 0,
             from: "6.5.0".into(),
+            locked: None,
             to: "6.7.1".into(),
             level: Level::Minor,
             published: Some("2024-05-01T10:00:00Z".into()),
@@ -115,6 +116,7 @@ pub(super) fn plan() -> Plan {
         Change {
             site: 1,
             from: oci.written(),
+            locked: None,
             to: format!("1.2.1@{NEXT}"),
             level: Level::Patch,
             published: None,

@@ -13,6 +13,10 @@ pub enum Method {
     Head,
     /// `POST`
     Post,
+    /// `PATCH`
+    Patch,
+    /// `PUT`
+    Put,
 }
 
 impl Method {
@@ -23,6 +27,8 @@ impl Method {
             Self::Get => "GET",
             Self::Head => "HEAD",
             Self::Post => "POST",
+            Self::Patch => "PATCH",
+            Self::Put => "PUT",
         }
     }
 }
@@ -50,7 +56,7 @@ pub struct HttpRequest {
     pub url: String,
     /// Names and values.
     pub headers: Vec<(String, String)>,
-    /// Empty but for `POST`.
+    /// Empty for `GET` and `HEAD`.
     pub body: Vec<u8>,
     /// How many bytes the response's body may have, unpacked; above that the question fails as [`Failure::TooLarge`].
     pub max_body_bytes: u64,

@@ -148,7 +148,7 @@ impl Client {
             let Some(location) = response.header("Location").filter(|_| is_redirect) else {
                 return Ok(response);
             };
-            if request.method == Method::Post {
+            if !matches!(request.method, Method::Get | Method::Head) {
                 return Err(malformed("it redirects a request that has a body".to_owned()));
             }
             let next = resolve(&url, location);
@@ -199,7 +199,7 @@ impl Client {
         let started = Instant::now();
         let trouble = |error: ureq::Error| trouble::of(error, address.host(), timeout);
         let response = match request.method {
-            Method::Post => {
+            Method::Post | Method::Patch | Method::Put => {
                 let request = builder.body(request.body.as_slice()).map_err(failed)?;
                 agent.run(configured(&agent, request, timeout))
             }

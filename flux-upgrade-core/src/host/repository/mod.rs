@@ -16,6 +16,7 @@ use gix::bstr::ByteSlice as _;
 
 pub use commit::{Author, Signing};
 pub use error::GitError;
+pub(super) use program::without_logins;
 pub use program::{Git, Push};
 
 /// A commit of a repository.
