@@ -329,9 +329,9 @@ pub struct Site {
     /// Further places that say the same and move with it: `test` operations of JSON patches.
     pub repeats: Vec<Spot>,
     /// Whether it is what a `test` operation of a JSON patch compares with.
-    pub(crate) is_test: bool,
+    pub is_test: bool,
     /// Names of the objects that a patch changes, where it changes several.
-    pub(crate) also_owned: Vec<String>,
+    pub also_owned: Vec<String>,
 }
 
 impl Site {
