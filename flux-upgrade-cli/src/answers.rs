@@ -117,9 +117,30 @@ impl Answers {
         env: &Env,
         streams: &mut Streams<'_>,
     ) -> Result<Resolution, Fault> {
+        self.answer((Resolver::new(sites, rules), rules), (tree, mapping_from), env, streams)
+    }
+
+    /// Where sites stand now.
+    pub(crate) fn standing(
+        &self,
+        (sites, rules): (&[Site], &Rules),
+        (tree, mapping_from): (&Tree, MappingFrom),
+        env: &Env,
+        streams: &mut Streams<'_>,
+    ) -> Result<Resolution, Fault> {
+        self.answer((Resolver::new(sites, rules).standing(), rules), (tree, mapping_from), env, streams)
+    }
+
+    fn answer(
+        &self,
+        (resolver, rules): (Resolver<'_>, &Rules),
+        (tree, mapping_from): (&Tree, MappingFrom),
+        env: &Env,
+        streams: &mut Streams<'_>,
+    ) -> Result<Resolution, Fault> {
         match self {
-            Self::Recorded(snapshot) => Ok(resolve::offline(sites, rules, Some(snapshot))),
-            Self::Live(sources) => sources.resolve((sites, rules), (tree, mapping_from), env, streams),
+            Self::Recorded(snapshot) => Ok(resolve::from_snapshot(resolver, Some(snapshot))),
+            Self::Live(sources) => sources.resolve((resolver, rules), (tree, mapping_from), env, streams),
         }
     }
 
@@ -141,7 +162,7 @@ impl Sources {
 
     fn resolve(
         &self,
-        (sites, rules): (&[Site], &Rules),
+        (mut resolver, rules): (Resolver<'_>, &Rules),
         (tree, mapping_from): (&Tree, MappingFrom),
         env: &Env,
         streams: &mut Streams<'_>,
@@ -165,7 +186,6 @@ impl Sources {
         let guard = Guard::new(self.guard.clone());
         let live = Live::new(self.options.clone(), guard, credentials, cache, env.cancel.clone());
         let host = Arc::new(Recorder { live, told: Arc::clone(&self.told) });
-        let mut resolver = Resolver::new(sites, rules);
         let mut bar = Bar::new(self.quiet, env);
         let resolution = drive(&mut resolver, &host, self.lanes, &env.cancel, &mut |progress| {
             bar.show(progress, streams);

@@ -12,6 +12,7 @@ use flux_upgrade_core::time::{Age, Timestamp};
 
 use crate::env::Env;
 use crate::fault::Fault;
+use crate::ranges;
 use crate::spelling::nearest;
 
 /// Plan and apply upgrades of a Git repository that Flux reconciles.
@@ -20,7 +21,9 @@ use crate::spelling::nearest;
 /// else: comments, quotes and blank lines stay.
 #[derive(Debug, Parser)]
 #[command(name = "flux-upgrade", version, arg_required_else_help = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 fine, 1 failed, 2 changes are available (with --exit-code).")]
+#[command(
+    after_help = "Exit codes: 0 fine, 1 failed, 2 changes are available (with --exit-code) or a lock has drifted (lock --check)."
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -46,6 +49,14 @@ pub(crate) enum Command {
     ///
     /// Fields that the new version lacks are converted along. Objects that cannot be are told of and left as they are.
     Migrate(Migrate),
+    /// Show what each range and floating tag resolves to now, since when, and what is wrong with it
+    Ranges(ranges::Ranges),
+    /// Write down in flux-upgrade.lock what each range and floating tag resolves to; --check compares
+    ///
+    /// Commit the file: its history says what ran when, and `rollback` leads back to it.
+    Lock(ranges::Lock),
+    /// Pin every range and floating tag where a lock said that it stood; without --write, show what would change
+    Rollback(ranges::Rollback),
     /// Ask everything that a plan needs and write the answers into a file, for `plan --offline`
     Snapshot(Snapshot),
     /// Print a completion script for a shell

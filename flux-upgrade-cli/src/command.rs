@@ -20,6 +20,7 @@ use crate::flux;
 use crate::job::{self, Planned, Scanned, Settle};
 use crate::migrate;
 use crate::pick::pick;
+use crate::ranges;
 use crate::streams::Streams;
 use crate::{CHANGES, FAILED, FINE, INTERRUPTED};
 
@@ -32,6 +33,9 @@ pub(crate) fn execute(cli: &Cli, streams: &mut Streams<'_>, env: &Env) -> i32 {
         Command::Install(install) => flux::install(install, streams, env),
         Command::Verify(verify) => flux::verify(verify, streams, env),
         Command::Migrate(args) => migrate::run(args, streams, env),
+        Command::Ranges(args) => ranges::run(args, streams, env),
+        Command::Lock(args) => ranges::run_lock(args, streams, env),
+        Command::Rollback(args) => ranges::run_rollback(args, streams, env),
         Command::Snapshot(snapshot) => run_snapshot(snapshot, streams, env),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -225,12 +229,7 @@ impl<'a> Job<'a> {
         for refused in &planned.set.refused {
             streams.err(&Fault::new(format!("{}: not edited: {}", refused.path, refused.why)).to_string());
         }
-        if !common.quiet && planned.tree.files.is_empty() && planned.tree.work_tree.is_some() {
-            let path = common.paths[number].display();
-            streams.err(&format!(
-                "note: git tracks no YAML file in `{path}`; files that are not added are not read\n"
-            ));
-        }
+        note_untracked(common, number, &planned.tree, streams);
         if !common.quiet && host::unfinished(&planned.tree.root).is_ok_and(|left| left.is_some()) {
             streams.err(
                 "note: an earlier apply did not finish; `flux-upgrade apply` finishes it first, `apply --undo` takes it back\n",
@@ -331,7 +330,12 @@ fn show_config(args: &Plan, streams: &mut Streams<'_>, env: &Env) -> i32 {
 }
 
 /// The rules in force for a tree: its file's, under the flags; ages count from when the snapshot was taken.
-fn rules(args: &RulesFlags, env: &Env, tree: &Tree, taken: Option<Timestamp>) -> Result<Rules, Fault> {
+pub(crate) fn rules(
+    args: &RulesFlags,
+    env: &Env,
+    tree: &Tree,
+    taken: Option<Timestamp>,
+) -> Result<Rules, Fault> {
     let rules = job::rules_for(&env.folder, tree, args.config.as_deref())?;
     let mut flags = args.overrides(env)?;
     flags.now = taken.or(flags.now);
@@ -339,7 +343,7 @@ fn rules(args: &RulesFlags, env: &Env, tree: &Tree, taken: Option<Timestamp>) ->
 }
 
 /// Who has written the rules in force.
-fn mapping_from(args: &RulesFlags) -> MappingFrom {
+pub(crate) fn mapping_from(args: &RulesFlags) -> MappingFrom {
     if args.config.is_some() { MappingFrom::User } else { MappingFrom::Repository }
 }
 
@@ -363,6 +367,16 @@ pub(crate) fn tell(common: &Common, findings: &[Diagnostic], streams: &mut Strea
     if !common.quiet {
         let style = Style { color: common.color.on(env, env.err_is_terminal) };
         streams.err(&report::findings(findings, style));
+    }
+}
+
+/// Says that nothing is read, where git knows no file.
+pub(crate) fn note_untracked(common: &Common, number: usize, tree: &Tree, streams: &mut Streams<'_>) {
+    if !common.quiet && tree.files.is_empty() && tree.work_tree.is_some() {
+        let path = common.paths[number].display();
+        streams.err(&format!(
+            "note: git tracks no YAML file in `{path}`; files that are not added are not read\n"
+        ));
     }
 }
 

@@ -14,6 +14,7 @@ mod job;
 mod migrate;
 mod pick;
 mod progress;
+mod ranges;
 mod releases;
 mod spelling;
 mod streams;

@@ -421,6 +421,8 @@ fn codes(folder: &Path, out: &mut std::collections::BTreeSet<String>) {
         "upgrade",
         "migrate",
         "preflight",
+        "lock",
+        "rollback",
         "behaviour",
         "comment",
     ];

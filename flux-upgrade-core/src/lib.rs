@@ -39,12 +39,14 @@
 pub mod bridge;
 pub mod diagnostic;
 pub mod flux;
+pub mod guard;
 #[cfg(feature = "native")]
 pub mod host;
 pub mod locate;
 pub mod migrate;
 pub mod patch;
 pub mod plan;
+pub mod ranges;
 pub mod reference;
 pub mod report;
 pub mod resolve;

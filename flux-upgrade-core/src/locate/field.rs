@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{Consumer, Frame, Here, Insertion, Part, Site, SourceKey, Spot, Style};
 use crate::plan::Reason;
 use crate::scan::{Encryption, Held};
-use crate::text::{Lines, Location, Span};
+use crate::text::{Lines, Location, SourceFile, Span};
 use crate::time::Timestamp;
 use crate::yaml::{Form, Node, Quote};
 
@@ -248,27 +248,7 @@ impl<'f> Here<'_, 'f> {
 
     /// Where a key can be added after the value of `key`, in the style of the mapping; none after an alias or a merge.
     pub(super) fn insertion(&self, mapping: Node<'_, 'f>, key: &str) -> Option<Insertion> {
-        let mapping = mapping.resolved()?;
-        if mapping.get(DIGEST).is_some() || mapping.document().form() != Form::Yaml {
-            return None;
-        }
-        let (name, value) = mapping.entries().find(|(name, _)| name.text() == Some(key))?;
-        let file = self.inventory.file_of(self.resource);
-        let (end, before) = if mapping.is_flow() {
-            (value.span().end, ", ".to_owned())
-        } else {
-            let (line, _) = self.lines.position(value.span().end);
-            let (key_line, column) = self.lines.position(name.span().start);
-            let start = self.lines.line(key_line).start;
-            let indentation = file.text.get(start..name.span().start)?;
-            let indentation =
-                if indentation.trim().is_empty() { indentation } else { &" ".repeat(column - 1) };
-            let end = self.lines.line(line).end;
-            let rest = file.text.get(end..).unwrap_or("");
-            let own = ["\r\n", "\n", "\r"].into_iter().find(|mark| rest.starts_with(mark));
-            (end, format!("{}{indentation}", own.unwrap_or(self.lines.line_end())))
-        };
-        Some(Insertion { at: self.lines.locate(&file.path, Span::new(end, end)), before })
+        insertion(self.inventory.file_of(self.resource), self.lines, mapping, key)
     }
 
     /// Why a text in a scalar cannot be edited, whatever is published.
@@ -342,6 +322,35 @@ fn written(scalar: Node<'_, '_>, file: &str) -> Option<Span> {
     let is_quote = |around: &str| around.bytes().all(|byte| matches!(byte, b'"' | b'\'' | b'\\'));
     let start = scalar.span().start + at;
     (is_quote(&raw[..at]) && is_quote(&raw[at + text.len()..])).then(|| Span::new(start, start + text.len()))
+}
+
+/// Where a key can be added after the value of `key`, in the style of the mapping; none after an alias or a merge, and none where
+/// there is a digest already.
+pub(crate) fn insertion(
+    file: &SourceFile,
+    lines: &Lines<'_>,
+    mapping: Node<'_, '_>,
+    key: &str,
+) -> Option<Insertion> {
+    let mapping = mapping.resolved()?;
+    if mapping.get(DIGEST).is_some() || mapping.document().form() != Form::Yaml {
+        return None;
+    }
+    let (name, value) = mapping.entries().find(|(name, _)| name.text() == Some(key))?;
+    let (end, before) = if mapping.is_flow() {
+        (value.span().end, ", ".to_owned())
+    } else {
+        let (line, _) = lines.position(value.span().end);
+        let (key_line, column) = lines.position(name.span().start);
+        let start = lines.line(key_line).start;
+        let indentation = file.text.get(start..name.span().start)?;
+        let indentation = if indentation.trim().is_empty() { indentation } else { &" ".repeat(column - 1) };
+        let end = lines.line(line).end;
+        let rest = file.text.get(end..).unwrap_or("");
+        let own = ["\r\n", "\n", "\r"].into_iter().find(|mark| rest.starts_with(mark));
+        (end, format!("{}{indentation}", own.unwrap_or(lines.line_end())))
+    };
+    Some(Insertion { at: lines.locate(&file.path, Span::new(end, end)), before })
 }
 
 /// The key that a digest is added under.

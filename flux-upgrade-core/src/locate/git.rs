@@ -14,20 +14,8 @@ pub(super) fn repository(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
         here.at(&["spec", "ref", key]).filter(|node| node.text().is_some_and(|text| !text.is_empty()))
     };
     let (commit, name, tag, semver) = (field("commit"), field("name"), field("tag"), field("semver"));
-    let found = here.url();
-    let source_url = found.as_ref().ok().map(|(url, _)| url.trim_end_matches('/').to_owned());
-    let (source, source_at) = match found {
-        Ok((url, at)) => (Ok(SourceKey::Git { url }), at),
-        Err(reason) => (Err(reason), None),
-    };
-    let draft = |field: &str, part| Draft {
-        field: field.to_owned(),
-        part,
-        consumer: Consumer::Git,
-        source: source.clone(),
-        source_at: source_at.clone(),
-        source_url: source_url.clone(),
-    };
+    let template = template(here);
+    let draft = |field: &str, part| Draft { field: field.to_owned(), part, ..template.clone() };
     let mut found = match (commit, name, tag, semver) {
         (Some(commit), None, Some(tag), _) => here
             .site(tag, draft("spec.ref.tag", Part::Tag))
@@ -52,4 +40,15 @@ pub(super) fn repository(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
             .push(finding.with_help("remove one of the two; Flux's documentation promises the opposite"));
     }
     sites.extend(found);
+}
+
+/// What every site of a GitRepository shares: who reads it, and its source.
+pub(super) fn template(here: &Here<'_, '_>) -> Draft {
+    let found = here.url();
+    let source_url = found.as_ref().ok().map(|(url, _)| url.trim_end_matches('/').to_owned());
+    let (source, source_at) = match found {
+        Ok((url, at)) => (Ok(SourceKey::Git { url }), at),
+        Err(reason) => (Err(reason), None),
+    };
+    Draft { field: String::new(), part: Part::Tag, consumer: Consumer::Git, source, source_at, source_url }
 }

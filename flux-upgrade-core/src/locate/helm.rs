@@ -12,20 +12,28 @@ use crate::yaml::Node;
 /// `spec.chart.spec.version` of a HelmRelease, which may be a patch that leaves the rest to its base.
 pub(super) fn release(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
     let Some(version) = here.at(&["spec", "chart", "spec", "version"]) else { return };
-    let source = chart_of(here).and_then(|(chart, reference)| source(here, &chart, reference.borrow()));
-    sites.extend(chart_sites(here, version, "spec.chart.spec.version", source));
+    sites.extend(chart_sites(here, version, "spec.chart.spec.version", release_source(here)));
+}
+
+/// Where the chart of a release is published.
+pub(super) fn release_source(here: &Here<'_, '_>) -> Result<Source, Reason> {
+    chart_of(here).and_then(|(chart, reference)| source(here, &chart, reference.borrow()))
 }
 
 /// `spec.version` of a HelmChart; its source is always in its own namespace.
 pub(super) fn chart(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
     let Some(version) = here.at(&["spec", "version"]) else { return };
+    sites.extend(chart_sites(here, version, "spec.version", chart_source(here)));
+}
+
+/// Where the chart of a HelmChart is published.
+pub(super) fn chart_source(here: &Here<'_, '_>) -> Result<Source, Reason> {
     let named =
         here.text_at(&["spec", "chart"]).zip(here.at(&["spec", "sourceRef"]).and_then(Reference::read));
-    let source = match named {
+    match named {
         Some((chart, reference)) => source(here, chart, Reference { namespace: None, ..reference }),
         None => Err(Reason::SourceNotFound { source: "`chart` and `sourceRef` of the HelmChart".to_owned() }),
-    };
-    sites.extend(chart_sites(here, version, "spec.version", source));
+    }
 }
 
 /// `spec.chart.version` of a `helm.fluxcd.io` HelmRelease, which names its repository itself.

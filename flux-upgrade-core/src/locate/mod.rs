@@ -17,12 +17,14 @@ mod overlay;
 mod renovate;
 mod site;
 mod tools;
+mod unpinned;
 mod values;
 mod variable;
 
-pub(crate) use field::DIGEST;
 pub use field::Ignore;
+pub(crate) use field::{DIGEST, insertion};
 pub use site::{Consumer, Frame, Insertion, Owner, Part, Site, SourceKey, Spot, Style};
+pub use unpinned::unpinned;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};

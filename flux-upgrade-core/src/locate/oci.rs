@@ -20,21 +20,8 @@ pub(super) fn repository(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
         here.at(&["spec", "ref", key]).filter(|node| node.text().is_some_and(|text| !text.is_empty()))
     };
     let (tag, semver, digest) = (field("tag"), field("semver"), field("digest"));
-    let consumer = Consumer::Oci {
-        filter: here.text_at(&["spec", "ref", "semverFilter"]).map(str::to_owned),
-        chart: here.text_at(&["spec", "layerSelector", "mediaType"]) == Some(CHART_LAYER),
-    };
-    let found = here.url();
-    let source_url = found.as_ref().ok().map(|(url, _)| url.trim_end_matches('/').to_owned());
-    let (source, source_at) = source(found);
-    let draft = |field: &str, part| Draft {
-        field: field.to_owned(),
-        part,
-        consumer: consumer.clone(),
-        source: source.clone(),
-        source_at: source_at.clone(),
-        source_url: source_url.clone(),
-    };
+    let template = template(here);
+    let draft = |field: &str, part| Draft { field: field.to_owned(), part, ..template.clone() };
     let whole = |node, field: &str, part| here.sites(&Text::whole(node), |_| draft(field, part));
     let mut found = match (digest, semver, tag) {
         (Some(digest), None, Some(tag)) => {
@@ -59,6 +46,18 @@ pub(super) fn repository(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
         site.findings.push(finding.with_help("remove one of the two"));
     }
     sites.extend(found);
+}
+
+/// What every site of an OCIRepository shares: who reads it, and its source.
+pub(super) fn template(here: &Here<'_, '_>) -> Draft {
+    let consumer = Consumer::Oci {
+        filter: here.text_at(&["spec", "ref", "semverFilter"]).map(str::to_owned),
+        chart: here.text_at(&["spec", "layerSelector", "mediaType"]) == Some(CHART_LAYER),
+    };
+    let found = here.url();
+    let source_url = found.as_ref().ok().map(|(url, _)| url.trim_end_matches('/').to_owned());
+    let (source, source_at) = source(found);
+    Draft { field: String::new(), part: Part::Tag, consumer, source, source_at, source_url }
 }
 
 /// A range field that holds one exact version is a pin.

@@ -69,10 +69,11 @@ pub(super) fn decide(site: &Site, resolution: &Resolution, rules: &Rules, sink: 
             Ok(step)
         }
         Part::Version | Part::Tag | Part::Name => pinned(&context, sink),
+        Part::Branch => Err(Reason::Floating { resolves_to: site.spot.value.clone() }.into()),
     }
 }
 
-fn unanswered(source: String, failure: &Failure) -> Reason {
+pub(super) fn unanswered(source: String, failure: &Failure) -> Reason {
     Reason::Unanswered { source, failure: failure.clone() }
 }
 
@@ -202,7 +203,7 @@ fn digest(
 }
 
 /// A digest or commit as an answer gave it, if it is one: what is written into a file is checked before.
-fn well_formed(site: &Site, digest: String) -> Result<String, (String, Failure)> {
+pub(super) fn well_formed(site: &Site, digest: String) -> Result<String, (String, Failure)> {
     let is_hex = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let fits = match site.consumer {
         Consumer::Git | Consumer::Comment => matches!(digest.len(), 40 | 64) && is_hex(&digest),

@@ -30,7 +30,8 @@ pub(super) fn edits(site: &Site, step: &Move, preferred: Quote) -> Option<Vec<Ed
     Some(out)
 }
 
-fn replace(spot: &Spot, new: &str, preferred: Quote) -> Option<Edit> {
+/// The edit of a spot to what the field shall say; `None` where it cannot be edited in place.
+pub(crate) fn replace(spot: &Spot, new: &str, preferred: Quote) -> Option<Edit> {
     let quote = match spot.style {
         Style::Plain => Quote::Plain,
         Style::Single => Quote::Single,
@@ -88,7 +89,7 @@ fn is_word(text: &str) -> bool {
 }
 
 /// The quotes that a file uses most, double where it uses none: what a plain text gets that needs some.
-pub(super) fn preferred_quote(text: &str) -> Quote {
+pub(crate) fn preferred_quote(text: &str) -> Quote {
     let count = |quote: &str| {
         [": ", "- "].iter().map(|before| text.matches(&format!("{before}{quote}")).count()).sum::<usize>()
     };

@@ -8,10 +8,14 @@ mod lock;
 mod offer;
 mod range;
 mod reason;
+mod standing;
 
 use std::collections::BTreeMap;
 
+pub(crate) use edits::{preferred_quote, replace as replace_spot};
 pub use reason::{Beyond, Failure, Reason};
+pub use standing::Standing;
+pub(crate) use standing::{is_exact, is_floating, standing, standing_needs};
 
 use crate::diagnostic::Diagnostic;
 use crate::locate::{Consumer, Part, Site};

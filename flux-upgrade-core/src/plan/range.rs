@@ -122,7 +122,7 @@ pub(super) fn decide(context: &Context<'_>, sink: &mut dyn FnMut(Verdict)) -> De
 }
 
 /// What the field's reader selects now: the candidate's text as published.
-fn selected(context: &Context<'_>, text: &str, range: &Range) -> Option<String> {
+pub(super) fn selected(context: &Context<'_>, text: &str, range: &Range) -> Option<String> {
     let dialect = context.rules.dialect(context.site);
     let published = |candidate: &&Candidate| match (context.rules.as_of, candidate.created) {
         (Some(as_of), Some(created)) => created <= as_of,
@@ -160,7 +160,7 @@ fn selected(context: &Context<'_>, text: &str, range: &Range) -> Option<String> 
 }
 
 /// An offer as the field's reader reads it; none where the range could never select it.
-fn read(context: &Context<'_>, offer: &Offer<'_>) -> Option<Version> {
+pub(super) fn read(context: &Context<'_>, offer: &Offer<'_>) -> Option<Version> {
     match context.site.consumer {
         // Helm lists the tags of a registry by the strict parser.
         Consumer::HelmOci => Version::parse_strict(&offer.key).ok(),

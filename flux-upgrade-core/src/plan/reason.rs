@@ -169,6 +169,11 @@ pub enum Reason {
         /// The step before it.
         after: String,
     },
+    /// It was to be pinned, and the field or the lock does not allow that.
+    CannotPin {
+        /// Why.
+        detail: String,
+    },
     /// A comment or a rule says to leave it alone.
     Ignored {
         /// Where that is said.
@@ -193,6 +198,7 @@ impl Reason {
                 | Self::Aliased
                 | Self::MultiLine
                 | Self::Requires { .. }
+                | Self::CannotPin { .. }
         )
     }
 
@@ -220,6 +226,7 @@ impl Reason {
             Self::Marked { .. } => "marked",
             Self::Requires { .. } => "requires",
             Self::NextStep { .. } => "nextStep",
+            Self::CannotPin { .. } => "cannotPin",
             Self::Ignored { .. } => "ignored",
         }
     }
@@ -260,6 +267,7 @@ impl fmt::Display for Reason {
             Self::Marked { policy } => write!(f, "moves only with the image policy `{policy}`"),
             Self::Requires { detail } => write!(f, "requires {detail}"),
             Self::NextStep { after } => write!(f, "comes after {after}"),
+            Self::CannotPin { detail } => write!(f, "cannot be pinned: {detail}"),
             Self::Ignored { by } => write!(f, "left alone: {by}"),
         }
     }

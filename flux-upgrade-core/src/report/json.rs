@@ -107,7 +107,7 @@ struct SitesJson<'a> {
 /// A site's place, in every object that is about a site.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct PlaceJson<'a> {
+pub(super) struct PlaceJson<'a> {
     id: &'a str,
     path: &'a RepoPath,
     line: usize,
@@ -186,7 +186,7 @@ struct PositionJson {
 }
 
 #[derive(Serialize)]
-struct DiagnosticJson<'a> {
+pub(super) struct DiagnosticJson<'a> {
     code: &'static str,
     severity: Severity,
     message: &'a str,
@@ -199,7 +199,7 @@ struct DiagnosticJson<'a> {
 }
 
 #[derive(Serialize)]
-struct LocationJson<'a> {
+pub(super) struct LocationJson<'a> {
     path: &'a RepoPath,
     line: usize,
     column: usize,
@@ -288,7 +288,7 @@ pub(super) fn print(value: &impl Serialize) -> String {
     text
 }
 
-fn place(site: &Site) -> PlaceJson<'_> {
+pub(super) fn place(site: &Site) -> PlaceJson<'_> {
     PlaceJson {
         id: &site.id,
         path: &site.at.path,
@@ -303,7 +303,7 @@ fn place(site: &Site) -> PlaceJson<'_> {
     }
 }
 
-fn diagnostic(diagnostic: &Diagnostic) -> DiagnosticJson<'_> {
+pub(super) fn diagnostic(diagnostic: &Diagnostic) -> DiagnosticJson<'_> {
     DiagnosticJson {
         code: diagnostic.code,
         severity: diagnostic.severity,

@@ -116,6 +116,7 @@ fn reasons() -> Vec<Reason> {
         Reason::Marked { policy: text() },
         Reason::Requires { detail: text() },
         Reason::NextStep { after: text() },
+        Reason::CannotPin { detail: text() },
         Reason::Ignored { by: text() },
     ];
     for reason in &reasons {
@@ -140,6 +141,7 @@ fn reasons() -> Vec<Reason> {
             | Reason::Marked { .. }
             | Reason::Requires { .. }
             | Reason::NextStep { .. }
+            | Reason::CannotPin { .. }
             | Reason::Ignored { .. } => {}
         }
     }

@@ -86,6 +86,21 @@ impl Range {
         &self.text
     }
 
+    /// Whether it admits one version alone, whatever is published: every term names it in full.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use flux_upgrade_core::version::Range;
+    /// assert!(Range::parse("=1.2.3")?.is_one_version());
+    /// assert!(!Range::parse("1.2")?.is_one_version());
+    /// # Ok::<(), flux_upgrade_core::version::RangeError>(())
+    /// ```
+    pub fn is_one_version(&self) -> bool {
+        let full = |term: &Term| term.operator == Operator::Equal && term.precision == Precision::Full;
+        matches!(self.groups.as_slice(), [group] if group.terms.iter().any(full))
+    }
+
     /// Whether `version` lies inside this range; build metadata is ignored.
     pub fn matches(&self, version: &Version) -> bool {
         self.groups.iter().any(|group| self.admits(group, version, Prereleases::Named))

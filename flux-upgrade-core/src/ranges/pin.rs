@@ -1,0 +1,291 @@
+//! A site and a version to the edits that pin it there, in the place and style of what it holds.
+
+use std::collections::BTreeMap;
+
+use crate::locate::{Consumer, DIGEST, Insertion, Part, Site, insertion};
+use crate::patch::Edit;
+use crate::plan::{Reason, preferred_quote, replace_spot};
+use crate::resolve::select::version_of_tag;
+use crate::scan::Inventory;
+use crate::text::RepoPath;
+use crate::yaml::{Node, Quote, encode};
+
+/// What a site is to be pinned to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// The version, tag or branch as published.
+    pub(crate) resolved: String,
+    pub(crate) digest: Option<String>,
+}
+
+/// A site pinned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pinned {
+    /// The field that holds the version then, and what it says.
+    pub(crate) field: String,
+    pub(crate) to: String,
+    /// The digest, or commit, beside it.
+    pub(crate) digest: Option<String>,
+    pub(crate) edits: Vec<Edit>,
+    pub(crate) notes: Vec<String>,
+}
+
+impl Pinned {
+    /// What it says in full: `tag@digest`.
+    pub(crate) fn written(&self) -> String {
+        match &self.digest {
+            Some(digest) if !self.to.is_empty() => format!("{}@{digest}", self.to),
+            _ => self.to.clone(),
+        }
+    }
+}
+
+/// The key of a commit in `spec.ref` of a GitRepository.
+const COMMIT: &str = "commit";
+
+/// What pins are made with: the files, and the quotes that each of them prefers.
+pub(crate) struct Pins<'a, 'f> {
+    inventory: &'a Inventory<'f>,
+    quotes: BTreeMap<&'f RepoPath, Quote>,
+}
+
+impl<'a, 'f> Pins<'a, 'f> {
+    pub(crate) fn new(inventory: &'a Inventory<'f>) -> Self {
+        let quotes = inventory.files.iter().map(|file| (&file.path, preferred_quote(&file.text)));
+        Self { inventory, quotes: quotes.collect() }
+    }
+
+    fn quote(&self, path: &RepoPath) -> Quote {
+        self.quotes.get(path).copied().unwrap_or(Quote::Double)
+    }
+
+    /// The edits that pin a site.
+    ///
+    /// | site | becomes |
+    /// | --- | --- |
+    /// | `semver` of an OCIRepository | `tag` and `digest` |
+    /// | `semver` of a GitRepository | `tag` and `commit`, without the commit where a branch is written, which might lack it |
+    /// | `tag: latest`, `newTag: latest` | the same with a digest beside it |
+    /// | `image: app:latest` | `image: app:latest@sha256:…` |
+    /// | `branch: main`, `name: refs/heads/main` | the same with `commit` beside it |
+    /// | a chart's range | the exact version; a chart's digest has no field |
+    ///
+    /// Where the value is a variable, an anchor or written in a way that a key cannot be renamed, the range gives way to the
+    /// exact version and nothing else. Sources: the spec pages of OCIRepository (digest over semver over tag) and GitRepository
+    /// (commit over name over tag over semver over branch).
+    ///
+    /// # Errors
+    ///
+    /// Why the field cannot hold it.
+    pub(crate) fn pin(&self, site: &Site, target: &Target) -> Result<Pinned, Reason> {
+        if let Some(reason) = &site.blocked {
+            return Err(reason.clone());
+        }
+        if let Some(ignore) = &site.ignore {
+            return Err(Reason::Ignored { by: format!("a comment at {}", ignore.at) });
+        }
+        match (&site.consumer, site.part) {
+            _ if site.spot.raw.is_empty() => self.added(site, target),
+            (_, Part::Commit | Part::Digest) => match &target.digest {
+                Some(digest) => self.value(site, digest.clone(), vec![target.resolved.clone()]),
+                None => Err(cannot(format!("the lock has no digest of {}", target.resolved))),
+            },
+            (Consumer::Oci { chart, .. }, Part::Range | Part::Version) => self.semver(site, target, *chart),
+            (Consumer::Git, Part::Range | Part::Version) => self.semver(site, target, false),
+            (Consumer::Git, Part::Branch | Part::Name) => self.beside(site, target, COMMIT),
+            (Consumer::Git, Part::Tag) if !site.field.starts_with("spec.ref.") => self.address(site, target),
+            (Consumer::Git, Part::Tag) => self.tag(site, target, COMMIT),
+            (Consumer::HelmIndex | Consumer::HelmOci, _) => {
+                let to = match site.consumer {
+                    Consumer::HelmOci => version_of_tag(&target.resolved),
+                    _ => target.resolved.clone(),
+                };
+                self.value(site, to, vec!["a chart's version has no digest beside it".to_owned()])
+            }
+            (Consumer::Flux, _) => {
+                let bare = target.resolved.trim_start_matches('v');
+                let lead = if site.spot.value.starts_with('v') { "v" } else { "" };
+                self.value(site, format!("{lead}{bare}"), Vec::new())
+            }
+            (Consumer::Oci { .. } | Consumer::Image, Part::Tag) => self.tag(site, target, DIGEST),
+            _ => Err(cannot("its field holds neither a range nor a tag")),
+        }
+    }
+
+    /// A range field of a source becomes a tag, with what pins the tag.
+    fn semver(&self, site: &Site, target: &Target, chart: bool) -> Result<Pinned, Reason> {
+        let is_git = site.consumer == Consumer::Git;
+        let own = site.at.span == site.spot.at.span && site.variable.is_none();
+        let found = self.entry(site).filter(|(mapping, key, _)| {
+            own && key.span().of(mapping.document().text()) == "semver" && mapping.get("tag").is_none()
+        });
+        let Some((mapping, key, _)) = found else {
+            let to = if chart { version_of_tag(&target.resolved) } else { target.resolved.clone() };
+            return self.value(
+                site,
+                to,
+                vec!["the range is pinned where it stands, without a digest".to_owned()],
+            );
+        };
+        let mut pinned = self.value(site, target.resolved.clone(), Vec::new())?;
+        let at = self.locate(site, key);
+        let name =
+            Edit { path: at.path, span: at.span, expect: "semver".to_owned(), replace: "tag".to_owned() };
+        pinned.edits.push(name);
+        pinned.field = site.field.replace("semver", "tag");
+        let (beside, free) = match is_git {
+            true => (COMMIT, mapping.get(COMMIT).is_none() && mapping.get("branch").is_none()),
+            false => (DIGEST, mapping.get(DIGEST).is_none()),
+        };
+        if let Some(digest) = target.digest.as_ref().filter(|_| free) {
+            let place = self.insertion(site, mapping, "semver");
+            pinned.edits.extend(place.map(|place| added(&place, beside, digest)));
+            pinned.digest = Some(digest.clone());
+        }
+        pinned.edits.sort();
+        Ok(pinned)
+    }
+
+    /// A tag takes the tag of the record, with its digest.
+    fn tag(&self, site: &Site, target: &Target, beside: &str) -> Result<Pinned, Reason> {
+        let Some(digest) = &target.digest else {
+            if crate::plan::is_floating(site) {
+                return Err(cannot(format!(
+                    "`{}` moves, and the lock has no digest for it",
+                    site.spot.value
+                )));
+            }
+            return self.value(site, target.resolved.clone(), Vec::new());
+        };
+        // Tag and digest in one text.
+        let inside = site.tag_and_digest().is_some();
+        let whole = matches!(site.consumer, Consumer::Image) && !site.spot.frame.before.is_empty();
+        if site.digest.is_none() && (inside || (whole && site.insertion.is_none())) {
+            return self.value(site, format!("{}@{digest}", target.resolved), Vec::new());
+        }
+        let mut pinned = self.value(site, target.resolved.clone(), Vec::new())?;
+        if let Some(old) = &site.digest {
+            if old.value != *digest {
+                pinned
+                    .edits
+                    .push(replace_spot(old, digest, self.quote(&old.at.path)).ok_or(Reason::MultiLine)?);
+            }
+        } else {
+            let place =
+                self.entry(site).filter(|_| site.at.span == site.spot.at.span && site.variable.is_none());
+            let place = place.filter(|(mapping, ..)| beside != COMMIT || mapping.get("branch").is_none());
+            let place = match (&site.insertion, place) {
+                (Some(place), _) => Some(place.clone()),
+                (None, Some((mapping, key, _))) if site.field.starts_with("spec.ref.") => {
+                    self.insertion(site, mapping, key.text().unwrap_or_default())
+                }
+                _ => None,
+            };
+            match place {
+                Some(place) => pinned.edits.push(added(&place, beside, digest)),
+                None if crate::plan::is_floating(site) => {
+                    return Err(cannot(
+                        "only its chart knows whether a digest may stand beside or inside the tag",
+                    ));
+                }
+                None => return Ok(pinned),
+            }
+        }
+        pinned.digest = Some(digest.clone());
+        pinned.edits.sort();
+        Ok(pinned)
+    }
+
+    /// What is followed stays written, and the commit beside it counts.
+    fn beside(&self, site: &Site, target: &Target, key: &str) -> Result<Pinned, Reason> {
+        let Some(digest) = &target.digest else {
+            return Err(cannot(format!("the lock has no {key} for `{}`", site.spot.value)));
+        };
+        let mut pinned = match site.part {
+            Part::Name => self.value(site, site.spot.value.clone(), Vec::new())?,
+            _ => self.value(site, target.resolved.clone(), Vec::new())?,
+        };
+        let own = site.at.span == site.spot.at.span && site.variable.is_none();
+        let found = self.entry(site).filter(|(mapping, ..)| own && mapping.get(key).is_none());
+        let place = found.and_then(|(mapping, name, _)| self.insertion(site, mapping, name.text()?));
+        let Some(place) = place else {
+            return Err(cannot(format!("no `{key}` can be written beside it")));
+        };
+        pinned.edits.push(added(&place, key, digest));
+        pinned.digest = Some(digest.clone());
+        pinned.edits.sort();
+        Ok(pinned)
+    }
+
+    /// The tag or branch in the address of a remote resource; kustomize takes a commit there as well.
+    fn address(&self, site: &Site, target: &Target) -> Result<Pinned, Reason> {
+        if !crate::plan::is_floating(site) {
+            return self.value(site, target.resolved.clone(), Vec::new());
+        }
+        let Some(commit) = &target.digest else { return Err(cannot("the lock has no commit for it")) };
+        let note = format!("`{}` at that commit", target.resolved);
+        self.value(site, commit.clone(), vec![note])
+    }
+
+    /// A field that is not written yet.
+    fn added(&self, site: &Site, target: &Target) -> Result<Pinned, Reason> {
+        let Some(place) = &site.insertion else {
+            return Err(cannot(format!("no `{}` is written that could hold it", site.field)));
+        };
+        let name = site.field.rsplit('.').next().unwrap_or(&site.field);
+        let to = match site.consumer {
+            Consumer::HelmOci => version_of_tag(&target.resolved),
+            _ => target.resolved.clone(),
+        };
+        let text = encode("x", Quote::Plain, &to, self.quote(&place.at.path)).ok_or(Reason::MultiLine)?;
+        let edits = vec![added(place, name, &text)];
+        Ok(Pinned { field: site.field.clone(), to, digest: None, edits, notes: Vec::new() })
+    }
+
+    /// The value takes another one, and nothing else changes.
+    fn value(&self, site: &Site, to: String, notes: Vec<String>) -> Result<Pinned, Reason> {
+        let mut edits = Vec::new();
+        if to != site.spot.value {
+            let quote = self.quote(&site.spot.at.path);
+            edits.push(replace_spot(&site.spot, &to, quote).ok_or(Reason::MultiLine)?);
+        }
+        Ok(Pinned { field: site.field.clone(), to, digest: None, edits, notes })
+    }
+
+    /// The entry of a mapping that a site's field is: the mapping, the key, the value.
+    fn entry(&self, site: &Site) -> Option<(Node<'_, 'f>, Node<'_, 'f>, Node<'_, 'f>)> {
+        let start = site.at.span.start;
+        let held = self.inventory.documents.iter().find(|held| {
+            let span = held.document.span();
+            self.inventory.files[held.file].path == site.at.path && span.start <= start && start < span.end
+        })?;
+        let mappings = held.document.nodes().filter(|node| node.is_mapping() && node.span().start <= start);
+        let mut found = mappings.filter_map(|mapping| {
+            let entry = mapping.entries().find(|(_, value)| value.span() == site.at.span)?;
+            Some((mapping, entry.0, entry.1))
+        });
+        found.next()
+    }
+
+    fn insertion(&self, site: &Site, mapping: Node<'_, 'f>, key: &str) -> Option<Insertion> {
+        let number = self.inventory.files.iter().position(|file| file.path == site.at.path)?;
+        insertion(&self.inventory.files[number], self.inventory.lines(number), mapping, key)
+    }
+
+    fn locate(&self, site: &Site, node: Node<'_, 'f>) -> crate::text::Location {
+        crate::text::Location { path: site.at.path.clone(), span: node.span(), line: 0, column: 0 }
+    }
+}
+
+fn added(place: &Insertion, key: &str, value: &str) -> Edit {
+    Edit {
+        path: place.at.path.clone(),
+        span: place.at.span,
+        expect: String::new(),
+        replace: format!("{}{key}: {value}", place.before),
+    }
+}
+
+pub(crate) fn cannot(detail: impl Into<String>) -> Reason {
+    Reason::CannotPin { detail: detail.into() }
+}

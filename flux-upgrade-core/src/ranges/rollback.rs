@@ -1,0 +1,237 @@
+//! The way back: every site as a lock says that it stood.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::everything;
+use super::lock::{Entry, Key, Lock, keys};
+use super::pin::{Pinned, Pins, Target, cannot};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::locate::Site;
+use crate::patch::{PatchSet, Refused, patch};
+use crate::plan::{Change, Held, MOST_NAMED, Plan, Reason, is_exact, is_floating};
+use crate::rules::Rules;
+use crate::scan::{Inventory, scan};
+use crate::text::{RepoPath, SourceFile};
+use crate::version::{Level, Version};
+
+/// The plan that pins what `then` says, and its text side, proven.
+///
+/// A site of the lock is found by file, object and field; where the object says it in another field of the same parent by now
+/// (`semver` became `tag`), that one is pinned. What floats and is not in the lock is held, as is every site that cannot hold the
+/// pin or takes its version from another source than it did. No answers are needed. `now` is the lock of today: it says how far
+/// the way is.
+///
+/// The proof: the patched files are read again, and each site says what the lock says; a file that does not is refused.
+#[must_use]
+pub fn rollback(
+    inventory: &Inventory<'_>,
+    then: &Lock,
+    now: Option<&Lock>,
+    rules: &Rules,
+) -> (Plan, PatchSet) {
+    let all: Vec<Site> =
+        everything(inventory).into_iter().filter(|site| rules.includes(&site.at.path)).collect();
+    let matched = Matched::new(&all, then);
+    let pins = Pins::new(inventory);
+    let mut outcomes: BTreeMap<usize, Result<Pinned, Reason>> = BTreeMap::new();
+    for (index, site) in all.iter().enumerate() {
+        match matched.by_site.get(&index) {
+            Some(entry) => {
+                outcomes.insert(index, pinned(&pins, site, entry));
+            }
+            None if is_floating(site) => {
+                outcomes.insert(index, Err(cannot("the lock has no entry for it")));
+            }
+            None => {}
+        }
+    }
+    agree(&all, &mut outcomes);
+    let mut plan = Plan {
+        sites: Vec::new(),
+        changes: Vec::new(),
+        held: Vec::new(),
+        diagnostics: inventory.diagnostics.clone(),
+    };
+    let mut wanted = Vec::new();
+    for (index, outcome) in outcomes {
+        let site = plan.sites.len();
+        match outcome {
+            Ok(pinned) => {
+                let entry = matched.by_site[&index];
+                plan.changes.push(change(site, &all[index], &pinned, entry, now));
+                wanted.push((index, pinned));
+            }
+            Err(reason) => plan.held.push(Held { site, reason }),
+        }
+        plan.sites.push(all[index].clone());
+    }
+    plan.diagnostics.extend(gone(then, &matched.keys, rules));
+    let mut set = patch(inventory.files, &plan);
+    prove(inventory.files, &all, &wanted, &mut set);
+    (plan, set)
+}
+
+/// Which entry each site is about.
+struct Matched<'l> {
+    by_site: BTreeMap<usize, &'l Entry>,
+    /// Keys of entries that have a site.
+    keys: BTreeSet<&'l Key>,
+}
+
+impl<'l> Matched<'l> {
+    fn new(sites: &[Site], lock: &'l Lock) -> Self {
+        // Numbers are counted among what floats, as the lock was written.
+        let numbered: Vec<usize> = (0..sites.len()).filter(|index| is_floating(&sites[*index])).collect();
+        let floating: Vec<Site> = numbered.iter().map(|index| sites[*index].clone()).collect();
+        let by_key: BTreeMap<Key, usize> = keys(&floating).into_iter().zip(numbered).collect();
+        let all: Vec<Key> = keys(sites);
+        let mut out = Self { by_site: BTreeMap::new(), keys: BTreeSet::new() };
+        for entry in &lock.entries {
+            let exact = by_key.get(&entry.key).copied();
+            let found = exact.or_else(|| {
+                let mut of_parent = (0..sites.len()).filter(|index| {
+                    let key = &all[*index];
+                    let same = (&key.file, &key.object) == (&entry.key.file, &entry.key.object);
+                    same && parent(&key.field) == parent(&entry.key.field) && is_version_field(&sites[*index])
+                });
+                let first = of_parent.next();
+                first.filter(|_| of_parent.next().is_none() && entry.key.number == 1)
+            });
+            if let Some(index) = found {
+                out.by_site.insert(index, entry);
+                out.keys.insert(&entry.key);
+            }
+        }
+        out
+    }
+}
+
+fn parent(field: &str) -> &str {
+    field.rsplit_once('.').map_or("", |(parent, _)| parent)
+}
+
+/// Fields that say the same thing in several ways, one at a time.
+fn is_version_field(site: &Site) -> bool {
+    site.field.starts_with("spec.ref.")
+        || site.field.ends_with("spec.version")
+        || site.field == "spec.distribution.version"
+}
+
+fn pinned(pins: &Pins<'_, '_>, site: &Site, entry: &Entry) -> Result<Pinned, Reason> {
+    let source = site.source.as_ref().map_err(Reason::clone)?.to_string();
+    if source != entry.source {
+        return Err(cannot(format!(
+            "the lock knows it from {}, and it comes from {source} now",
+            entry.source
+        )));
+    }
+    let target = Target { resolved: entry.resolved.clone(), digest: entry.digest.clone() };
+    let pinned = pins.pin(site, &target)?;
+    if pinned.edits.is_empty() { Err(Reason::UpToDate) } else { Ok(pinned) }
+}
+
+/// Sites on the same bytes move together or not at all.
+fn agree(sites: &[Site], outcomes: &mut BTreeMap<usize, Result<Pinned, Reason>>) {
+    let mut shared: BTreeMap<(&RepoPath, usize), Vec<usize>> = BTreeMap::new();
+    for (index, site) in sites.iter().enumerate().filter(|(_, site)| !site.spot.raw.is_empty()) {
+        shared.entry((&site.spot.at.path, site.spot.at.span.start)).or_default().push(index);
+    }
+    for group in shared.into_values().filter(|group| group.len() > 1) {
+        let wish = |index: &usize| match outcomes.get(index) {
+            Some(Ok(pinned)) => Some(pinned.edits.clone()),
+            _ => None,
+        };
+        let first = wish(&group[0]);
+        if group.iter().all(|index| wish(index) == first) {
+            continue;
+        }
+        let say = |index: &usize| match outcomes.get(index) {
+            Some(Ok(pinned)) => format!("{} -> {}", sites[*index].id, pinned.written()),
+            _ => format!("{} stays", sites[*index].id),
+        };
+        let wishes: Vec<String> = group.iter().take(MOST_NAMED).map(say).collect();
+        for index in group {
+            if let Some(outcome) = outcomes.get_mut(&index).filter(|outcome| outcome.is_ok()) {
+                *outcome = Err(Reason::Disagree { wishes: wishes.clone() });
+            }
+        }
+    }
+}
+
+fn change(site: usize, at: &Site, pinned: &Pinned, entry: &Entry, now: Option<&Lock>) -> Change {
+    let today = now.and_then(|now| now.get(&entry.key));
+    let version = |text: &str| Version::parse(text).ok();
+    let level = today.and_then(|today| {
+        let (from, to) = (version(&today.resolved)?, version(&entry.resolved)?);
+        let (low, high) = if from.cmp_precedence(&to).is_lt() { (&from, &to) } else { (&to, &from) };
+        low.cmp_precedence(high).is_ne().then(|| low.level_to(high))
+    });
+    let mut notes = pinned.notes.clone();
+    if let Some(today) = today.filter(|today| today.resolved != entry.resolved) {
+        notes.insert(0, format!("the lock of today says {}", today.resolved));
+    }
+    Change {
+        site,
+        from: at.written(),
+        to: pinned.written(),
+        locked: None,
+        level: level.unwrap_or(Level::Digest),
+        published: entry.published.clone(),
+        beyond: None,
+        group: None,
+        notes,
+        edits: pinned.edits.clone(),
+    }
+}
+
+/// Entries whose site is no longer there.
+fn gone<'l>(
+    lock: &'l Lock,
+    found: &BTreeSet<&Key>,
+    rules: &Rules,
+) -> impl Iterator<Item = Diagnostic> + use<'l> {
+    let is_left_out = |key: &Key| RepoPath::parse(&key.file).is_some_and(|path| !rules.includes(&path));
+    let gone: Vec<&Entry> =
+        lock.entries.iter().filter(|entry| !found.contains(&entry.key) && !is_left_out(&entry.key)).collect();
+    gone.into_iter().filter_map(|entry| {
+        let message = format!("{} is no longer there, and stood at {}", entry.key, entry.resolved);
+        let finding = Diagnostic::new("rollback.gone", Severity::Warning, entry.at()?.clone(), message);
+        Some(finding.with_help("bring the object back from git, if it is to run again"))
+    })
+}
+
+/// Reads the patched files again: every pinned site says what it was pinned to.
+fn prove(files: &[SourceFile], sites: &[Site], wanted: &[(usize, Pinned)], set: &mut PatchSet) {
+    let after: BTreeMap<&RepoPath, &str> =
+        set.files.iter().map(|file| (&file.path, file.after.as_str())).collect();
+    let texts: Vec<SourceFile> = files
+        .iter()
+        .map(|file| {
+            let text = after.get(&file.path).map_or(file.text.as_str(), |text| text);
+            SourceFile { path: file.path.clone(), text: text.to_owned() }
+        })
+        .collect();
+    let again = everything(&scan(&texts));
+    let mut wrong: BTreeMap<RepoPath, String> = BTreeMap::new();
+    for (index, pinned) in wanted {
+        let site = &sites[*index];
+        let is_there = again.iter().any(|found| {
+            let same = (&found.at.path, &found.owner) == (&site.at.path, &site.owner);
+            let field = found.field == pinned.field || parent(&found.field) == parent(&pinned.field);
+            let says = match pinned.digest.as_deref() {
+                // A commit beside a branch is all that counts.
+                Some(digest) if found.spot.value == digest => true,
+                Some(digest) => found.spot.value == pinned.to && found.pinned_digest() == Some(digest),
+                None => found.spot.value == pinned.to,
+            };
+            same && field && says && (!is_floating(found) || is_exact(found))
+        });
+        if !is_there {
+            let why = format!("{} {} would not say {}", site.owner, pinned.field, pinned.written());
+            wrong.insert(site.spot.at.path.clone(), why);
+        }
+    }
+    set.files.retain(|file| !wrong.contains_key(&file.path));
+    set.refused.extend(wrong.into_iter().map(|(path, why)| Refused { path, why }));
+    set.refused.sort_by(|a, b| a.path.cmp(&b.path));
+}
