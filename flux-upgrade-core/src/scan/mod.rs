@@ -6,6 +6,7 @@
 mod build;
 mod comment;
 mod effective;
+mod entry;
 mod find;
 mod generator;
 mod kind;
@@ -14,6 +15,7 @@ mod nested;
 mod object;
 mod patch;
 mod place;
+mod selection;
 mod target;
 pub(crate) mod value;
 
