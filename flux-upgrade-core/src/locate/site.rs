@@ -251,8 +251,10 @@ pub enum Style {
     Double,
     /// `|` or `>`.
     Block,
-    /// A word as it stands: in a comment, or in a file that is no YAML.
+    /// A word as it stands: in a comment, in a file that is no YAML, in quotes inside a quoted text.
     Word,
+    /// A word as it stands, without quotes inside a quoted or folded text.
+    PlainWord,
 }
 
 impl From<Quote> for Style {
@@ -328,6 +330,12 @@ pub struct Site {
     pub overridden_by: Vec<Location>,
     /// Whether it stands in a patch of its owner.
     pub is_patch: bool,
+    /// Further places that say the same and move with it: `test` operations of JSON patches.
+    pub repeats: Vec<Spot>,
+    /// Whether it is what a `test` operation of a JSON patch compares with.
+    pub is_test: bool,
+    /// Names of the objects that a patch changes, where it changes several.
+    pub also_owned: Vec<String>,
 }
 
 impl Site {
@@ -365,6 +373,9 @@ impl Site {
             also_from: Vec::new(),
             overridden_by: Vec::new(),
             is_patch: false,
+            repeats: Vec::new(),
+            is_test: false,
+            also_owned: Vec::new(),
         }
     }
 

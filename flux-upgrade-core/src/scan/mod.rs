@@ -6,6 +6,7 @@
 mod build;
 mod comment;
 mod effective;
+mod entry;
 mod find;
 mod generator;
 mod kind;
@@ -14,6 +15,7 @@ mod nested;
 mod object;
 mod patch;
 mod place;
+mod selection;
 mod target;
 mod terraform;
 pub(crate) mod value;
@@ -110,6 +112,8 @@ pub struct Resource {
     pub suspended: bool,
     /// Whether it is a patch of another object and no object itself.
     pub is_patch: bool,
+    /// Whether it is what a `test` operation of a JSON patch compares with.
+    pub(crate) is_test: bool,
     /// Names of objects that a patch changes by a selector, besides `name`.
     pub(crate) also: Vec<String>,
     /// The path inside the patched object where `node` goes, for an operation of a JSON patch.

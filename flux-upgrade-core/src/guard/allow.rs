@@ -13,12 +13,12 @@ use crate::text::Span;
 /// # Examples
 ///
 /// ```
-/// use flux_upgrade_core::host::AllowHost;
+/// use flux_upgrade_core::guard::AllowHost;
 /// assert_eq!("Registry.Example.com.".parse::<AllowHost>()?.to_string(), "registry.example.com");
 /// assert_eq!("127.0.0.1".parse::<AllowHost>()?.to_string(), "127.0.0.1/32");
 /// let error = "10.0.0.0/80".parse::<AllowHost>().unwrap_err();
 /// assert_eq!(error.excerpt(), "10.0.0.0/80\n         ^^ a number from 0 to 32 is wanted");
-/// # Ok::<(), flux_upgrade_core::host::AllowHostError>(())
+/// # Ok::<(), flux_upgrade_core::guard::AllowHostError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct AllowHost(Kind);

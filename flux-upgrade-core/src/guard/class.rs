@@ -48,7 +48,7 @@ impl AddressClass {
     /// # Examples
     ///
     /// ```
-    /// use flux_upgrade_core::host::AddressClass;
+    /// use flux_upgrade_core::guard::AddressClass;
     /// let class = |text: &str| AddressClass::of(text.parse().unwrap());
     /// assert_eq!(class("::ffff:169.254.169.254"), AddressClass::LinkLocal);
     /// assert_eq!(class("2002:7f00:1::"), AddressClass::Loopback);

@@ -36,7 +36,7 @@ pub struct GuardOptions {
 /// # Examples
 ///
 /// ```
-/// use flux_upgrade_core::host::{Guard, GuardOptions};
+/// use flux_upgrade_core::guard::{Guard, GuardOptions};
 /// let guard = Guard::new(GuardOptions { allow: vec!["127.0.0.1".parse()?], ..GuardOptions::default() });
 /// assert!(guard.check("registry.example.com", "192.168.1.9".parse().unwrap()).is_ok());
 /// assert!(guard.check("localhost", "127.0.0.1".parse().unwrap()).is_ok());
@@ -45,7 +45,7 @@ pub struct GuardOptions {
 ///     refused.to_string(),
 ///     "`rebound.example.com` is not asked: 169.254.169.254 is a link-local address"
 /// );
-/// # Ok::<(), flux_upgrade_core::host::AllowHostError>(())
+/// # Ok::<(), flux_upgrade_core::guard::AllowHostError>(())
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Guard {
@@ -63,6 +63,8 @@ pub struct Refused {
     pub ip: Option<IpAddr>,
     /// What is wrong with that.
     pub class: AddressClass,
+    /// Where the program runs.
+    pub setting: Setting,
 }
 
 impl Refused {
@@ -76,7 +78,10 @@ impl Refused {
     #[must_use]
     pub fn help(&self) -> String {
         let host = self.host.trim_matches(['[', ']']);
-        format!("if it is meant, allow it with `--allow-host {host}`")
+        match self.setting {
+            Setting::CommandLine => format!("if it is meant, allow it with `--allow-host {host}`"),
+            Setting::Server => format!("if it is meant, name `{host}` among the hosts that are allowed"),
+        }
     }
 }
 
@@ -135,7 +140,7 @@ impl Guard {
         if fine || self.is_named(host) || self.is_in_network(ip) {
             return Ok(());
         }
-        Err(Refused { host: host.to_owned(), ip: Some(ip), class })
+        Err(Refused { host: host.to_owned(), ip: Some(ip), class, setting: self.setting })
     }
 
     /// Whether `host` may be asked as far as its name tells: for requests that a proxy resolves.
@@ -166,7 +171,7 @@ impl Guard {
         if self.is_named(host) {
             return Ok(());
         }
-        Err(Refused { host: host.to_owned(), ip: None, class })
+        Err(Refused { host: host.to_owned(), ip: None, class, setting: self.setting })
     }
 
     /// Whether a registry's token service may be asked, and given the registry's credential.
