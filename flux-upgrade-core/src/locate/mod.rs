@@ -90,6 +90,7 @@ pub fn locate(inventory: &Inventory<'_>) -> Vec<Site> {
     });
     drop_unused_readings(&mut sites);
     hold_lone_aliases(&mut sites);
+    overlay::tie_tests(&mut sites);
     tell_apart(&mut sites);
     overlay::mark(&mut sites);
     for site in &mut sites {

@@ -249,8 +249,10 @@ pub enum Style {
     Double,
     /// `|` or `>`.
     Block,
-    /// A word as it stands: in a comment, or in a file that is no YAML.
+    /// A word as it stands: in a comment, in a file that is no YAML, in quotes inside a quoted text.
     Word,
+    /// A word as it stands, without quotes inside a quoted or folded text.
+    PlainWord,
 }
 
 impl From<Quote> for Style {
@@ -326,6 +328,12 @@ pub struct Site {
     pub overridden_by: Vec<Location>,
     /// Whether it stands in a patch of its owner.
     pub is_patch: bool,
+    /// Further places that say the same and move with it: `test` operations of JSON patches.
+    pub repeats: Vec<Spot>,
+    /// Whether it is what a `test` operation of a JSON patch compares with.
+    pub is_test: bool,
+    /// Names of the objects that a patch changes, where it changes several.
+    pub also_owned: Vec<String>,
 }
 
 impl Site {

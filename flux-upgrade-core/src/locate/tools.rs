@@ -124,6 +124,9 @@ pub(super) fn tool_versions(inventory: &Inventory<'_>, sites: &mut Vec<Site>) {
                     also_from: Vec::new(),
                     overridden_by: Vec::new(),
                     is_patch: false,
+                    repeats: Vec::new(),
+                    is_test: false,
+                    also_owned: Vec::new(),
                 });
             }
             start += line.len();

@@ -2,7 +2,7 @@
 
 use super::{Edit, FilePatch};
 use crate::text::Span;
-use crate::yaml::{Comments, Document, Node, Quote, parse, split};
+use crate::yaml::{Comments, Document, Node, Quote, embedded, parse, split};
 
 /// Why a patched text is not what was planned.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -122,6 +122,12 @@ fn documents(old: &Document<'_>, new: &Document<'_>, edits: &[Edit]) -> Result<u
             continue;
         }
         let span = before.span();
+        let inside: Vec<&Edit> =
+            within(edits, span).iter().filter(|edit| edit.span != span && !edit.span.is_empty()).collect();
+        if before.quote().is_some() && !before.is_alias() && !inside.is_empty() {
+            arrived += decoded(before, after, &inside)?;
+            continue;
+        }
         let planned = within(edits, span).iter().find(|edit| edit.span == span && !edit.span.is_empty());
         let same = match planned {
             Some(edit) => {
@@ -174,6 +180,47 @@ fn comments(old: &Document<'_>, new: &Document<'_>, edits: &[Edit]) -> Result<us
 fn nested(before: Node<'_, '_>, block: Span, after: Node<'_, '_>, edits: &[Edit]) -> Result<usize, Unproven> {
     let new = after.block().ok_or(Unproven::Unreadable)?;
     part(before.document().text(), block, after.document().text(), new, within(edits, block))
+}
+
+/// Compares the YAML inside a scalar of any other style: the scalar has the planned words in place of others, and its
+/// documents have the same nodes but for as many scalars.
+fn decoded(before: Node<'_, '_>, after: Node<'_, '_>, edits: &[&Edit]) -> Result<usize, Unproven> {
+    let (text, span) = (before.document().text(), before.span());
+    let foreign = || Unproven::Foreign { at: after.span().start };
+    let (mut wanted, mut from) = (String::new(), span.start);
+    for edit in edits {
+        wanted.push_str(text.get(from..edit.span.start).ok_or_else(foreign)?);
+        wanted.push_str(&edit.replace);
+        from = edit.span.end;
+    }
+    wanted.push_str(&text[from..span.end]);
+    let same = shape(before) == shape(after) && before.quote() == after.quote();
+    if !same || after.span().of(after.document().text()) != wanted {
+        return Err(foreign());
+    }
+    let (old, new) = (embedded(before), embedded(after));
+    let nodes =
+        |documents: &[Document<'_>]| documents.iter().map(|one| one.nodes().count()).collect::<Vec<_>>();
+    if old.is_empty() || nodes(&old) != nodes(&new) {
+        return Err(Unproven::Unreadable);
+    }
+    let pairs = old.iter().zip(&new).flat_map(|(old, new)| old.nodes().zip(new.nodes()));
+    let mut moved = 0;
+    for (old, new) in pairs {
+        if shape(old) != shape(new) || old.quote() != new.quote() {
+            return Err(foreign());
+        }
+        if content(old).1 != content(new).1 {
+            let planned = edits
+                .iter()
+                .filter(|edit| old.span().start <= edit.span.start && edit.span.end <= old.span().end);
+            if planned.count() != 1 {
+                return Err(foreign());
+            }
+            moved += 1;
+        }
+    }
+    if moved == edits.len() { Ok(moved) } else { Err(Unproven::Missing { at: edits[0].span.start }) }
 }
 
 /// Whether `at` is the end of the node, or of its line: a comment may stand between.
@@ -236,6 +283,23 @@ mod tests {
             ("", "uses: a/b # tag= more\n# end\n"),
         ] {
             assert!(proof("a.yaml", USES, "v1", new, after).is_err(), "{after}");
+        }
+    }
+
+    #[test]
+    fn a_word_inside_a_quoted_document_takes_the_place_of_a_word() {
+        let before = "patch: \"- {op: add, value: v1}\\n\" # v1\n";
+        let after = |text: &str, new: &str| proof("a.yaml", before, "v1", new, text);
+        assert_eq!(after("patch: \"- {op: add, value: v2}\\n\" # v1\n", "v2"), Ok(()));
+        for (text, new) in [
+            ("patch: \"- {op: add, value: v2}\" # v1\n", "v2"),
+            ("patch: \"- {op: add, value: v3}\\n\" # v1\n", "v2"),
+            ("patch: \"- {op: add, value: v1}\\n\" # v1\n", "v2"),
+            ("patch: '- {op: add, value: v2}\\n' # v1\n", "v2"),
+            ("patch: \"- {op: add, value: v2, x: y}\\n\" # v1\n", "v2, x: y"),
+            ("patch: \"- {op: add, value: 'v2'}\\n\" # v1\n", "'v2'"),
+        ] {
+            assert!(after(text, new).is_err(), "{text}");
         }
     }
 

@@ -107,6 +107,8 @@ pub struct Resource {
     pub suspended: bool,
     /// Whether it is a patch of another object and no object itself.
     pub is_patch: bool,
+    /// Whether it is what a `test` operation of a JSON patch compares with.
+    pub(crate) is_test: bool,
     /// Names of objects that a patch changes by a selector, besides `name`.
     pub(crate) also: Vec<String>,
     /// The path inside the patched object where `node` goes, for an operation of a JSON patch.
