@@ -181,10 +181,7 @@ fn git(folder: &Path, arguments: &[&str]) -> String {
 fn branches(root: &Path) -> BTreeMap<String, String> {
     let format = "--format=%(refname:short) %(tree)";
     let list = git(root, &["for-each-ref", format, "refs/heads/flux-upgrade"]);
-    list.lines()
-        .filter_map(|line| Some(line.split_once(' ')?))
-        .map(|(a, b)| (a.to_owned(), b.to_owned()))
-        .collect()
+    list.lines().filter_map(|line| line.split_once(' ')).map(|(a, b)| (a.to_owned(), b.to_owned())).collect()
 }
 
 fn committed() -> TempDir {
