@@ -160,8 +160,9 @@ impl Answers {
     pub(crate) fn recording(&self, folder: &str, env: &Env) -> Recorded {
         let Self::Live(sources) = self else { return Default::default() };
         let told = sources.told();
-        let is_list =
-            |ask: &&Ask| !matches!(ask, Ask::Digest { .. } | Ask::Created { .. } | Ask::Manifests { .. });
+        let is_list = |ask: &&Ask| {
+            matches!(ask, Ask::Charts { .. } | Ask::Tags { .. } | Ask::Refs { .. } | Ask::Releases)
+        };
         let asked = told.outcomes.keys().filter(is_list).count();
         let failed = told.outcomes.values().filter(|outcome| outcome.is_err()).count();
         let (text, archives) = told.recording.to_files(folder, env.time());

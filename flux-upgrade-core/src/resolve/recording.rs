@@ -172,6 +172,16 @@ impl Recording {
                     entry.refs = refs.iter().map(Ref::from).collect();
                 }
             }
+            // A ref without a date is a ref whose date was not found.
+            (Ask::Dates { url, .. }, Ok(Answer::Dates(dates))) => {
+                let entry = self.git.entry(normalise_git(url)).or_default();
+                for found in &mut entry.refs {
+                    if let Some(time) = dates.get(&found.name) {
+                        found.created = Some(time.to_string());
+                    }
+                }
+            }
+            (Ask::Dates { .. }, _) => {}
             (Ask::Manifests { version }, Ok(Answer::Manifests(release))) => {
                 self.manifests.insert(version.clone(), Ok(release.clone()));
             }

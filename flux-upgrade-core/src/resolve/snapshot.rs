@@ -286,6 +286,13 @@ impl Snapshot {
                     .map(Answer::Manifests)
                     .map_err(|error| Failure::Malformed { detail: error.to_string() })
             }
+            Ask::Dates { url, refs } => {
+                let known = self.git.get(&normalise_git(url)).ok_or(Failure::NotAsked)?;
+                let dated = known.iter().filter(|found| refs.contains_key(&found.text));
+                Ok(Answer::Dates(
+                    dated.filter_map(|found| Some((found.text.clone(), found.created?))).collect(),
+                ))
+            }
             Ask::Releases if self.flux.is_empty() => Err(Failure::NotAsked),
             Ask::Releases => Ok(Answer::Releases(self.flux.clone())),
             Ask::Refs { url } => {
@@ -308,7 +315,7 @@ impl Failed {
         match ask {
             Ask::Charts { url, .. } => Self::Charts(normalise_url(url)),
             Ask::Tags { repository } => Self::Tags(normalise_repository(repository)),
-            Ask::Refs { url } => Self::Refs(normalise_git(url)),
+            Ask::Refs { url } | Ask::Dates { url, .. } => Self::Refs(normalise_git(url)),
             Ask::Digest { repository, tag } => Self::Digest(normalise_repository(repository), tag.clone()),
             Ask::Created { repository, tag } => Self::Created(normalise_repository(repository), tag.clone()),
             Ask::Releases => Self::Releases,
