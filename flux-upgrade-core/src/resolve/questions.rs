@@ -105,11 +105,8 @@ impl Questions {
                 resolution.lists.insert(SourceKey::Git { url }.canonical(), wanted!(Answer::Refs));
             }
             Ask::Dates { url, refs } => {
-                let dates = match wanted!(Answer::Dates) {
-                    Ok(dates) => dates,
-                    // A site without a date says so itself, and the list of its source is there.
-                    Err(_) => BTreeMap::new(),
-                };
+                // A site without a date says so itself, and the list of its source is there.
+                let dates: BTreeMap<_, _> = wanted!(Answer::Dates).unwrap_or_default();
                 let key = SourceKey::Git { url: url.clone() }.canonical();
                 for name in refs.into_keys() {
                     let date = dates.get(&name).copied();
