@@ -7,11 +7,13 @@
 mod answers;
 mod args;
 mod command;
+mod deliver;
 mod env;
 mod fault;
 mod flux;
 mod job;
 mod migrate;
+mod parcel;
 mod pick;
 mod progress;
 mod ranges;

@@ -102,7 +102,7 @@ impl<'a> Links<'a> {
     pub(super) fn new(inventory: &'a Inventory<'_>) -> Self {
         let (mut by_name, mut patches) = (ByName::new(), ByName::new());
         for resource in inventory.resources() {
-            if matches!(resource.kind, Kind::Object | Kind::Plain) {
+            if resource.is_test || matches!(resource.kind, Kind::Object | Kind::Plain) {
                 continue;
             }
             for name in std::iter::once(&resource.name).chain(&resource.also) {
