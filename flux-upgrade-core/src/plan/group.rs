@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Change, Plan};
+use super::{Change, Plan, Reason};
 use crate::locate::{Consumer, Site, SourceKey};
 use crate::reference::normalise_git;
 use crate::rules::{Delivery, Rules};
@@ -29,16 +29,17 @@ pub struct Group {
 }
 
 impl Plan {
-    /// The part of the plan that a group is: its changes alone, and nothing held.
+    /// The part of the plan that a group is: its changes and their sites alone, and nothing held.
     #[must_use]
     pub fn part(&self, group: &Group) -> Self {
+        let changes = || group.changes.iter().filter_map(|change| self.changes.get(*change));
         Self {
-            sites: self.sites.clone(),
-            changes: group.changes.iter().filter_map(|change| self.changes.get(*change).cloned()).collect(),
+            sites: changes().map(|change| self.site_of(change).clone()).collect(),
+            changes: changes().enumerate().map(|(site, change)| Change { site, ..change.clone() }).collect(),
             held: Vec::new(),
             diagnostics: Vec::new(),
             groups: vec![Group {
-                changes: (0..group.changes.len()).collect(),
+                changes: (0..changes().count()).collect(),
                 after: Vec::new(),
                 ..group.clone()
             }],
@@ -84,14 +85,8 @@ pub(super) fn groups(inventory: &Inventory<'_>, plan: &Plan, rules: &Rules) -> V
         .iter()
         .map(|change| {
             let site = plan.site_of(change);
-            let (by_rule, name) = match &change.group {
-                Some(name) => (true, slug(name)),
-                None => (false, projects.id(site)),
-            };
-            match rules.promotion_to(&site.at.path) {
-                Some(to) => (by_rule, slug(&format!("{name} {to}"))),
-                None => (by_rule, name),
-            }
+            let name = change.group.as_ref().map_or_else(|| projects.id(site), |name| slug(name));
+            (change.group.is_some(), promoted(name, site, rules))
         })
         .collect();
     join(plan, &mut named);
@@ -103,6 +98,28 @@ pub(super) fn groups(inventory: &Inventory<'_>, plan: &Plan, rules: &Rules) -> V
         by_id.into_iter().map(|(id, changes)| group(id, changes, plan, rules, &projects)).collect();
     let needs = needs(inventory, plan, rules, &groups);
     ordered(groups, &needs)
+}
+
+/// The id of a group where its site stands: what is promoted to is a group of its own.
+fn promoted(id: String, site: &Site, rules: &Rules) -> String {
+    match rules.promotion_to(&site.at.path) {
+        Some(to) => slug(&format!("{id} {to}")),
+        None => id,
+    }
+}
+
+/// Ids of groups that may be missing from a plan only because a source had no answer: what was made of them before is not obsolete.
+#[must_use]
+pub fn unanswered_groups(plan: &Plan, rules: &Rules) -> BTreeSet<String> {
+    let projects = Projects::of(&plan.sites);
+    let mut ids = BTreeSet::new();
+    for held in plan.held.iter().filter(|held| matches!(held.reason, Reason::Unanswered { .. })) {
+        let site = &plan.sites[held.site];
+        let levels = [Level::Digest, Level::Patch, Level::Minor, Level::Major];
+        let named = levels.iter().filter_map(|level| rules.group(site, *level)).map(slug);
+        ids.extend(named.chain([projects.id(site)]).map(|id| promoted(id, site, rules)));
+    }
+    ids
 }
 
 fn group(id: String, changes: Vec<usize>, plan: &Plan, rules: &Rules, projects: &Projects) -> Group {

@@ -14,7 +14,7 @@ mod standing;
 use std::collections::BTreeMap;
 
 pub(crate) use edits::{preferred_quote, replace as replace_spot};
-pub use group::Group;
+pub use group::{Group, unanswered_groups};
 pub use reason::{Beyond, Failure, Reason};
 pub use standing::Standing;
 pub(crate) use standing::{is_exact, is_floating, standing, standing_needs};
