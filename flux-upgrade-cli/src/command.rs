@@ -424,7 +424,8 @@ pub(crate) fn rules(
     let rules = job::rules_for(&env.folder, tree, args.config.as_deref())?;
     let mut flags = args.overrides(env)?;
     flags.now = taken.or(flags.now);
-    under_flags(rules, flags)
+    let now = flags.as_of.or(flags.now);
+    job::with_history(under_flags(rules, flags)?, tree, now)
 }
 
 /// Who has written the rules in force.

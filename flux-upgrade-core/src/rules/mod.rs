@@ -17,7 +17,7 @@ use std::str::FromStr;
 pub use credentials::{CredentialFrom, CredentialRule, Username};
 pub use file::RulesError;
 pub(crate) use glob::{Glob, Slash};
-pub use promote::Promote;
+pub use promote::{Promote, Staged};
 pub use renovate::Renovate;
 
 use crate::flux::LocalEdits;
@@ -213,6 +213,7 @@ pub struct Rules {
     pub(crate) rules: Vec<Rule>,
     pub(crate) credentials: Vec<CredentialRule>,
     pub(crate) promotions: Vec<Promote>,
+    pub(crate) staged: Option<Staged>,
     pub(crate) flags: Layer,
     pub(crate) as_of: Option<Timestamp>,
     pub(crate) now: Option<Timestamp>,
