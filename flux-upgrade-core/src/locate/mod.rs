@@ -62,7 +62,11 @@ pub fn locate(inventory: &Inventory<'_>) -> Vec<Site> {
         match resource.kind {
             Kind::HelmRelease => {
                 helm::release(&at, &mut sites);
+                let values = sites.len();
                 values::release(&at, &mut sites);
+                if helm::is_flux_chart(&at) {
+                    helm::hold_controllers(&mut sites[values..]);
+                }
             }
             Kind::HelmOperatorRelease => {
                 helm::operator_release(&at, &mut sites);
