@@ -10,7 +10,7 @@ use flux_upgrade_core::report::{self, Style, Tense};
 use flux_upgrade_core::rules::{Overrides, Rules};
 use flux_upgrade_core::time::Timestamp;
 
-use crate::answers::{Answers, write_whole};
+use crate::answers::{Answers, Recorded, write_whole};
 use crate::args::{
     Apply, Cli, Command, Common, Format, Plan, RulesFlags, Scan, ScanFormat, Snapshot as SnapshotArgs,
 };
@@ -225,10 +225,20 @@ fn run_snapshot(args: &SnapshotArgs, streams: &mut Streams<'_>, env: &Env) -> Re
             code = FAILED;
         }
     }
-    let (text, asked, failed) = answers.recording(env);
+    let place = env.folder.join(&args.output);
+    let folder = format!("{}.d", args.output.file_name().unwrap_or_default().to_string_lossy());
+    let Recorded { text, archives, asked, failed } = answers.recording(&folder, env);
     let file = args.output.display();
     let failure = |error: &std::io::Error| Fault::of(error).under(format!("cannot write `{file}`"));
-    write_whole(&env.folder.join(&args.output), &text).map_err(|error| failure(&error))?;
+    // What it names is there before it is.
+    for (path, bytes) in archives {
+        let archive = place.with_file_name(path);
+        let folder = archive.parent().unwrap_or(&env.folder);
+        std::fs::create_dir_all(folder)
+            .and_then(|()| write_whole(&archive, bytes))
+            .map_err(|error| failure(&error))?;
+    }
+    write_whole(&place, &text).map_err(|error| failure(&error))?;
     if !args.common.quiet {
         let failed = if failed > 0 { format!(", {failed} answers are failures") } else { String::new() };
         let sources = if asked == 1 { "1 source".to_owned() } else { format!("{asked} sources") };
