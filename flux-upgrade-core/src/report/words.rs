@@ -21,6 +21,11 @@ pub(super) fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
+/// A variable as its users write it: `${NAME}`, or `<< inputs.name >>` in a template of a ResourceSet.
+pub(super) fn variable(name: &str) -> String {
+    if name.starts_with("inputs.") { format!("<< {name} >>") } else { format!("${{{name}}}") }
+}
+
 /// `text` without characters that steer a terminal or turn the direction of writing; each becomes `\u{…}`.
 ///
 /// Paths and values come from a repository, and a plan of somebody else's repository must not paint its own screen.
