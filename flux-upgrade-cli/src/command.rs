@@ -338,9 +338,14 @@ impl<'a> Job<'a> {
     }
 
     fn code(&self, planned: &Planned) -> i32 {
+        self.code_of(planned, !planned.plan.changes.is_empty())
+    }
+
+    /// The exit code of a plan of which a part was asked for; `moves` says whether that has changes.
+    fn code_of(&self, planned: &Planned, moves: bool) -> i32 {
         if !planned.set.refused.is_empty() || (self.args.common.strict && !planned.is_whole()) {
             FAILED
-        } else if self.args.exit_code && !planned.plan.changes.is_empty() {
+        } else if self.args.exit_code && moves {
             CHANGES
         } else {
             FINE
@@ -366,6 +371,8 @@ fn explain(job: &Job<'_>, site: &str, streams: &mut Streams<'_>) -> Result<i32, 
             streams.out("\n");
         }
         streams.out(&report::explain(plan, &explanation, style));
+        let moves = plan.changes.iter().any(|change| change.site == site);
+        code = worse(code, job.code_of(&roots[root], moves));
     }
     Ok(code)
 }

@@ -312,22 +312,41 @@ impl<'f> Here<'_, 'f> {
         let span = node.span();
         let comments = document.line_comment(span.end).into_iter().chain(document.comments_above(span.start));
         for comment in comments {
-            let Some(rest) = document.comment_text(comment).strip_prefix("flux-upgrade:") else { continue };
-            let mut words = rest.split_whitespace();
-            if words.next() != Some("ignore") {
-                continue;
-            }
-            // A date that cannot be read holds for ever: what somebody wanted left alone is left alone.
-            let until = match words.next() {
-                Some("until") => {
-                    words.next().filter(|date| Timestamp::parse(date).is_ok()).map(str::to_owned)
-                }
-                _ => None,
-            };
+            let Some(until) = says_ignore(document.comment_text(comment)) else { continue };
             return Some(Ignore { until, at: self.inventory.locate(number, comment.span) });
         }
         None
     }
+}
+
+/// What a comment that says to leave a line alone says of the time: a date, or for ever.
+fn says_ignore(comment: &str) -> Option<Option<String>> {
+    let mut words = comment.strip_prefix("flux-upgrade:")?.split_whitespace();
+    if words.next() != Some("ignore") {
+        return None;
+    }
+    // A date that cannot be read holds for ever: what somebody wanted left alone is left alone.
+    Some(match words.next() {
+        Some("until") => words.next().filter(|date| Timestamp::parse(date).is_ok()).map(str::to_owned),
+        _ => None,
+    })
+}
+
+/// The same comment on the line of a value or above it, in a file that is no YAML; comments begin with `#` or `//`.
+pub(super) fn ignored(lines: &Lines<'_>, file: &SourceFile, value: Span) -> Option<Ignore> {
+    let at = lines.locate(&file.path, value);
+    let comment = |number: usize| {
+        let line = lines.line(number);
+        let text = line.of(&file.text);
+        let from = if number == at.line { value.end.saturating_sub(line.start) } else { 0 };
+        let start = from + text.get(from..)?.find(['#', '/'])?;
+        let alone = number == at.line || text[..start].trim().is_empty();
+        let words = text[start..].trim_start_matches(['#', '/']).trim();
+        let until = says_ignore(words).filter(|_| alone)?;
+        let span = Span::new(line.start + start, line.start + start);
+        Some(Ignore { until, at: lines.locate(&file.path, span) })
+    };
+    comment(at.line).or_else(|| at.line.checked_sub(1).filter(|line| *line > 0).and_then(comment))
 }
 
 /// Where the text of a scalar stands in the file as it is, between its quotes if it has some.

@@ -17,6 +17,7 @@ mod patch;
 mod place;
 mod selection;
 mod target;
+mod terraform;
 pub(crate) mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,10 +31,12 @@ pub(crate) use kustomize::{Kustomize, is_kustomization_file, items};
 pub use place::Placement;
 
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::hcl::Block;
 use crate::text::{Lines, Location, RepoPath, SourceFile, Span};
 use crate::yaml::{Document, Node};
 use patch::Patch;
 pub(crate) use target::select;
+pub(crate) use terraform::{LOCK, is_terraform};
 
 /// The objects of a set of files, and the findings about the files.
 #[derive(Debug)]
@@ -64,6 +67,8 @@ pub struct Inventory<'f> {
     pub(crate) has_clusters: bool,
     /// Folders that hold a chart.
     charts: BTreeSet<&'f str>,
+    /// Files of Terraform by the number of the file, where any of them speaks of Flux.
+    pub(crate) terraform: Vec<(usize, Block)>,
     /// Flux versions by the folder of the generated components.
     pub(crate) flux: Vec<(String, String)>,
     /// Findings about the files, by path and position.
@@ -231,12 +236,14 @@ pub fn scan(files: &[SourceFile]) -> Inventory<'_> {
             .filter(|file| file.path.name() == "Chart.yaml")
             .map(|file| file.path.folder())
             .collect(),
+        terraform: Vec::new(),
         flux: Vec::new(),
         diagnostics: Vec::new(),
     };
     for file in order {
         find::read(&mut inventory, file);
     }
+    terraform::read(&mut inventory);
     generator::read(&mut inventory);
     place::place(&mut inventory);
     comment::read(&mut inventory);
