@@ -62,6 +62,18 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// A place of an input, as a text of a template takes it.
+    pub(super) fn of_input(mut self, name: &str, (before, after): (&str, &str)) -> Self {
+        if !(before.is_empty() && after.is_empty()) {
+            let frame = &mut self.spot.frame;
+            frame.lead.insert_str(0, before);
+            frame.trail.push_str(after);
+            self.spot.value = format!("{before}{}{after}", self.spot.value);
+        }
+        self.variable.get_or_insert_with(|| format!("inputs.{name}"));
+        self
+    }
+
     /// The same, with the object that defines the variable.
     pub(super) fn held_by(self, holder: usize) -> Self {
         Self { holder: Some(holder), ..self }
@@ -126,6 +138,9 @@ impl<'f> Here<'_, 'f> {
     /// Where the bytes of a text stand: in the field, in the anchor that it repeats, or where its variable is defined.
     pub(super) fn places(&self, text: &Text<'_, 'f>) -> Vec<Place> {
         let (Some(value), Some(all)) = (text.value(), text.node.text()) else { return Vec::new() };
+        if let Some(places) = self.inputs(value) {
+            return places;
+        }
         let document = self.resource.document;
         let around = |range: Range<usize>| Frame {
             before: all[..text.range.start + range.start].to_owned(),
@@ -267,7 +282,7 @@ impl<'f> Here<'_, 'f> {
         } else if matches!(scalar.quote(), Some(Quote::Literal | Quote::Folded)) || raw.contains(['\n', '\r'])
         {
             Some(Reason::MultiLine)
-        } else if value.contains("{{") || value.contains("<< ") {
+        } else if value.contains("{{") || value.contains("<< ") || value.contains("<<-") {
             Some(Reason::Templated)
         } else if let Some(variable) = variable(value) {
             Some(Reason::Substituted { variable: variable.to_owned() })
