@@ -10,6 +10,7 @@ mod offer;
 mod range;
 mod reason;
 mod standing;
+mod step;
 
 use std::collections::BTreeMap;
 
