@@ -101,7 +101,11 @@ fn kinds(at: &Here<'_, '_>, sites: &mut Vec<Site>) {
     match at.resource.kind {
         Kind::HelmRelease => {
             helm::release(at, sites);
+            let values = sites.len();
             values::release(at, sites);
+            if helm::is_flux_chart(at) {
+                helm::hold_controllers(&mut sites[values..]);
+            }
         }
         Kind::HelmOperatorRelease => {
             helm::operator_release(at, sites);
