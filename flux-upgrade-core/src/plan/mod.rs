@@ -166,6 +166,7 @@ pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution
             }
         }
     }
+    out.diagnostics.extend(rules.unread().iter().cloned());
     let stale = lock::stale(inventory, &out, &texts);
     out.diagnostics.extend(stale);
     out.diagnostics.sort_by(|a, b| (&a.at, a.code, &a.message).cmp(&(&b.at, b.code, &b.message)));
