@@ -22,6 +22,7 @@ use crate::job::{self, Planned, Scanned, Settle};
 use crate::migrate;
 use crate::pick::pick;
 use crate::ranges;
+use crate::repositories;
 use crate::streams::Streams;
 use crate::{CHANGES, FAILED, FINE, INTERRUPTED};
 
@@ -91,13 +92,20 @@ fn run_plan(args: &Plan, streams: &mut Streams<'_>, env: &Env) -> Result<i32, Fa
         return explain(&job, site, streams);
     }
     let mut code = FINE;
+    let mut found = Vec::new();
     for number in 0..args.common.paths.len() {
+        let name = args.common.paths[number].display().to_string();
         let Some(planned) = job.plan(number, streams) else {
             code = FAILED;
+            found.push((name, None));
             continue;
         };
         streams.out(&job.print(number, &planned, Tense::Planned)?);
         code = worse(code, job.code(&planned));
+        found.push((name, Some(report::Summary::of(&planned.plan))));
+    }
+    if found.len() > 1 && args.format == Format::Table && !args.common.quiet {
+        streams.out(&repositories::table(&found));
     }
     Ok(code)
 }
@@ -459,7 +467,8 @@ pub(crate) fn note_untracked(common: &Common, number: usize, tree: &Tree, stream
 
 /// The path as given, where there are several.
 pub(crate) fn root_name(common: &Common, number: usize) -> Option<String> {
-    (common.paths.len() > 1).then(|| common.paths[number].display().to_string())
+    (common.paths.len() > 1 || common.repositories.is_some())
+        .then(|| common.paths[number].display().to_string())
 }
 
 /// A heading over each of several tables.

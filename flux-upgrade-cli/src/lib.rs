@@ -18,6 +18,7 @@ mod pick;
 mod progress;
 mod ranges;
 mod releases;
+mod repositories;
 mod spelling;
 mod streams;
 

@@ -3,7 +3,7 @@
 use super::choose::{AHEAD, ahead, refusal};
 use super::decide::{Context, Decision, Move};
 use super::offer::{Offer, TAGS, offers};
-use super::{Reason, Verdict};
+use super::{Reason, Verdict, step};
 use crate::locate::Consumer;
 use crate::resolve::{Candidate, select};
 use crate::rules::Ranges;
@@ -87,7 +87,9 @@ pub(super) fn decide(context: &Context<'_>, sink: &mut dyn FnMut(Verdict)) -> De
     }
     sink(verdict(current, true, format!("the newest that {text} selects")));
     let beyond = |rule: &'static str| match &refused {
-        Some((newest, level, rule)) => Reason::BeyondRules { newest: newest.clone(), level: *level, rule },
+        Some((newest, level, rule)) => step::next_step(site, newest)
+            .filter(|_| *rule == step::RULE && target.is_none())
+            .unwrap_or_else(|| Reason::BeyondRules { newest: newest.clone(), level: *level, rule }),
         None => match &target {
             Some((_, offer, level)) => {
                 Reason::BeyondRules { newest: offer.text.clone(), level: *level, rule }
