@@ -187,7 +187,7 @@ pub fn load(text: &str, wanted: Option<&BTreeSet<String>>) -> Result<Charts, Ind
     if !is_json(text) {
         return load_yaml(text, wants);
     }
-    match json::load(text, &wants) {
+    match json::load(text, wants) {
         // A mapping of YAML in flow style begins as JSON does. Source: helm `pkg/repo/index.go`, `jsonOrYamlUnmarshal`.
         Err(error) if !json::is_valid(text) => match load_yaml(text, wants) {
             Err(IndexError::Syntax { .. }) => Err(error),
