@@ -80,12 +80,15 @@ pub(super) fn chart(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
 
 /// Where the chart of a HelmChart is published.
 pub(super) fn chart_source(here: &Here<'_, '_>) -> Result<Source, Reason> {
-    let named =
-        here.text_at(&["spec", "chart"]).zip(here.at(&["spec", "sourceRef"]).and_then(Reference::read));
-    match named {
-        Some((chart, reference)) => source(here, chart, Reference { namespace: None, ..reference }),
-        None => Err(Reason::SourceNotFound { source: "`chart` and `sourceRef` of the HelmChart".to_owned() }),
-    }
+    let text = |path: &[&str]| here.built_text(path);
+    let (chart, name) = (text(&["spec", "chart"])?, text(&["spec", "sourceRef", "name"])?);
+    let kind = text(&["spec", "sourceRef", "kind"])?;
+    let (Some(chart), Some(name)) = (chart, name) else {
+        let source = "`chart` and `sourceRef` of the HelmChart".to_owned();
+        return Err(Reason::SourceNotFound { source });
+    };
+    let kind = kind.as_deref().unwrap_or(Kind::HelmRepository.name());
+    source(here, &chart, Reference { kind, name: &name, namespace: None })
 }
 
 /// `spec.chart.version` of a `helm.fluxcd.io` HelmRelease, which names its repository itself.
