@@ -68,6 +68,7 @@ def plan(
     flux_version: str | None = None,
     only: Sequence[str] | None = None,
     config: str | None = None,
+    renovate: bool | None = None,
     allow_hosts: Sequence[str] = (),
     max_index_bytes: int | None = None,
     concurrency: int | None = None,
@@ -105,6 +106,7 @@ def plan(
     - `flux_version`: the version of Flux in the clusters, such as `2.9`
     - `only`: globs of the paths that may change
     - `config`: text of a `.flux-upgrade.yaml` to use in place of the one in `source`
+    - `renovate`: `False` leaves Renovate's configuration in `source` alone
 
     Raises:
         FluxUpgradeError: the request cannot be planned; its `code` says why. `ManifestError`, `RangeError` and
@@ -129,6 +131,7 @@ def plan(
         flux_version=flux_version,
         only=only,
         config=config,
+        renovate=renovate,
         allow_hosts=allow_hosts,
         max_index_bytes=max_index_bytes,
         concurrency=concurrency,
