@@ -233,6 +233,7 @@ impl Default for Rules {
             rules: Vec::new(),
             credentials: Vec::new(),
             promotions: Vec::new(),
+            staged: None,
             flags: Layer::default(),
             as_of: None,
             now: None,
