@@ -148,6 +148,7 @@ mod tests {
             also_from: vec![],
             overridden_by: vec![],
             is_patch: false,
+            marker: None,
             clusters: vec![],
             suspended: false,
         }

@@ -56,6 +56,7 @@ pub(super) fn manifests(inventory: &Inventory<'_>, sites: &mut Vec<Site>) {
             also_from: Vec::new(),
             overridden_by: Vec::new(),
             is_patch: false,
+            marker: None,
         });
     }
     for site in sites[..first].iter_mut().filter(|site| of_flux.contains(&site.at.path)) {

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::Ignore;
+use crate::automate::Marker;
 use crate::diagnostic::Diagnostic;
 use crate::plan::Reason;
 use crate::text::Location;
@@ -326,6 +327,8 @@ pub struct Site {
     pub overridden_by: Vec<Location>,
     /// Whether it stands in a patch of its owner.
     pub is_patch: bool,
+    /// The marker that ties it to an image policy.
+    pub marker: Option<Box<Marker>>,
 }
 
 impl Site {

@@ -124,6 +124,7 @@ pub(super) fn tool_versions(inventory: &Inventory<'_>, sites: &mut Vec<Site>) {
                     also_from: Vec::new(),
                     overridden_by: Vec::new(),
                     is_patch: false,
+                    marker: None,
                 });
             }
             start += line.len();

@@ -5,6 +5,7 @@ mod decide;
 mod edits;
 mod install;
 mod lock;
+mod marked;
 mod offer;
 mod range;
 mod reason;

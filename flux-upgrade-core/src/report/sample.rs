@@ -60,6 +60,7 @@ fn site(spot: Spot, kind: &str, namespace: Option<&str>, name: &str, field: &str
         also_from: vec![],
         overridden_by: vec![],
         is_patch: false,
+        marker: None,
         clusters: vec![],
         suspended: false,
     }
