@@ -207,7 +207,8 @@ fn head_comment(document: &Document<'_>, node: Node<'_, '_>, parent: Node<'_, '_
         (false, false) => true,
     };
     let properties = |word: &str| word.starts_with(['&', '!']);
-    if !is_own_line || !before.all(properties) || matches!(node.quote(), Some(Quote::Literal | Quote::Folded)) {
+    if !is_own_line || !before.all(properties) || matches!(node.quote(), Some(Quote::Literal | Quote::Folded))
+    {
         return None;
     }
     let mut above = document.comments_above(line.max(1));

@@ -13,7 +13,7 @@ mod objects;
 mod policy;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use marker::{Field, Setter};
@@ -90,7 +90,12 @@ pub(crate) fn sites_with<'a>(
 }
 
 /// Gives the sites of located fields their markers: those that a marker holds move by it and in no other way.
-pub(crate) fn join<'a>(inventory: &'a Inventory<'_>, links: &Links<'a>, dialects: &Dialects<'_>, sites: &mut Vec<Site>) {
+pub(crate) fn join<'a>(
+    inventory: &'a Inventory<'_>,
+    links: &Links<'a>,
+    dialects: &Dialects<'_>,
+    sites: &mut Vec<Site>,
+) {
     let mut marked = sites_with(inventory, links, dialects);
     if marked.is_empty() {
         return;
@@ -98,11 +103,16 @@ pub(crate) fn join<'a>(inventory: &'a Inventory<'_>, links: &Links<'a>, dialects
     let place = |at: &Location| (at.path.clone(), at.span.start);
     let places: BTreeMap<_, usize> =
         marked.iter().enumerate().map(|(index, site)| (place(&site.at), index)).collect();
+    let mut spoken_for = BTreeSet::new();
     sites.retain(|site| {
         let field = places.get(&place(&site.at));
         let Some(index) = field.or_else(|| places.get(&place(&site.spot.at))) else { return true };
         let own = &mut marked[*index];
-        // A variable's marker stays with whoever defines the variable.
+        if own.at != site.spot.at {
+            // A marker at a use of a variable holds the variable, and all its users with it.
+            spoken_for.insert(*index);
+            return true;
+        }
         if own.at != site.at {
             return false;
         }
@@ -115,7 +125,8 @@ pub(crate) fn join<'a>(inventory: &'a Inventory<'_>, links: &Links<'a>, dialects
         own.is_patch = site.is_patch;
         false
     });
-    sites.append(&mut marked);
+    let kept = marked.into_iter().enumerate().filter(|(index, _)| !spoken_for.contains(index));
+    sites.extend(kept.map(|(_, site)| site));
 }
 
 /// Policies that sites share.
@@ -134,7 +145,8 @@ impl Known {
     /// Source: image-automation-controller `internal/controller`: policies of the automation's namespace that its selector
     /// fits, files below its path.
     fn of(&self, setter: &Setter, file: &str) -> Result<Vec<Arc<Policy>>, Reason> {
-        let is_here = |namespace: &Option<String>| namespace.as_ref().is_none_or(|own| *own == setter.namespace);
+        let is_here =
+            |namespace: &Option<String>| namespace.as_ref().is_none_or(|own| *own == setter.namespace);
         let named = |policy: &&Arc<Policy>| policy.name == setter.policy && is_here(&policy.place.namespace);
         let named: Vec<&Arc<Policy>> = self.policies.iter().filter(named).collect();
         if named.is_empty() {
@@ -157,7 +169,8 @@ impl Known {
         let selecting: Vec<_> =
             holding.into_iter().filter(|one| named.iter().any(|policy| one.selects(policy))).collect();
         let Some(first) = selecting.first() else {
-            let detail = format!("an ImageUpdateAutomation whose `policySelector` selects {namespace}/{policy}");
+            let detail =
+                format!("an ImageUpdateAutomation whose `policySelector` selects {namespace}/{policy}");
             return Err(Reason::Requires { detail });
         };
         let active: Vec<_> = selecting.iter().filter(|one| one.idle.is_none()).collect();
@@ -179,7 +192,13 @@ struct InFile<'a, 'f> {
 }
 
 impl<'f> InFile<'_, 'f> {
-    fn site(&self, document: &Document<'f>, node: Node<'_, 'f>, marker: &str, passed_by: Option<&str>) -> Site {
+    fn site(
+        &self,
+        document: &Document<'f>,
+        node: Node<'_, 'f>,
+        marker: &str,
+        passed_by: Option<&str>,
+    ) -> Site {
         let lines = self.inventory.lines(self.index);
         let at = lines.locate(&self.file.path, node.span());
         let raw = node.span().of(document.text()).to_owned();
@@ -197,10 +216,13 @@ impl<'f> InFile<'_, 'f> {
         };
         let blocked = self.blocked(document, (quote, &value), passed_by).or(why);
         let rule = policies.iter().find_map(|policy| policy.source());
-        let held = |policies: &[Arc<Policy>]| policies.iter().find_map(|policy| policy.rule.as_ref().err().cloned());
+        let held =
+            |policies: &[Arc<Policy>]| policies.iter().find_map(|policy| policy.rule.as_ref().err().cloned());
         let source = match &rule {
             Some((source, _)) => Ok(source.clone()),
-            None => Err(held(&policies).or(blocked.clone()).unwrap_or(Reason::Marked { policy: marker.to_owned() })),
+            None => Err(held(&policies)
+                .or(blocked.clone())
+                .unwrap_or(Reason::Marked { policy: marker.to_owned() })),
         };
         let resource = self.resource(node.span());
         let placements = resource.map(|resource| resource.placements.as_slice()).unwrap_or_default();
@@ -264,9 +286,10 @@ impl<'f> InFile<'_, 'f> {
     fn resource(&self, span: Span) -> Option<&Resource> {
         let holds = |resource: &&Resource| {
             std::ptr::eq(self.inventory.file_of(resource), self.file)
-                && self.inventory.node(resource).is_some_and(|node| {
-                    node.span().start <= span.start && span.end <= node.span().end
-                })
+                && self
+                    .inventory
+                    .node(resource)
+                    .is_some_and(|node| node.span().start <= span.start && span.end <= node.span().end)
         };
         let size = |resource: &&Resource| {
             self.inventory.node(resource).map_or(usize::MAX, |node| node.span().end - node.span().start)
@@ -323,7 +346,9 @@ impl<'f> InFile<'_, 'f> {
 fn remember_tags(read: &marker::Read<'_>, sites: &mut [Site]) {
     let mut tags: BTreeMap<(usize, String, String), Option<String>> = BTreeMap::new();
     for (marked, site) in read.marked.iter().zip(sites.iter()) {
-        let Some(marker) = site.marker.as_ref().filter(|marker| marker.setter.field == Field::Tag) else { continue };
+        let Some(marker) = site.marker.as_ref().filter(|marker| marker.setter.field == Field::Tag) else {
+            continue;
+        };
         let key = (marked.document, marker.setter.namespace.clone(), marker.setter.policy.clone());
         let entry = tags.entry(key).or_insert_with(|| Some(site.spot.value.clone()));
         if entry.as_ref() != Some(&site.spot.value) {

@@ -86,7 +86,8 @@ impl Objects {
             }
         }
         let policies = of_kind(inventory, "ImagePolicy").into_iter().map(|(resource, place, built)| {
-            let labels = built.as_ref().map_or(Value::Null, |built| built.object["metadata"]["labels"].clone());
+            let labels =
+                built.as_ref().map_or(Value::Null, |built| built.object["metadata"]["labels"].clone());
             let reader = Reader { inventory, links, resource, place, namespaces: &namespaces };
             Policy {
                 at: inventory.location(resource),
@@ -98,7 +99,8 @@ impl Objects {
         });
         let policies = policies.collect();
         let automations = of_kind(inventory, "ImageUpdateAutomation").into_iter();
-        let automations = automations.map(|(resource, place, built)| automation(inventory, resource, place, built));
+        let automations =
+            automations.map(|(resource, place, built)| automation(inventory, resource, place, built));
         Self { policies, automations: automations.collect() }
     }
 }
@@ -185,7 +187,9 @@ impl Reader<'_, '_, '_> {
             let by = format!("ImagePolicy {} at {} is suspended", self.resource.name, self.at());
             return Err(Reason::Ignored { by });
         }
-        let held = |detail: String| Reason::NoCandidate { detail: format!("{detail}, in the policy at {}", self.at()) };
+        let held = |detail: String| Reason::NoCandidate {
+            detail: format!("{detail}, in the policy at {}", self.at()),
+        };
         let order = self.order(&spec["policy"]).map_err(held)?;
         let filter = &spec["filterTags"];
         let filter = match filter["pattern"].as_str().filter(|text| !text.is_empty()) {
@@ -265,12 +269,15 @@ impl Reader<'_, '_, '_> {
                 found.push((resource, built));
             }
         }
-        let described = format!("ImageRepository {}{name}", namespace.map(|n| format!("{n}/")).unwrap_or_default());
+        let described =
+            format!("ImageRepository {}{name}", namespace.map(|n| format!("{n}/")).unwrap_or_default());
         let (resource, built) = match found.as_slice() {
             [] => return Err(Reason::SourceNotFound { source: described }),
             [one] => *one,
             all => {
-                let at = |(resource, _): &(&Resource, _)| format!("{described} at {}", self.inventory.location(resource));
+                let at = |(resource, _): &(&Resource, _)| {
+                    format!("{described} at {}", self.inventory.location(resource))
+                };
                 return Err(Reason::Ambiguous { sources: all.iter().map(at).collect() });
             }
         };
@@ -283,7 +290,8 @@ impl Reader<'_, '_, '_> {
         }
         let image = spec["image"].as_str().unwrap_or_default();
         let image = self.links.expand(self.inventory, resource, image)?.into_owned();
-        let unfit = |detail: &str| Reason::SourceUnsupported { detail: format!("`{image}` of {described} {detail}") };
+        let unfit =
+            |detail: &str| Reason::SourceUnsupported { detail: format!("`{image}` of {described} {detail}") };
         if image.is_empty() {
             return Err(unfit("is no image"));
         }
@@ -313,8 +321,10 @@ impl Reader<'_, '_, '_> {
         if selectors.into_iter().flatten().any(|selector| fits(selector, labels)) {
             return Ok(());
         }
-        let known = if self.namespaces.contains_key(&own) { "" } else { ", whose labels are not in these files" };
-        Err(Reason::Requires { detail: format!("that `accessFrom` of {described} lets the namespace {own} in{known}") })
+        let known =
+            if self.namespaces.contains_key(&own) { "" } else { ", whose labels are not in these files" };
+        Err(Reason::Requires {
+            detail: format!("that `accessFrom` of {described} lets the namespace {own} in{known}"),
+        })
     }
 }
-

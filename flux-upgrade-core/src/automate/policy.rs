@@ -145,7 +145,10 @@ impl Policy {
                             return Err(unanswered(format!("{source}:{tag}"), failure).into());
                         }
                         None => {
-                            return Err(Open::Needs(Ask::Digest { repository: rule.repository.clone(), tag }));
+                            return Err(Open::Needs(Ask::Digest {
+                                repository: rule.repository.clone(),
+                                tag,
+                            }));
                         }
                     },
                 };

@@ -84,4 +84,3 @@ fn edits(file: &SourceFile, span: Span, quote: Quote, new: &str, preferred: Quot
     let text = format!("{}{new}{end}", &raw[..first]);
     Some(vec![edit(header, stripped), edit(span, text)])
 }
-

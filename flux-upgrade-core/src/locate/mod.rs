@@ -35,8 +35,8 @@ use crate::scan::{Effective, Inventory, Kind, Resource};
 use crate::text::{Lines, Location, RepoPath};
 use crate::version::Dialect;
 use crate::yaml::Node;
-pub(crate) use image::dotted;
 pub(crate) use field::variable;
+pub(crate) use image::dotted;
 pub(crate) use link::Links;
 
 /// Every place in the files that pins or constrains a version, by path and position, with the source that it refers to.

@@ -2,8 +2,8 @@
 
 use super::choose::{Choice, choose, date, refusal};
 use super::offer::{self, Offer};
-use super::{marked, range};
 use super::{Beyond, Failure, Reason, Verdict};
+use super::{marked, range};
 use crate::locate::{Consumer, Part, Site, SourceKey};
 use crate::resolve::{Ask, Candidate, Resolution, select};
 use crate::rules::{Digests, Rules, Settings};

@@ -26,7 +26,10 @@ pub(super) fn decide(site: &Site, marker: &Marker, resolution: &Resolution, rule
         return Err(Stop::Needs(asks));
     }
     let Some(first) = elected.first() else {
-        return Err(Reason::Marked { policy: format!("{}:{}", marker.setter.namespace, marker.setter.policy) }.into());
+        return Err(Reason::Marked {
+            policy: format!("{}:{}", marker.setter.namespace, marker.setter.policy),
+        }
+        .into());
     };
     let to = first.text(field);
     if elected.iter().any(|one| one.text(field) != to) {
