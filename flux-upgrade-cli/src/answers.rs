@@ -30,6 +30,18 @@ pub(crate) enum Answers {
     Live(Box<Sources>),
 }
 
+/// What a snapshot is written from.
+#[derive(Default)]
+pub(crate) struct Recorded {
+    pub(crate) text: String,
+    /// Archives of Flux's manifests, by their path beside the snapshot.
+    pub(crate) archives: Vec<(String, Vec<u8>)>,
+    /// How many sources there are.
+    pub(crate) asked: usize,
+    /// How many answers are failures.
+    pub(crate) failed: usize,
+}
+
 /// The sources themselves.
 pub(crate) struct Sources {
     options: LiveOptions,
@@ -144,14 +156,17 @@ impl Answers {
         }
     }
 
-    /// Everything that was answered, as a snapshot, with how many sources there are and how many failed.
-    pub(crate) fn recording(&self, env: &Env) -> (String, usize, usize) {
+    /// Everything that was answered, as a snapshot whose archives lie in `folder` beside it.
+    pub(crate) fn recording(&self, folder: &str, env: &Env) -> Recorded {
         let Self::Live(sources) = self else { return Default::default() };
         let told = sources.told();
-        let is_list = |ask: &&Ask| !matches!(ask, Ask::Digest { .. } | Ask::Created { .. });
+        let is_list = |ask: &&Ask| {
+            matches!(ask, Ask::Charts { .. } | Ask::Tags { .. } | Ask::Refs { .. } | Ask::Releases)
+        };
         let asked = told.outcomes.keys().filter(is_list).count();
         let failed = told.outcomes.values().filter(|outcome| outcome.is_err()).count();
-        (told.recording.to_json(env.time()), asked, failed)
+        let (text, archives) = told.recording.to_files(folder, env.time());
+        Recorded { text, archives, asked, failed }
     }
 }
 
@@ -236,7 +251,7 @@ impl Host for Recorder {
 }
 
 /// Writes a file in one step: the old text stays until the new one is whole.
-pub(crate) fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
+pub(crate) fn write_whole(path: &Path, text: impl AsRef<[u8]>) -> std::io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));
     let beside = path.with_file_name(name);

@@ -11,10 +11,11 @@ use flux_upgrade_core::rules::Overrides;
 use flux_upgrade_core::time::{Age, Timestamp};
 
 use crate::automate;
+use crate::deliver::DeliverFlags;
 use crate::env::Env;
 use crate::fault::Fault;
-use crate::ranges;
 use crate::spelling::nearest;
+use crate::{ranges, repositories};
 
 /// Plan and apply upgrades of a Git repository that Flux reconciles.
 ///
@@ -39,7 +40,7 @@ pub(crate) enum Command {
     /// Write the changes of a plan into the files
     ///
     /// Each file is replaced in one step. When a file has changed since it was read, nothing is written.
-    Apply(Apply),
+    Apply(Box<Apply>),
     /// Print Flux's manifests as `flux install --export` would
     Install(Install),
     /// Check every Flux: its version, its manifests, the patches beside them
@@ -105,6 +106,10 @@ pub(crate) struct Plan {
     /// Exit with 2 when there are changes
     #[arg(long)]
     pub(crate) exit_code: bool,
+
+    /// Plan the files as this commit has them: a branch, a tag, a hash; nothing is checked out, and a bare repository will do
+    #[arg(long, value_name = "REVISION")]
+    pub(crate) rev: Option<String>,
 
     #[command(flatten)]
     pub(crate) rules: RulesFlags,
@@ -193,6 +198,9 @@ pub(crate) struct Apply {
     /// Without it such an apply is finished first.
     #[arg(long)]
     pub(crate) undo: bool,
+
+    #[command(flatten)]
+    pub(crate) deliver: DeliverFlags,
 }
 
 #[derive(Debug, Args)]
@@ -231,8 +239,16 @@ pub(crate) struct Common {
     /// Folders that Flux's own paths start from (the top of a repository), or single files; each is read by itself
     ///
     /// Inside a git work tree only tracked files are read, elsewhere .gitignore is honoured.
-    #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+    #[arg(value_name = "PATH", required_unless_present = "repositories", value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<PathBuf>,
+
+    /// Take more paths from this file, one on a line, relative to the file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) repositories: Option<PathBuf>,
+
+    /// Take every COUNT-th path only, from the one at INDEX (from 0), for example 0/4
+    #[arg(long, value_name = "INDEX/COUNT")]
+    pub(crate) shard: Option<String>,
 
     /// Fail when a source has no answer or a file has an error
     #[arg(long)]
@@ -484,7 +500,7 @@ pub(crate) struct Stop {
 
 /// Reads the arguments.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>, env: &Env) -> Result<Cli, Stop> {
-    Cli::try_parse_from(args).map_err(|error| {
+    let mut cli = Cli::try_parse_from(args).map_err(|error| {
         let is_help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
         let terminal = if is_help { env.out_is_terminal } else { env.err_is_terminal };
         let text = match bad_value(&error) {
@@ -493,7 +509,30 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>, env: &Env) -> Resu
             None => error.render().to_string(),
         };
         Stop { text, is_help }
-    })
+    })?;
+    if let Some(common) = cli.command.common() {
+        let stop = |fault: Fault| Stop { text: fault.to_string(), is_help: false };
+        repositories::expand(common, env).map_err(stop)?;
+    }
+    Ok(cli)
+}
+
+impl Command {
+    /// What the command takes on folders, if it is for folders.
+    fn common(&mut self) -> Option<&mut Common> {
+        Some(match self {
+            Self::Scan(args) => &mut args.common,
+            Self::Plan(args) => &mut args.common,
+            Self::Apply(args) => &mut args.plan.common,
+            Self::Verify(args) => &mut args.common,
+            Self::Migrate(args) => &mut args.common,
+            Self::Snapshot(args) => &mut args.common,
+            Self::Ranges(args) => &mut args.common,
+            Self::Lock(args) => &mut args.ranges.common,
+            Self::Rollback(args) => &mut args.common,
+            Self::Install(_) | Self::Completions { .. } => return None,
+        })
+    }
 }
 
 /// A value that is not in a flag's list, with a caret under it.

@@ -8,15 +8,18 @@ mod answers;
 mod args;
 mod automate;
 mod command;
+mod deliver;
 mod env;
 mod fault;
 mod flux;
 mod job;
 mod migrate;
+mod parcel;
 mod pick;
 mod progress;
 mod ranges;
 mod releases;
+mod repositories;
 mod spelling;
 mod streams;
 

@@ -149,6 +149,9 @@ mod tests {
             overridden_by: vec![],
             is_patch: false,
             marker: None,
+            repeats: Vec::new(),
+            is_test: false,
+            also_owned: Vec::new(),
             clusters: vec![],
             suspended: false,
         }

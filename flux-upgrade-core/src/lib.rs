@@ -41,6 +41,7 @@ pub mod bridge;
 pub mod diagnostic;
 pub mod flux;
 pub mod guard;
+mod hcl;
 #[cfg(feature = "native")]
 pub mod host;
 pub mod locate;

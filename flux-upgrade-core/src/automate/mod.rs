@@ -232,17 +232,10 @@ impl<'f> InFile<'_, 'f> {
             all
         };
         let field = setter.as_ref().map(|setter| setter.field);
+        let spot = Spot { at: at.clone(), raw, value, style: Style::from(quote), frame: Frame::default() };
+        let part = if field == Some(Field::Digest) { Part::Digest } else { Part::Tag };
+        let (name, reader) = (self.field(document, node), (Consumer::Image, source));
         Site {
-            id: at.to_string(),
-            spot: Spot { at: at.clone(), raw, value, style: Style::from(quote), frame: Frame::default() },
-            owner: self.owner(resource),
-            field: self.field(document, node),
-            part: if field == Some(Field::Digest) { Part::Digest } else { Part::Tag },
-            digest: None,
-            branch: None,
-            consumer: Consumer::Image,
-            source,
-            source_url: None,
             namespaces: unique(placements.iter().filter_map(|place| place.namespace.clone()).collect()),
             source_at: policies.first().map(|policy| policy.at.clone()),
             insecure: rule.is_some_and(|(_, insecure)| insecure),
@@ -251,14 +244,9 @@ impl<'f> InFile<'_, 'f> {
             clusters: unique(placements.iter().filter_map(|place| place.cluster.clone()).collect()),
             suspended: resource.is_some_and(|resource| resource.suspended),
             dialect: resource.and_then(|resource| self.dialects.of(resource)),
-            findings: Vec::new(),
-            insertion: None,
-            variable: None,
-            also_from: Vec::new(),
-            overridden_by: Vec::new(),
             is_patch: resource.is_some_and(|resource| resource.is_patch),
             marker: setter.map(|setter| Box::new(Marker { setter, policies, stored: None })),
-            at,
+            ..Site::alone(at, self.owner(resource), (&name, part), spot, reader)
         }
     }
 

@@ -135,7 +135,7 @@ fn source(here: &Here<'_, '_>, chart: &str, reference: Reference<'_>) -> Result<
             detail: format!("a chart from a {} takes its version from its Chart.yaml", reference.kind),
         });
     }
-    let (chart, name) = (here.expand(chart)?, here.expand(reference.name)?);
+    let (chart, name) = (here.expand(chart)?, here.name(Kind::HelmRepository, reference.name)?);
     let namespace = reference.namespace.map(|namespace| here.expand(namespace)).transpose()?;
     let reference = Reference { name: &name, namespace: namespace.as_deref(), ..reference };
     let read = |resource: &Resource, built: Option<&Effective>| {
@@ -149,7 +149,7 @@ fn source(here: &Here<'_, '_>, chart: &str, reference: Reference<'_>) -> Result<
     let ((url, oci), resource) =
         here.links.agreed(known, here.inventory, asked, &here.resource.placements, read)?;
     let at = here.inventory.location(resource);
-    let url = here.links.expand(here.inventory, resource, &url)?;
+    let url = here.expand_of(resource, &url)?;
     published(&url, &chart, oci).map(|(key, consumer, _, url)| (key, consumer, Some(at), url))
 }
 

@@ -102,7 +102,7 @@ impl<'a> Links<'a> {
     pub(crate) fn new(inventory: &'a Inventory<'_>) -> Self {
         let (mut by_name, mut patches) = (ByName::new(), ByName::new());
         for resource in inventory.resources() {
-            if matches!(resource.kind, Kind::Object | Kind::Plain) {
+            if resource.is_test || matches!(resource.kind, Kind::Object | Kind::Plain) {
                 continue;
             }
             for name in std::iter::once(&resource.name).chain(&resource.also) {
@@ -154,6 +154,11 @@ impl<'a> Links<'a> {
         from: &[Placement],
     ) -> Vec<&'a Resource> {
         matching(&self.by_name, (kind, name), namespace, from)
+    }
+
+    /// Whether any object has this kind and name.
+    pub(super) fn knows(&self, kind: Kind, name: &str) -> bool {
+        self.by_name.contains_key(&(kind, name))
     }
 
     /// Patches of the object of this kind and name at `from`.

@@ -7,6 +7,7 @@ mod finding;
 mod git;
 mod helm;
 mod image;
+mod input;
 mod install;
 mod instance;
 mod keys;
@@ -16,6 +17,7 @@ mod oci;
 mod overlay;
 mod renovate;
 mod site;
+mod terraform;
 mod tools;
 mod unpinned;
 mod values;
@@ -59,40 +61,35 @@ pub fn locate(inventory: &Inventory<'_>) -> Vec<Site> {
     for resource in inventory.resources() {
         let Some(node) = inventory.node(resource) else { continue };
         let lines = inventory.lines(inventory.held(resource).file);
-        let at = Here { inventory, links: &links, dialects: &dialects, resource, node, lines, user: None };
-        match resource.kind {
-            Kind::HelmRelease => {
-                helm::release(&at, &mut sites);
-                values::release(&at, &mut sites);
-            }
-            Kind::HelmOperatorRelease => {
-                helm::operator_release(&at, &mut sites);
-                values::release(&at, &mut sites);
-            }
-            Kind::HelmChart => helm::chart(&at, &mut sites),
-            Kind::OciRepository => oci::repository(&at, &mut sites),
-            Kind::GitRepository => git::repository(&at, &mut sites),
-            Kind::Kustomization => kustomize::flux(&at, &mut sites),
-            Kind::KustomizationFile => kustomize::file(&at, &mut sites),
-            Kind::FluxInstance => instance::instance(&at, &mut sites),
-            Kind::Object => image::object(&at, &mut sites),
-            Kind::ChartFile => chart_file::dependencies(&at, &mut sites),
-            Kind::Workflow => tools::workflow(&at, &mut sites),
-            Kind::Plain => instance::values(&at, &[], &mut sites),
-            Kind::HelmRepository | Kind::Bucket | Kind::ExternalArtifact | Kind::ConfigMap => {}
+        let here = Here {
+            inventory,
+            links: &links,
+            dialects: &dialects,
+            resource,
+            node,
+            lines,
+            user: None,
+            input: None,
+        };
+        for input in here.all_inputs() {
+            kinds(&Here { input, ..here }, &mut sites);
         }
     }
     tools::tool_versions(inventory, &mut sites);
     explicit::comments(inventory, &links, &dialects, &mut sites);
-    install::manifests(inventory, &mut sites);
+    let terraform = terraform::Terraform::new(inventory);
+    terraform.sites(&mut sites);
+    install::manifests(inventory, &terraform, &mut sites);
     crate::automate::join(inventory, &links, &dialects, &mut sites);
     sites.sort_by(|a, b| (&a.at, &a.owner, &a.field).cmp(&(&b.at, &b.owner, &b.field)));
     mark_insecure(inventory, &mut sites);
     sites.dedup_by(|later, first| {
-        later.spot == first.spot && later.at == first.at && later.owner == first.owner
+        let same = later.spot == first.spot && later.at == first.at && later.owner == first.owner;
+        same && later.source == first.source
     });
     drop_unused_readings(&mut sites);
     hold_lone_aliases(&mut sites);
+    overlay::tie_tests(&mut sites);
     tell_apart(&mut sites);
     overlay::mark(&mut sites);
     for site in &mut sites {
@@ -100,6 +97,32 @@ pub fn locate(inventory: &Inventory<'_>) -> Vec<Site> {
         site.findings.extend(own);
     }
     sites
+}
+
+/// The sites of an object.
+fn kinds(at: &Here<'_, '_>, sites: &mut Vec<Site>) {
+    match at.resource.kind {
+        Kind::HelmRelease => {
+            helm::release(at, sites);
+            values::release(at, sites);
+        }
+        Kind::HelmOperatorRelease => {
+            helm::operator_release(at, sites);
+            values::release(at, sites);
+        }
+        Kind::HelmChart => helm::chart(at, sites),
+        Kind::OciRepository => oci::repository(at, sites),
+        Kind::GitRepository => git::repository(at, sites),
+        Kind::Kustomization => kustomize::flux(at, sites),
+        Kind::KustomizationFile => kustomize::file(at, sites),
+        Kind::FluxInstance => instance::instance(at, sites),
+        Kind::Object => image::object(at, sites),
+        Kind::ResourceSet => image::inputs(at, sites),
+        Kind::ChartFile => chart_file::dependencies(at, sites),
+        Kind::Workflow => tools::workflow(at, sites),
+        Kind::Plain => instance::values(at, &[], sites),
+        Kind::HelmRepository | Kind::Bucket | Kind::ExternalArtifact | Kind::ConfigMap => {}
+    }
 }
 
 /// Sites whose source is another object that says `insecure: true`.
@@ -205,6 +228,8 @@ struct Here<'a, 'f> {
     lines: &'a Lines<'f>,
     /// The release that takes its values from here.
     user: Option<&'a Resource>,
+    /// The inputs that a ResourceSet makes the object with.
+    input: Option<Node<'a, 'f>>,
 }
 
 impl<'a, 'f> Here<'a, 'f> {
@@ -244,7 +269,7 @@ impl<'a, 'f> Here<'a, 'f> {
 
     /// A text of the object with its variables filled in.
     fn expand<'t>(&self, text: &'t str) -> Result<Cow<'t, str>, Reason> {
-        self.links.expand(self.inventory, self.resource, text)
+        self.expand_of(self.resource, text)
     }
 
     fn namespaces(&self) -> Vec<String> {
@@ -308,7 +333,7 @@ impl<'a, 'f> Here<'a, 'f> {
             self.inventory.text_of(base, built, &["spec", "url"])
         };
         let (url, base) = self.agreed_by_base(&self.links.urls, None, read)?;
-        let url = self.links.expand(self.inventory, base, &url)?.into_owned();
+        let url = self.expand_of(base, &url)?.into_owned();
         Ok((url, Some(self.inventory.location(base))))
     }
 

@@ -189,6 +189,17 @@ pub(super) fn date(
                 }
             }
         }
+        (None, Ok(SourceKey::Git { url })) => match context.resolution.ref_date(url, &candidate.text) {
+            Some(Some(created)) => created,
+            Some(None) => return Err(no_date()),
+            None => {
+                let Some(object) = candidate.tag_object.as_ref().or(candidate.digest.as_ref()) else {
+                    return Err(no_date());
+                };
+                let refs = [(candidate.text.clone(), object.clone())].into();
+                return Err(Stop::Needs(vec![Ask::Dates { url: url.clone(), refs }]));
+            }
+        },
         (None, _) => return Err(no_date()),
     };
     if context.rules.as_of.is_some_and(|as_of| created > as_of) {

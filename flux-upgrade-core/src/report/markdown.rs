@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::summary::Summary;
-use super::words::{clean, count, day, package, short, step};
+use super::words::{clean, count, day, package, short, step, variable};
 use crate::locate::Site;
 use crate::plan::{Plan, Reason};
 use crate::version::Level;
@@ -21,8 +21,8 @@ pub fn markdown(plan: &Plan) -> String {
     for change in &plan.changes {
         let site = plan.site_of(change);
         let mut notes = Vec::new();
-        if let Some(variable) = &site.variable {
-            notes.push(format!("by {}", code(&format!("${{{variable}}}"))));
+        if let Some(name) = &site.variable {
+            notes.push(format!("by {}", code(&variable(name))));
         }
         if let Some(first) = site.overridden_by.first() {
             let more = site.overridden_by.len() - 1;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::grid::{Grid, Paint, painted, plain};
 use super::summary::Summary;
-use super::words::{self, clean, count, day, short};
+use super::words::{self, clean, count, day, short, variable};
 use crate::locate::{Part, Site};
 use crate::plan::{Change, Plan, Reason};
 use crate::version::Level;
@@ -242,8 +242,8 @@ pub fn sites_table(sites: &[Site], style: Style) -> String {
 fn notes(site: &Site, change: &Change, others: usize) -> String {
     let mut notes = Vec::new();
     match (&site.variable, others) {
-        (Some(variable), 0) => notes.push(format!("by ${{{}}}", clean(variable))),
-        (Some(variable), _) => notes.push(format!("by ${{{}}}, in {} places", clean(variable), others + 1)),
+        (Some(name), 0) => notes.push(format!("by {}", clean(&variable(name)))),
+        (Some(name), _) => notes.push(format!("by {}, in {} places", clean(&variable(name)), others + 1)),
         (None, 0) => {}
         (None, _) => notes.push(format!("in {} places", others + 1)),
     }

@@ -79,6 +79,8 @@ impl Resource {
             placements: Vec::new(),
             suspended: false,
             is_patch: false,
+            within: None,
+            is_test: false,
             also: Vec::new(),
             fragment: Vec::new(),
             applied_by: Vec::new(),

@@ -18,7 +18,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use comment::Comment;
-pub(crate) use embedded::embedded;
+pub(crate) use embedded::{block_parts, embedded, templated};
 pub(crate) use events::{Comments, parse};
 pub(crate) use scalar::{Quote, encode, is_null, is_plain_string, number_survives, reads_as_number};
 pub(crate) use split::split;
@@ -35,11 +35,22 @@ pub(crate) struct Document<'t> {
     span: Span,
     slots: Vec<Slot<'t>>,
     comments: Vec<Comment>,
-    is_yaml: bool,
+    form: Form,
 }
 
 /// The collection that holds a node, and the key or the index there.
 pub(crate) type Parent<'d, 't> = Option<(Node<'d, 't>, Cow<'d, str>)>;
+
+/// How the texts of a document stand in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As YAML.
+    Yaml,
+    /// As YAML in a scalar that is no literal block: what stands there is decoded before it is read.
+    Decoded,
+    /// As words.
+    Words,
+}
 
 /// A node as it is kept: children follow their parent, `next` is the slot after the last of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +75,11 @@ impl<'t> Document<'t> {
     /// The outermost node, none in a document of comments.
     pub(crate) fn root(&self) -> Option<Node<'_, 't>> {
         (!self.slots.is_empty()).then_some(Node { document: self, at: 0 })
+    }
+
+    /// How its texts stand in the file.
+    pub(crate) fn form(&self) -> Form {
+        self.form
     }
 
     /// The whole text that the document stands in.

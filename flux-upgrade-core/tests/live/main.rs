@@ -2,6 +2,7 @@
 #![cfg(feature = "native")]
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod dates;
 mod faults;
 mod places;
 mod real;
