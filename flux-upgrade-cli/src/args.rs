@@ -527,6 +527,7 @@ impl Command {
             Self::Verify(args) => &mut args.common,
             Self::Migrate(args) => &mut args.common,
             Self::Snapshot(args) => &mut args.common,
+            Self::Automate(args) => &mut args.common,
             Self::Ranges(args) => &mut args.common,
             Self::Lock(args) => &mut args.ranges.common,
             Self::Rollback(args) => &mut args.common,
