@@ -1,5 +1,6 @@
 //! A field that holds a version: its place, its bytes, and whether it may be edited.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::{Consumer, Frame, Here, Insertion, Part, Site, SourceKey, Spot, Style};
@@ -156,7 +157,7 @@ impl<'f> Here<'_, 'f> {
             return plain();
         }
         let mut variables = expressions(value);
-        let (Some(variable), None) = (variables.next(), variables.next()) else {
+        let (Some(variable), None, 1) = (variables.next(), variables.next(), names(value).count()) else {
             let also_from = self.definitions_in(value);
             let all = plain().into_iter();
             return all.map(|place| Place { also_from: also_from.clone(), ..place }).collect();
@@ -187,8 +188,10 @@ impl<'f> Here<'_, 'f> {
 
     /// Where the variables of a text are defined.
     fn definitions_in(&self, text: &str) -> Vec<Location> {
-        let all = expressions(text)
-            .flat_map(|one| self.links.definitions(self.inventory, self.subject(), one.name).nodes);
+        let names: BTreeSet<&str> = names(text).collect();
+        let all = names
+            .into_iter()
+            .flat_map(|name| self.links.definitions(self.inventory, self.subject(), name).nodes);
         let scalars = all.filter_map(|found| Some((found.document, found.node.resolved()?.span())));
         scalars.map(|(document, span)| self.inventory.locate(document, span)).collect()
     }
@@ -402,6 +405,12 @@ pub(crate) fn variable(value: &str) -> Option<&str> {
     let rest = &value[value.find("${")? + 2..];
     let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
     Some(&rest[..end])
+}
+
+/// The variables of a text, also those that something is done to: `${NAME/a/b}`, `${NAME:=${OTHER}}`.
+fn names(value: &str) -> impl Iterator<Item = &str> {
+    let open = value.match_indices("${").filter(|(at, _)| !value[..*at].ends_with('$'));
+    open.filter_map(|(at, _)| variable(&value[at..])).filter(|name| !name.is_empty())
 }
 
 /// A variable in a text.

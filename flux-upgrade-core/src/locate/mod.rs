@@ -104,7 +104,11 @@ fn kinds(at: &Here<'_, '_>, sites: &mut Vec<Site>) {
     match at.resource.kind {
         Kind::HelmRelease => {
             helm::release(at, sites);
+            let values = sites.len();
             values::release(at, sites);
+            if helm::is_flux_chart(at) {
+                helm::hold_controllers(&mut sites[values..]);
+            }
         }
         Kind::HelmOperatorRelease => {
             helm::operator_release(at, sites);
@@ -322,7 +326,8 @@ impl<'a, 'f> Here<'a, 'f> {
 
     /// `spec.url` of the object, or of the one that it patches, with the place of that one.
     fn url(&self) -> Result<(String, Option<Location>), Reason> {
-        if let Some(url) = self.built_url()? {
+        let is_completed = !self.resource.is_patch && self.inventory.is_completed(self.resource);
+        if let Some(url) = self.built_text(&["spec", "url"])?.filter(|_| is_completed) {
             return Ok((self.expand(&url)?.into_owned(), None));
         }
         if let Some(url) = self.text_at(&["spec", "url"]) {
@@ -337,15 +342,19 @@ impl<'a, 'f> Here<'a, 'f> {
         Ok((url, Some(self.inventory.location(base))))
     }
 
-    /// `spec.url` of an object that patches complete, where it is the same in all its places.
-    fn built_url(&self) -> Result<Option<String>, Reason> {
+    /// The text at a path of an object: of one that patches complete as it is built, where it is the same in all its places.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::Ambiguous`] with the patches where it differs; whatever keeps it from being built.
+    fn built_text(&self, path: &[&str]) -> Result<Option<String>, Reason> {
         if self.resource.is_patch || !self.inventory.is_completed(self.resource) {
-            return Ok(None);
+            return Ok(self.text_at(path).map(str::to_owned));
         }
         let mut found: BTreeMap<Option<String>, BTreeSet<Location>> = BTreeMap::new();
         for placement in &self.resource.placements {
             let built = self.inventory.effective(self.resource, placement)?;
-            found.entry(built.text_at(&["spec", "url"])).or_default().extend(built.patches);
+            found.entry(built.text_at(path)).or_default().extend(built.patches);
         }
         if found.len() > 1 {
             let patches: BTreeSet<Location> = found.into_values().flatten().collect();

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::Ignore;
 use crate::automate::Marker;
 use crate::diagnostic::Diagnostic;
+use crate::migrate::Goal;
 use crate::plan::Reason;
 use crate::text::Location;
 use crate::version::Dialect;
@@ -31,6 +32,8 @@ pub enum Part {
     Name,
     /// A git branch, which moves by itself; only [`unpinned`](super::unpinned) gives such sites.
     Branch,
+    /// The API version of a manifest.
+    Api,
 }
 
 /// The object that holds a site.
@@ -164,6 +167,11 @@ pub enum Consumer {
     Flux,
     /// Nobody: it is the version of a file of Flux's own manifests, which is rendered again as a whole.
     FluxManifests,
+    /// The API of a cluster, which serves some versions of a kind.
+    Api {
+        /// What the document is moved to.
+        goal: Goal,
+    },
 }
 
 impl Consumer {

@@ -2,7 +2,7 @@
 
 use super::decide::{Context, Stop};
 use super::offer::{Offer, Written};
-use super::{Beyond, Reason, Verdict};
+use super::{Beyond, Reason, Verdict, step};
 use crate::locate::SourceKey;
 use crate::resolve::{Ask, Candidate};
 use crate::version::{Level, Prereleases, Version, newest};
@@ -31,6 +31,9 @@ impl Choice {
         offers: &[Offer<'_>],
     ) -> Reason {
         if let Some((newest, level, rule)) = &self.refused {
+            if let Some(later) = step::next_step(context.site, newest).filter(|_| *rule == step::RULE) {
+                return later;
+            }
             return Reason::BeyondRules { newest: newest.clone(), level: *level, rule };
         }
         if let Some(reason) = floating(written) {
@@ -164,7 +167,10 @@ pub(super) fn refusal(
     {
         return Ok(Some(("asOf", format!("published later than {as_of}"))));
     }
-    date(context, offer.candidate)
+    if let Some(found) = date(context, offer.candidate)? {
+        return Ok(Some(found));
+    }
+    Ok(step::refusal(context.site, &offer.text))
 }
 
 /// Why a candidate is too young, where a rule asks for an age or a date, with the rule.

@@ -399,7 +399,7 @@ mod tests {
 
     #[test]
     fn an_empty_plan_is_its_summary() {
-        let none = Plan { sites: vec![], changes: vec![], held: vec![], diagnostics: vec![] };
+        let none = Plan { sites: vec![], changes: vec![], held: vec![], diagnostics: vec![], groups: vec![] };
         let text = table(&none, Style::default(), Tense::Planned);
         assert_eq!(text, "0 changes, 0 majors held, 0 sources unanswered\n");
     }
