@@ -404,6 +404,10 @@ pub(crate) struct RulesFlags {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) config: Option<PathBuf>,
 
+    /// Leave Renovate's configuration of the repository alone
+    #[arg(long)]
+    pub(crate) no_renovate: bool,
+
     /// Print the rules that are in force and plan nothing
     #[arg(long)]
     pub(crate) show_config: bool,
@@ -441,6 +445,8 @@ pub(crate) enum Format {
     Edits,
     /// The body of a pull request
     Markdown,
+    /// For code scanning: SARIF 2.1.0, each change with its edits as a fix
+    Sarif,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

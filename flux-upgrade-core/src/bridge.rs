@@ -4,7 +4,7 @@
 //! {"files": {"apps/podinfo.yaml": "…"}, "snapshot": {"schema": "flux-upgrade/registry-snapshot/v1"},
 //!  "options": {"allow": "minor", "prerelease": false, "ranges": "keep", "digests": "update", "minAge": "3d",
 //!              "asOf": "2026-08-01", "now": "2026-08-22T10:00:00Z", "fluxVersion": "2.9", "only": ["apps/**"],
-//!              "config": "version: 1", "marked": false}}
+//!              "config": "version: 1", "renovate": true, "marked": false}}
 //! ```
 //!
 //! With `marked` only the fields with a `$imagepolicy` marker are planned.
@@ -36,7 +36,7 @@ use crate::migrate::{Goal, KNOWN, Preflight};
 use crate::patch::diff;
 use crate::report;
 use crate::resolve::{Resolution, Snapshot, SnapshotError, offline};
-use crate::rules::{FlagError, Overrides, Rules, RulesError};
+use crate::rules::{FlagError, Overrides, Renovate, Rules, RulesError};
 use crate::text::{RepoPath, SourceFile};
 use crate::version::{FluxMinor, Version};
 use crate::wire::Limits;
@@ -104,6 +104,7 @@ struct Options {
     only: Vec<String>,
     config: Option<String>,
     marked: bool,
+    renovate: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -409,7 +410,11 @@ fn rules_of(
     options: Options,
     taken: Option<crate::time::Timestamp>,
 ) -> Result<Rules, Box<Fault>> {
-    Ok(rules(files, options.config.as_deref())?.with(overrides(options, taken)?)?)
+    let mut rules = rules(files, options.config.as_deref())?;
+    if options.renovate != Some(false) && rules.reads_renovate() {
+        rules = rules.over(Renovate::among(files)?.unwrap_or_default());
+    }
+    Ok(rules.with(overrides(options, taken)?)?)
 }
 
 fn files(texts: BTreeMap<String, String>) -> Result<Vec<SourceFile>, Box<Fault>> {

@@ -84,6 +84,8 @@ export interface PlanOptions extends LiveOptions {
   config?: string;
   /** Plan the fields with a `$imagepolicy` marker and no others: what image policies elect. */
   marked?: boolean;
+  /** `false` leaves Renovate's configuration among the files alone. */
+  renovate?: boolean;
 }
 
 /** The object that holds a site; its kind is in Flux's spelling. */

@@ -70,6 +70,7 @@ def plan(
     only: Sequence[str] | None = None,
     config: str | None = None,
     marked: bool | None = None,
+    renovate: bool | None = None,
     allow_hosts: Sequence[str] = (),
     max_index_bytes: int | None = None,
     concurrency: int | None = None,
@@ -108,6 +109,7 @@ def plan(
     - `only`: globs of the paths that may change
     - `config`: text of a `.flux-upgrade.yaml` to use in place of the one in `source`
     - `marked`: whether to plan the fields with a `$imagepolicy` marker and no others, see `automate`
+    - `renovate`: `False` leaves Renovate's configuration in `source` alone
 
     Raises:
         FluxUpgradeError: the request cannot be planned; its `code` says why. `ManifestError`, `RangeError` and
@@ -133,6 +135,7 @@ def plan(
         only=only,
         config=config,
         marked=marked,
+        renovate=renovate,
         allow_hosts=allow_hosts,
         max_index_bytes=max_index_bytes,
         concurrency=concurrency,

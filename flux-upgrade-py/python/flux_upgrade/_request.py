@@ -33,6 +33,7 @@ def build(
     only: Sequence[str] | None = None,
     config: str | None = None,
     marked: bool | None = None,
+    renovate: bool | None = None,
     allow_hosts: Sequence[str] = (),
     max_index_bytes: int | None = None,
     concurrency: int | None = None,
@@ -52,6 +53,7 @@ def build(
         "only": None if only is None else list(only),
         "config": config,
         "marked": marked,
+        "renovate": renovate,
     }
     request: dict[str, Any] = {"files": dict(files), "options": _given(options)}
     if live:
