@@ -148,7 +148,9 @@ fn follow(
 ) {
     let mut applied = BTreeSet::new();
     let mut namespaces: BTreeMap<(String, Vec<String>), BTreeSet<Option<String>>> = BTreeMap::new();
-    while let Some(entry) = queue.pop_front() {
+    while let Some(mut entry) = queue.pop_front() {
+        // Who applies it matters for its patches alone: without any, two that apply the same are one.
+        entry.by = entry.by.filter(|by| changes.by_applier.contains_key(by));
         if !applied.insert(entry.clone()) {
             continue;
         }
