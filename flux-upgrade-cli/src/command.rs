@@ -14,6 +14,7 @@ use crate::answers::{Answers, Recorded, write_whole};
 use crate::args::{
     Apply, Cli, Command, Common, Format, Plan, RulesFlags, Scan, ScanFormat, Snapshot as SnapshotArgs,
 };
+use crate::automate;
 use crate::deliver::{DeliverFlags, Delivering};
 use crate::env::Env;
 use crate::fault::Fault;
@@ -35,6 +36,7 @@ pub(crate) fn execute(cli: &Cli, streams: &mut Streams<'_>, env: &Env) -> i32 {
         Command::Install(install) => flux::install(install, streams, env),
         Command::Verify(verify) => flux::verify(verify, streams, env),
         Command::Migrate(args) => migrate::run(args, streams, env),
+        Command::Automate(args) => automate::run(args, streams, env),
         Command::Ranges(args) => ranges::run(args, streams, env),
         Command::Lock(args) => ranges::run_lock(args, streams, env),
         Command::Rollback(args) => ranges::run_rollback(args, streams, env),

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::Ignore;
+use crate::automate::Marker;
 use crate::diagnostic::Diagnostic;
 use crate::migrate::Goal;
 use crate::plan::Reason;
@@ -338,6 +339,8 @@ pub struct Site {
     pub overridden_by: Vec<Location>,
     /// Whether it stands in a patch of its owner.
     pub is_patch: bool,
+    /// The marker that ties it to an image policy.
+    pub marker: Option<Box<Marker>>,
     /// Further places that say the same and move with it: `test` operations of JSON patches.
     pub repeats: Vec<Spot>,
     /// Whether it is what a `test` operation of a JSON patch compares with.
@@ -384,6 +387,7 @@ impl Site {
             repeats: Vec::new(),
             is_test: false,
             also_owned: Vec::new(),
+            marker: None,
         }
     }
 

@@ -6,6 +6,7 @@ mod edits;
 mod group;
 mod install;
 mod lock;
+mod marked;
 mod migrations;
 mod offer;
 mod range;
