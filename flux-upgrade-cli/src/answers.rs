@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use flux_upgrade_core::host::{
     AllowHost, AllowHostError, Cache, CacheOptions, CredentialOptions, Credentials, Guard, GuardOptions,
-    Host, HttpOptions, Lanes, Live, LiveOptions, MappingFrom, Secret, Tree, cache_folder, drive,
+    Host, HttpOptions, Lanes, Live, LiveOptions, MappingFrom, Proxies, Secret, Tree, cache_folder, drive,
 };
 use flux_upgrade_core::locate::Site;
 use flux_upgrade_core::plan::Failure;
@@ -77,6 +77,7 @@ impl Answers {
             run_timeout: flags.run_timeout.map(Duration::from_secs),
             extra_ca: flags.ca_file.iter().map(text).collect::<Result<_, _>>()?,
             client_certificate: own.transpose()?,
+            proxies: Proxies::from_variables(|name| env.variables.get(name).cloned()),
             ..HttpOptions::default()
         };
         let limits = wire::Limits {

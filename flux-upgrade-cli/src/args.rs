@@ -10,6 +10,7 @@ use clap_complete::Shell;
 use flux_upgrade_core::rules::Overrides;
 use flux_upgrade_core::time::{Age, Timestamp};
 
+use crate::automate;
 use crate::deliver::DeliverFlags;
 use crate::env::Env;
 use crate::fault::Fault;
@@ -50,6 +51,10 @@ pub(crate) enum Command {
     ///
     /// Fields that the new version lacks are converted along. Objects that cannot be are told of and left as they are.
     Migrate(Migrate),
+    /// Write what the image policies elect into the fields that $imagepolicy markers name; --write writes the files
+    ///
+    /// Image automation outside the cluster: it edits the marked scalars and nothing else.
+    Automate(automate::Automate),
     /// Show what each range and floating tag resolves to now, since when, and what is wrong with it
     Ranges(ranges::Ranges),
     /// Write down in flux-upgrade.lock what each range and floating tag resolves to; --check compares
@@ -399,6 +404,10 @@ pub(crate) struct RulesFlags {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) config: Option<PathBuf>,
 
+    /// Leave Renovate's configuration of the repository alone
+    #[arg(long)]
+    pub(crate) no_renovate: bool,
+
     /// Print the rules that are in force and plan nothing
     #[arg(long)]
     pub(crate) show_config: bool,
@@ -436,6 +445,8 @@ pub(crate) enum Format {
     Edits,
     /// The body of a pull request
     Markdown,
+    /// For code scanning: SARIF 2.1.0, each change with its edits as a fix
+    Sarif,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -522,6 +533,7 @@ impl Command {
             Self::Verify(args) => &mut args.common,
             Self::Migrate(args) => &mut args.common,
             Self::Snapshot(args) => &mut args.common,
+            Self::Automate(args) => &mut args.common,
             Self::Ranges(args) => &mut args.common,
             Self::Lock(args) => &mut args.ranges.common,
             Self::Rollback(args) => &mut args.common,

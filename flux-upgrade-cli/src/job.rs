@@ -10,7 +10,7 @@ use flux_upgrade_core::locate::Site;
 use flux_upgrade_core::patch::PatchSet;
 use flux_upgrade_core::plan::{Plan, Reason};
 use flux_upgrade_core::resolve::{Resolution, Snapshot};
-use flux_upgrade_core::rules::Rules;
+use flux_upgrade_core::rules::{Renovate, Rules};
 use flux_upgrade_core::{RepoPath, locate, patch, plan, scan};
 
 use crate::fault::Fault;
@@ -93,6 +93,15 @@ pub(crate) fn rules_for(folder: &Path, tree: &Tree, config: Option<&Path>) -> Re
     };
     let shown = config.map_or_else(|| read.path.to_string(), |config| config.display().to_string());
     Rules::parse(&read.path, &read.text).map_err(|error| Fault::in_rules(&shown, &read.text, &error))
+}
+
+/// Renovate's configuration of a tree, or an empty one.
+pub(crate) fn renovate(tree: &Tree) -> Result<Renovate, Fault> {
+    let found = Renovate::among(&tree.files).map_err(|error| {
+        let file = tree.files.iter().find(|file| file.path == error.at.path);
+        Fault::in_rules(error.at.path.as_str(), file.map_or("", |file| &file.text), &error)
+    })?;
+    Ok(found.unwrap_or_default())
 }
 
 /// The rules file of the folder; a symbolic link is not followed.

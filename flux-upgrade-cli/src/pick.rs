@@ -148,6 +148,7 @@ mod tests {
             also_from: vec![],
             overridden_by: vec![],
             is_patch: false,
+            marker: None,
             repeats: Vec::new(),
             is_test: false,
             also_owned: Vec::new(),

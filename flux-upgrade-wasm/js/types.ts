@@ -82,6 +82,10 @@ export interface PlanOptions extends LiveOptions {
   only?: readonly string[];
   /** Text of a `.flux-upgrade.yaml` to use in place of the one among the files. */
   config?: string;
+  /** Plan the fields with a `$imagepolicy` marker and no others: what image policies elect. */
+  marked?: boolean;
+  /** `false` leaves Renovate's configuration among the files alone. */
+  renovate?: boolean;
 }
 
 /** The object that holds a site; its kind is in Flux's spelling. */

@@ -360,7 +360,7 @@ fn is_collection(node: Node<'_, '_>) -> bool {
 }
 
 /// `spec.containers[0].image`.
-pub(super) fn dotted(path: &[String]) -> String {
+pub(crate) fn dotted(path: &[String]) -> String {
     let mut out = String::new();
     for part in path {
         if part.parse::<usize>().is_ok() {

@@ -8,7 +8,7 @@ use crate::scan::{Effective, Generator, Inventory, Kind, Placement, Resource, Un
 use crate::yaml::Node;
 
 /// Objects by kind and name.
-pub(super) struct Links<'a> {
+pub(crate) struct Links<'a> {
     by_name: ByName<'a>,
     /// Those of them that are patches.
     patches: ByName<'a>,
@@ -99,7 +99,7 @@ impl<'a> Reference<'a> {
 }
 
 impl<'a> Links<'a> {
-    pub(super) fn new(inventory: &'a Inventory<'_>) -> Self {
+    pub(crate) fn new(inventory: &'a Inventory<'_>) -> Self {
         let (mut by_name, mut patches) = (ByName::new(), ByName::new());
         for resource in inventory.resources() {
             if resource.is_test || matches!(resource.kind, Kind::Object | Kind::Plain) {

@@ -6,7 +6,9 @@ use std::fmt;
 use serde::Serialize;
 
 use super::Ignore;
+use crate::automate::Marker;
 use crate::diagnostic::Diagnostic;
+use crate::migrate::Goal;
 use crate::plan::Reason;
 use crate::text::Location;
 use crate::version::Dialect;
@@ -30,6 +32,8 @@ pub enum Part {
     Name,
     /// A git branch, which moves by itself; only [`unpinned`](super::unpinned) gives such sites.
     Branch,
+    /// The API version of a manifest.
+    Api,
 }
 
 /// The object that holds a site.
@@ -163,6 +167,11 @@ pub enum Consumer {
     Flux,
     /// Nobody: it is the version of a file of Flux's own manifests, which is rendered again as a whole.
     FluxManifests,
+    /// The API of a cluster, which serves some versions of a kind.
+    Api {
+        /// What the document is moved to.
+        goal: Goal,
+    },
 }
 
 impl Consumer {
@@ -330,6 +339,8 @@ pub struct Site {
     pub overridden_by: Vec<Location>,
     /// Whether it stands in a patch of its owner.
     pub is_patch: bool,
+    /// The marker that ties it to an image policy.
+    pub marker: Option<Box<Marker>>,
     /// Further places that say the same and move with it: `test` operations of JSON patches.
     pub repeats: Vec<Spot>,
     /// Whether it is what a `test` operation of a JSON patch compares with.
@@ -340,7 +351,7 @@ pub struct Site {
 
 impl Site {
     /// A site of a file that is no object: nothing applies it, and nothing else stands beside it.
-    pub(super) fn alone(
+    pub(crate) fn alone(
         at: Location,
         owner: Owner,
         (field, part): (&str, Part),
@@ -376,6 +387,7 @@ impl Site {
             repeats: Vec::new(),
             is_test: false,
             also_owned: Vec::new(),
+            marker: None,
         }
     }
 

@@ -187,7 +187,7 @@ impl<'a> Links<'a> {
     }
 
     /// A text of an object with its variables filled in, where all places that define them agree.
-    pub(super) fn expand<'t>(
+    pub(crate) fn expand<'t>(
         &self,
         inventory: &'a Inventory<'_>,
         resource: &Resource,

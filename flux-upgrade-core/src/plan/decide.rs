@@ -2,8 +2,8 @@
 
 use super::choose::{Choice, choose, date, refusal};
 use super::offer::{self, Offer};
-use super::range;
 use super::{Beyond, Failure, Reason, Verdict};
+use super::{marked, range};
 use crate::locate::{Consumer, Part, Site, SourceKey};
 use crate::resolve::{Ask, Candidate, Resolution, select};
 use crate::rules::{Digests, Rules, Settings};
@@ -56,6 +56,9 @@ pub(super) fn decide(site: &Site, resolution: &Resolution, rules: &Rules, sink: 
     if let Some(reason) = held_as_it_is(site, rules) {
         return Err(reason.into());
     }
+    if let Some(marker) = &site.marker {
+        return marked::decide(site, marker, resolution, rules);
+    }
     let source = site.source.as_ref().map_err(Reason::clone)?;
     let list = resolution.candidates(source).map_err(|failure| unanswered(source.to_string(), failure))?;
     let context = Context { site, settings: rules.settings(site), rules, resolution, list };
@@ -69,6 +72,8 @@ pub(super) fn decide(site: &Site, resolution: &Resolution, rules: &Rules, sink: 
             Ok(step)
         }
         Part::Version | Part::Tag | Part::Name => pinned(&context, sink),
+        // It goes with Flux, which decides.
+        Part::Api => Err(Reason::UpToDate.into()),
         Part::Branch => Err(Reason::Floating { resolves_to: site.spot.value.clone() }.into()),
     }
 }

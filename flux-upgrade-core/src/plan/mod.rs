@@ -6,6 +6,8 @@ mod edits;
 mod group;
 mod install;
 mod lock;
+mod marked;
+mod migrations;
 mod offer;
 mod range;
 mod reason;
@@ -166,6 +168,8 @@ pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution
             }
         }
     }
+    migrations::add(inventory, &mut out, rules);
+    out.diagnostics.extend(rules.unread().iter().cloned());
     let stale = lock::stale(inventory, &out, &texts);
     out.diagnostics.extend(stale);
     out.diagnostics.sort_by(|a, b| (&a.at, a.code, &a.message).cmp(&(&b.at, b.code, &b.message)));

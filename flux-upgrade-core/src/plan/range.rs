@@ -152,7 +152,7 @@ pub(super) fn selected(context: &Context<'_>, text: &str, range: &Range) -> Opti
             let found = select::oci_tag(range, filter.as_ref(), *chart, &list, dialect).ok()?;
             Some(found.candidate.text.clone())
         }
-        Consumer::Flux | Consumer::FluxManifests | Consumer::Image => {
+        Consumer::Flux | Consumer::FluxManifests | Consumer::Api { .. } | Consumer::Image => {
             let list: Vec<Candidate> = list.collect();
             let found = select::git_tag(range, &list, dialect).ok()?;
             Some(found.candidate.text.clone())

@@ -61,6 +61,7 @@ fn site(spot: Spot, kind: &str, namespace: Option<&str>, name: &str, field: &str
         also_from: vec![],
         overridden_by: vec![],
         is_patch: false,
+        marker: None,
         repeats: Vec::new(),
         is_test: false,
         also_owned: Vec::new(),

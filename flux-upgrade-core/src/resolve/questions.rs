@@ -194,6 +194,16 @@ fn lists(sites: &[Site]) -> Vec<Ask> {
             Err(_) => {}
         }
     }
+    let marked: Vec<SourceKey> = sites
+        .iter()
+        .filter(|site| site.blocked.is_none())
+        .flat_map(crate::automate::sources)
+        .map(|(source, _)| source)
+        .collect();
+    oci.extend(marked.iter().filter_map(|source| match source {
+        SourceKey::Oci { repository } => Some(repository.as_str()),
+        _ => None,
+    }));
     let charts = charts.into_iter().map(|(url, names)| Ask::Charts { url: url.to_owned(), names });
     let oci = oci.into_iter().map(|repository| Ask::Tags { repository: repository.to_owned() });
     let git = git.into_values().map(|url| Ask::Refs { url: url.to_owned() });

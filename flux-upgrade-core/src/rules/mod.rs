@@ -20,6 +20,7 @@ pub(crate) use glob::{Glob, Slash};
 pub use promote::Promote;
 pub use renovate::Renovate;
 
+use crate::diagnostic::Diagnostic;
 use crate::flux::LocalEdits;
 use crate::locate::Site;
 use crate::time::{Age, Timestamp};
@@ -206,9 +207,11 @@ pub struct Overrides {
 }
 
 /// What the user allows.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Rules {
     pub(crate) renovate: Renovate,
+    /// Whether Renovate's configuration counts where there is one.
+    pub(crate) reads_renovate: bool,
     pub(crate) defaults: Layer,
     pub(crate) rules: Vec<Rule>,
     pub(crate) credentials: Vec<CredentialRule>,
@@ -218,6 +221,24 @@ pub struct Rules {
     pub(crate) now: Option<Timestamp>,
     pub(crate) dialect: Option<Dialect>,
     pub(crate) only: Vec<Glob>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            renovate: Renovate::default(),
+            reads_renovate: true,
+            defaults: Layer::default(),
+            rules: Vec::new(),
+            credentials: Vec::new(),
+            promotions: Vec::new(),
+            flags: Layer::default(),
+            as_of: None,
+            now: None,
+            dialect: None,
+            only: Vec::new(),
+        }
+    }
 }
 
 /// What counts for one site.
@@ -250,6 +271,12 @@ impl Rules {
     /// ```
     pub fn parse(path: &crate::RepoPath, text: &str) -> Result<Self, RulesError> {
         file::read(path, text)
+    }
+
+    /// Whether the file lets Renovate's configuration count: `renovate: false` does not.
+    #[must_use]
+    pub fn reads_renovate(&self) -> bool {
+        self.reads_renovate
     }
 
     /// The rules over Renovate's configuration: what they leave open is as that says.
@@ -293,6 +320,11 @@ impl Rules {
             self.only.push(glob);
         }
         Ok(self)
+    }
+
+    /// What of Renovate's configuration does not count here.
+    pub(crate) fn unread(&self) -> &[Diagnostic] {
+        self.renovate.findings()
     }
 
     /// The settings in force, as the text of a `.flux-upgrade.yaml`.

@@ -39,7 +39,7 @@ pub(super) struct Changes {
     /// By the folder of a kustomization: the patches of each object, in the order in which they are applied.
     by_folder: BTreeMap<String, ByObject>,
     /// The same by the Flux Kustomization that applies them.
-    by_applier: BTreeMap<usize, ByObject>,
+    pub(super) by_applier: BTreeMap<usize, ByObject>,
     objects: BTreeSet<usize>,
 }
 

@@ -44,6 +44,7 @@ __all__ = [
     "Response",
     "Site",
     "__version__",
+    "automate",
     "migrate",
     "plan",
     "render_flux",
@@ -68,6 +69,8 @@ def plan(
     flux_version: str | None = None,
     only: Sequence[str] | None = None,
     config: str | None = None,
+    marked: bool | None = None,
+    renovate: bool | None = None,
     allow_hosts: Sequence[str] = (),
     max_index_bytes: int | None = None,
     concurrency: int | None = None,
@@ -105,6 +108,8 @@ def plan(
     - `flux_version`: the version of Flux in the clusters, such as `2.9`
     - `only`: globs of the paths that may change
     - `config`: text of a `.flux-upgrade.yaml` to use in place of the one in `source`
+    - `marked`: whether to plan the fields with a `$imagepolicy` marker and no others, see `automate`
+    - `renovate`: `False` leaves Renovate's configuration in `source` alone
 
     Raises:
         FluxUpgradeError: the request cannot be planned; its `code` says why. `ManifestError`, `RangeError` and
@@ -129,6 +134,8 @@ def plan(
         flux_version=flux_version,
         only=only,
         config=config,
+        marked=marked,
+        renovate=renovate,
         allow_hosts=allow_hosts,
         max_index_bytes=max_index_bytes,
         concurrency=concurrency,
@@ -138,6 +145,18 @@ def plan(
         return plan_of(_live.ask(request, fetch, concurrency or 8), skipped)
     text = _native.plan_live(request)[0] if live else _native.plan(request)
     return plan_of(json.loads(text), skipped)
+
+
+def automate(source: StrPath | Mapping[str, str], **options: Any) -> Plan:
+    """Plan what image policies elect for the fields with a `$imagepolicy` marker, and nothing else.
+
+    Takes the options of `plan`; those about versions do not matter to a policy. Nothing is written, and it raises as
+    `plan` does.
+
+    >>> automate({"app.yaml": "kind: ConfigMap"}, offline=True).changes
+    []
+    """
+    return plan(source, marked=True, **options)
 
 
 def take_snapshot(source: StrPath | Mapping[str, str], **options: Any) -> dict[str, Any]:

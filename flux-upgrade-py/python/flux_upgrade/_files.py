@@ -8,7 +8,8 @@ from pathlib import Path
 from ._plan import Diagnostic
 
 _SUFFIXES = (".yaml", ".yml", ".env", ".tf", ".tofu", ".tfvars")
-_NAMES = ("Kustomization", "Chart.lock", ".tool-versions", ".terraform.lock.hcl")
+_RENOVATE = ("renovate.json", "renovate.json5", ".renovaterc", ".renovaterc.json", ".renovaterc.json5")
+_NAMES = ("Kustomization", "Chart.lock", ".tool-versions", ".terraform.lock.hcl", *_RENOVATE)
 
 
 def read(source: Path) -> tuple[dict[str, str], list[Diagnostic]]:
