@@ -139,6 +139,7 @@ export type Reason =
   | { readonly kind: "templated" }
   | { readonly kind: "encrypted" }
   | { readonly kind: "generated" }
+  | { readonly kind: "marked"; readonly policy: string }
   | { readonly kind: "requires"; readonly detail: string }
   | { readonly kind: "nextStep"; readonly after: string }
   | { readonly kind: "cannotPin"; readonly detail: string }
@@ -176,11 +177,29 @@ export interface FilePatch {
   readonly text: string;
 }
 
+/** Changes that are delivered together. */
+export interface Group {
+  readonly id: string;
+  readonly title: string;
+  /** The highest of its changes. */
+  readonly level: Level;
+  /** A pull request, a commit to the base branch, or a person's approval first. */
+  readonly delivery: DELIVERY;
+  /** When it may be delivered, in Renovate's words; absent for any time. */
+  readonly schedule?: readonly string[];
+  /** Ids of its changes. */
+  readonly changes: readonly string[];
+  /** Ids of the groups before it. */
+  readonly after: readonly string[];
+}
+
 /** What is done with each site of some files: each is in `changes` or in `held`. */
 export interface Plan {
   readonly schema: string;
   readonly changes: readonly Change[];
   readonly held: readonly Held[];
+  /** What is delivered together, in order; each change is in one. */
+  readonly groups: readonly Group[];
   readonly diagnostics: readonly Diagnostic[];
   readonly summary: Readonly<Record<string, unknown>>;
   /** The changed files by path, and no others. */
