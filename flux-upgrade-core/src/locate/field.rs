@@ -122,6 +122,7 @@ impl<'f> Here<'_, 'f> {
             is_test: self.resource.is_test,
             also_owned: self.resource.also.clone(),
             repeats: Vec::new(),
+            used_at: Vec::new(),
         }
     }
 

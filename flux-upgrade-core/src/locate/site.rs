@@ -343,6 +343,8 @@ pub struct Site {
     pub marker: Option<Box<Marker>>,
     /// Further places that say the same and move with it: `test` operations of JSON patches.
     pub repeats: Vec<Spot>,
+    /// Fields that take their text from here, where a marker here speaks for them.
+    pub used_at: Vec<Location>,
     /// Whether it is what a `test` operation of a JSON patch compares with.
     pub is_test: bool,
     /// Names of the objects that a patch changes, where it changes several.
@@ -385,6 +387,7 @@ impl Site {
             overridden_by: Vec::new(),
             is_patch: false,
             repeats: Vec::new(),
+            used_at: Vec::new(),
             is_test: false,
             also_owned: Vec::new(),
             marker: None,

@@ -63,6 +63,7 @@ fn site(spot: Spot, kind: &str, namespace: Option<&str>, name: &str, field: &str
         is_patch: false,
         marker: None,
         repeats: Vec::new(),
+        used_at: Vec::new(),
         is_test: false,
         also_owned: Vec::new(),
         clusters: vec![],
