@@ -8,6 +8,7 @@ use std::fs;
 use std::process::{Command, Stdio};
 
 use common::{Case, case_folders, file, forms, patched, registry_for, run};
+use flux_upgrade_core::locate::Part;
 use flux_upgrade_core::patch::{PatchSet, apply, diff, verify};
 use flux_upgrade_core::plan::Plan;
 use flux_upgrade_core::resolve::{Query, Resolution, Resolver, Snapshot, Step};
