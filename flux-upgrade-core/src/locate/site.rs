@@ -352,8 +352,12 @@ pub struct Site {
 }
 
 impl Site {
-    /// A site of a file that is no object: nothing applies it, and nothing else stands beside it.
-    pub(crate) fn alone(
+    /// A site that nothing applies and nothing else stands beside.
+    ///
+    /// Takes where it is read, its owner, its field and what the text is, the scalar to edit, and who reads it with
+    /// the source of its candidates. Never fails, never panics. For files that are no objects, and for tests.
+    #[must_use]
+    pub fn alone(
         at: Location,
         owner: Owner,
         (field, part): (&str, Part),
