@@ -396,7 +396,7 @@ pub(crate) struct RulesFlags {
     #[arg(long, value_name = "VERSION")]
     flux_version: Option<String>,
 
-    /// Plan only files whose path matches this glob; may be repeated
+    /// Plan only files whose path matches this glob, and what shares a variable with them; may be repeated
     #[arg(long, value_name = "GLOB")]
     pub(crate) only: Vec<String>,
 
