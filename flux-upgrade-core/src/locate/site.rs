@@ -30,7 +30,7 @@ pub enum Part {
     Commit,
     /// A full git ref, such as `refs/tags/v1.2.3`.
     Name,
-    /// A git branch, which moves by itself; only [`unpinned`](super::unpinned) gives such sites.
+    /// A git branch, which moves by itself; only [`unpinned`](super::unpinned()) gives such sites.
     Branch,
     /// The API version of a manifest.
     Api,
