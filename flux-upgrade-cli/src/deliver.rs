@@ -60,7 +60,7 @@ pub(crate) struct DeliverFlags {
     #[arg(long, value_name = "KIND", requires = "pull_request")]
     forge: Option<String>,
 
-    /// Address of the forge's API, for example https://git.example.com/api/v1
+    /// Address of the forge's API, for example `https://git.example.com/api/v1`
     #[arg(long, value_name = "URL", requires = "pull_request")]
     forge_url: Option<String>,
 

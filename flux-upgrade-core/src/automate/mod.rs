@@ -114,6 +114,7 @@ pub(crate) fn join<'a>(
             return true;
         }
         if own.at != site.at {
+            own.used_at.push(site.at.clone());
             return false;
         }
         own.owner = site.owner.clone();

@@ -44,7 +44,7 @@ impl<'d, 't> Text<'d, 't> {
         Self { range: 0..node.text().map_or(0, str::len), node }
     }
 
-    fn value(&self) -> Option<&'d str> {
+    pub(super) fn value(&self) -> Option<&'d str> {
         self.node.text()?.get(self.range.clone())
     }
 }
@@ -122,6 +122,7 @@ impl<'f> Here<'_, 'f> {
             is_test: self.resource.is_test,
             also_owned: self.resource.also.clone(),
             repeats: Vec::new(),
+            used_at: Vec::new(),
         }
     }
 

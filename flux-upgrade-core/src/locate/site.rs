@@ -30,7 +30,7 @@ pub enum Part {
     Commit,
     /// A full git ref, such as `refs/tags/v1.2.3`.
     Name,
-    /// A git branch, which moves by itself; only [`unpinned`](super::unpinned) gives such sites.
+    /// A git branch, which moves by itself; only [`unpinned`](super::unpinned()) gives such sites.
     Branch,
     /// The API version of a manifest.
     Api,
@@ -343,6 +343,8 @@ pub struct Site {
     pub marker: Option<Box<Marker>>,
     /// Further places that say the same and move with it: `test` operations of JSON patches.
     pub repeats: Vec<Spot>,
+    /// Fields that take their text from here, where a marker here speaks for them.
+    pub used_at: Vec<Location>,
     /// Whether it is what a `test` operation of a JSON patch compares with.
     pub is_test: bool,
     /// Names of the objects that a patch changes, where it changes several.
@@ -350,8 +352,12 @@ pub struct Site {
 }
 
 impl Site {
-    /// A site of a file that is no object: nothing applies it, and nothing else stands beside it.
-    pub(crate) fn alone(
+    /// A site that nothing applies and nothing else stands beside.
+    ///
+    /// Takes where it is read, its owner, its field and what the text is, the scalar to edit, and who reads it with
+    /// the source of its candidates. Never fails, never panics. For files that are no objects, and for tests.
+    #[must_use]
+    pub fn alone(
         at: Location,
         owner: Owner,
         (field, part): (&str, Part),
@@ -385,6 +391,7 @@ impl Site {
             overridden_by: Vec::new(),
             is_patch: false,
             repeats: Vec::new(),
+            used_at: Vec::new(),
             is_test: false,
             also_owned: Vec::new(),
             marker: None,

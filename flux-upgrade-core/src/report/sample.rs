@@ -37,37 +37,9 @@ fn spot(file: usize, raw: &str) -> Spot {
 }
 
 fn site(spot: Spot, kind: &str, namespace: Option<&str>, name: &str, field: &str, source: SourceKey) -> Site {
-    Site {
-        id: spot.at.to_string(),
-        at: spot.at.clone(),
-        owner: Owner { kind: kind.into(), namespace: namespace.map(Into::into), name: name.into() },
-        field: field.into(),
-        part: if kind == "HelmRelease" { Part::Version } else { Part::Tag },
-        spot,
-        digest: None,
-        consumer: Consumer::HelmIndex,
-        source: Ok(source),
-        source_at: None,
-        source_url: None,
-        insecure: false,
-        namespaces: vec![],
-        blocked: None,
-        ignore: None,
-        branch: None,
-        dialect: None,
-        findings: vec![],
-        insertion: None,
-        variable: None,
-        also_from: vec![],
-        overridden_by: vec![],
-        is_patch: false,
-        marker: None,
-        repeats: Vec::new(),
-        is_test: false,
-        also_owned: Vec::new(),
-        clusters: vec![],
-        suspended: false,
-    }
+    let owner = Owner { kind: kind.into(), namespace: namespace.map(Into::into), name: name.into() };
+    let part = if kind == "HelmRelease" { Part::Version } else { Part::Tag };
+    Site::alone(spot.at.clone(), owner, (field, part), spot, (Consumer::HelmIndex, Ok(source)))
 }
 
 fn helm(url: &str, chart: &str) -> SourceKey {

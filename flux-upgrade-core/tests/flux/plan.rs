@@ -88,7 +88,7 @@ fn images_inside_belong_to_the_release() {
     let (plan, set) = planned(&bare, "version: 1\n", &snapshot());
     let inside = plan.held.iter().filter(|held| plan.sites[held.site].owner.kind != "Flux");
     let reasons: Vec<&str> = inside.map(|held| held.reason.kind()).collect();
-    assert_eq!(reasons, ["generated"], "of all images the one with a comment is a site");
+    assert!(reasons.len() > 1 && reasons.iter().all(|reason| *reason == "generated"), "{reasons:?}");
     assert_eq!(set.files.len() + set.refused.len(), 0, "without its header it is not what Flux writes");
 }
 

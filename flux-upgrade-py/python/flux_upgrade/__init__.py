@@ -154,7 +154,7 @@ def automate(source: StrPath | Mapping[str, str], **options: Any) -> Plan:
     `plan` does.
 
     >>> automate({"app.yaml": "kind: ConfigMap"}, offline=True).changes
-    []
+    ()
     """
     return plan(source, marked=True, **options)
 
