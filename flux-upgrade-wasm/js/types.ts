@@ -112,6 +112,10 @@ export interface Change extends Site {
   readonly from: string;
   readonly to: string;
   readonly level?: Level;
+  /** Id of its group. */
+  readonly group?: string;
+  /** What is newer and not allowed. */
+  readonly beyond?: { readonly newest: string; readonly level: Level };
 }
 
 /** A site that stays as it is, with its value and the reason. */
@@ -183,9 +187,8 @@ export interface Group {
   readonly title: string;
   /** The highest of its changes. */
   readonly level: Level;
-  /** A pull request, a commit to the base branch, or a person's approval first. */
-  readonly delivery: DELIVERY;
-  /** When it may be delivered, in Renovate's words; absent for any time. */
+  readonly delivery: "pull-request" | "commit" | "inline";
+  /** When it may be delivered, as the rules say it; absent where none does. */
   readonly schedule?: readonly string[];
   /** Ids of its changes. */
   readonly changes: readonly string[];
