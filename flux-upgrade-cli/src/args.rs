@@ -185,6 +185,11 @@ pub(crate) struct SourcesFlags {
     /// Read chart indexes as a whole, so that a mistake in any chart refuses the index, as in Flux
     #[arg(long)]
     pub(crate) strict_index: bool,
+
+    /// Take Flux's own manifests from here: DIR/vX.Y.Z/manifests.tar.gz, or URL/download/vX.Y.Z/manifests.tar.gz
+    /// [default: the snapshot's, else Flux's own releases]
+    #[arg(long, value_name = "DIR|URL", value_hint = ValueHint::DirPath)]
+    pub(crate) flux_releases: Option<String>,
 }
 
 /// `apply`: what `plan` takes, and what to do with an earlier apply that did not finish.
@@ -314,7 +319,7 @@ pub(crate) struct Install {
     #[arg(long, value_name = "KEYS", value_delimiter = ',')]
     toleration_keys: Vec<String>,
 
-    /// Folder of releases: DIR/vX.Y.Z/manifests.tar.gz
+    /// Where releases are: DIR/vX.Y.Z/manifests.tar.gz, or URL/download/vX.Y.Z/manifests.tar.gz [default: Flux's own]
     #[arg(long, value_name = "DIR|URL", value_hint = ValueHint::DirPath)]
     pub(crate) flux_releases: Option<String>,
 }
@@ -347,7 +352,7 @@ pub(crate) struct Verify {
     #[command(flatten)]
     pub(crate) common: Common,
 
-    /// Folder of releases to compare with: DIR/vX.Y.Z/manifests.tar.gz
+    /// Releases to compare with: DIR/vX.Y.Z/manifests.tar.gz, or URL/download/vX.Y.Z/manifests.tar.gz [default: Flux's own]
     #[arg(long, value_name = "DIR|URL", value_hint = ValueHint::DirPath)]
     pub(crate) flux_releases: Option<String>,
 
@@ -396,7 +401,7 @@ pub(crate) struct RulesFlags {
     #[arg(long, value_name = "VERSION")]
     flux_version: Option<String>,
 
-    /// Plan only files whose path matches this glob; may be repeated
+    /// Plan only files whose path matches this glob, and what shares a variable with them; may be repeated
     #[arg(long, value_name = "GLOB")]
     pub(crate) only: Vec<String>,
 

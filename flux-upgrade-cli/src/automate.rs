@@ -74,10 +74,7 @@ pub(crate) fn run(args: &Automate, streams: &mut Streams<'_>, env: &Env) -> Resu
             common.paths.len()
         )));
     }
-    let answers = match args.offline.as_deref() {
-        Some(file) => Answers::Recorded(job::snapshot(&env.folder, file)?),
-        None => Answers::live(&args.sources, common.quiet, env)?,
-    };
+    let answers = Answers::of(args.offline.as_deref(), &args.sources, common.quiet, env)?;
     let mut code = FINE;
     for number in 0..common.paths.len() {
         let one = automate_one(args, number, &answers, streams, env).unwrap_or_else(|fault| {

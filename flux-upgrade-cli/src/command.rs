@@ -276,10 +276,7 @@ impl<'a> Job<'a> {
             let why = "its paths are relative to PATH; run it once for each";
             return Err(Fault::new(format!("--format {form} takes one PATH, and there are {paths}: {why}")));
         }
-        let answers = match args.offline.as_deref() {
-            Some(file) => Answers::Recorded(job::snapshot(&env.folder, file)?),
-            None => Answers::live(&args.sources, args.common.quiet, env)?,
-        };
+        let answers = Answers::of(args.offline.as_deref(), &args.sources, args.common.quiet, env)?;
         Ok(Self { args, env, answers })
     }
 
