@@ -401,7 +401,7 @@ pub(crate) struct RulesFlags {
     #[arg(long, value_name = "VERSION")]
     flux_version: Option<String>,
 
-    /// Plan only files whose path matches this glob; may be repeated
+    /// Plan only files whose path matches this glob, and what shares a variable with them; may be repeated
     #[arg(long, value_name = "GLOB")]
     pub(crate) only: Vec<String>,
 
@@ -422,7 +422,7 @@ pub(crate) struct RulesFlags {
 pub(crate) enum ScanFormat {
     /// For people
     Table,
-    /// For tools: flux-upgrade/sites/v1
+    /// For tools: flux-upgrade/sites/v1, see docs/sites.schema.json
     Json,
 }
 
@@ -446,7 +446,7 @@ pub(crate) enum Format {
     Diff,
     /// The diff that takes the plan back
     Reverse,
-    /// Text edits for editors (JSON, ranges as in LSP)
+    /// Text edits for editors (JSON, ranges as in LSP), see docs/edits.schema.json
     Edits,
     /// The body of a pull request
     Markdown,

@@ -107,7 +107,7 @@ impl Session {
         let prepared = Prepared::read(request).map_err(failed)?;
         let guard = prepared.sources.guard().map_err(failed)?;
         let limits = prepared.sources.limits();
-        let questions = Questions::new(&prepared.sites);
+        let questions = Questions::new(&prepared.sites, &prepared.rules);
         Ok(Self {
             prepared,
             guard,

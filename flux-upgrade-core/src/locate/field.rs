@@ -44,7 +44,7 @@ impl<'d, 't> Text<'d, 't> {
         Self { range: 0..node.text().map_or(0, str::len), node }
     }
 
-    fn value(&self) -> Option<&'d str> {
+    pub(super) fn value(&self) -> Option<&'d str> {
         self.node.text()?.get(self.range.clone())
     }
 }

@@ -14,6 +14,7 @@ pub(crate) struct Links<'a> {
     patches: ByName<'a>,
     pub(super) urls: Known<'a, String>,
     pub(super) repositories: Known<'a, (String, bool)>,
+    pub(super) selections: Known<'a, super::oci::Selection>,
     pub(super) charts: Known<'a, (String, String, String, Option<String>)>,
     /// Flux Kustomizations that substitute variables.
     pub(super) substituting: OnceCell<Vec<usize>>,
@@ -135,6 +136,7 @@ impl<'a> Links<'a> {
             patches,
             urls: Known::default(),
             repositories: Known::default(),
+            selections: Known::default(),
             charts: Known::default(),
             substituting: OnceCell::new(),
             variables: RefCell::default(),

@@ -229,7 +229,7 @@ impl<'a> Links<'a> {
 }
 
 /// Where a ConfigMap that kustomize makes gets the text under a key: a literal, or a line of a file.
-fn assigned<'a, 'f>(
+pub(super) fn assigned<'a, 'f>(
     inventory: &'a Inventory<'f>,
     generator: &Generator,
     name: &str,

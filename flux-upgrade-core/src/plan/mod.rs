@@ -123,7 +123,8 @@ pub struct Explanation {
 /// share bytes, by an anchor, move together or are held as [`Reason::Disagree`].
 #[must_use]
 pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution, rules: &Rules) -> Plan {
-    let sites: Vec<Site> = sites.into_iter().filter(|site| rules.includes(&site.at.path)).collect();
+    let mut concerned = concerned(&sites, rules).into_iter();
+    let sites: Vec<Site> = sites.into_iter().filter(|_| concerned.next() == Some(true)).collect();
     let mut decisions: Vec<Decision> =
         sites.iter().map(|site| decide(site, resolution, rules, &mut |_| {})).collect();
     while agree(&sites, &mut decisions) {}
@@ -232,6 +233,31 @@ pub(crate) fn needs(site: &Site, resolution: &Resolution, rules: &Rules) -> Vec<
         Err(Stop::Needs(asks)) => asks,
         _ => Vec::new(),
     }
+}
+
+/// Which sites a plan is about: those that `--only` leaves, and those that share bytes with them, which can only move together.
+pub(crate) fn concerned(sites: &[Site], rules: &Rules) -> Vec<bool> {
+    let mut out: Vec<bool> = sites.iter().map(|site| rules.concerns(site)).collect();
+    if out.iter().all(|one| *one) {
+        return out;
+    }
+    let places = |site: &Site| -> Vec<(RepoPath, usize)> {
+        let spots = std::iter::once(&site.spot).chain(&site.digest).map(|spot| &spot.at);
+        spots.chain(&site.also_from).map(|at| (at.path.clone(), at.span.start)).collect()
+    };
+    let mut users: BTreeMap<(RepoPath, usize), Vec<usize>> = BTreeMap::new();
+    for (index, site) in sites.iter().enumerate() {
+        places(site).into_iter().for_each(|place| users.entry(place).or_default().push(index));
+    }
+    let mut queue: Vec<usize> = (0..sites.len()).filter(|index| out[*index]).collect();
+    while let Some(index) = queue.pop() {
+        for mate in places(&sites[index]).iter().filter_map(|place| users.remove(place)).flatten() {
+            if !std::mem::replace(&mut out[mate], true) {
+                queue.push(mate);
+            }
+        }
+    }
+    out
 }
 
 /// How many sites or objects a reason names; each of those that it concerns carries them all.

@@ -1,4 +1,4 @@
-//! The versioned JSON of a plan and of a scan: `docs/plan.schema.json` describes the plan.
+//! The versioned JSON of a plan and of a scan: `docs/plan.schema.json` and `docs/sites.schema.json` describe them.
 //!
 //! An unknown value is an absent key, never `null`; lists are always there. Lines and columns count from 1, columns in
 //! code points; spans are bytes from 0, half-open.

@@ -202,7 +202,7 @@ pub struct Overrides {
     pub now: Option<Timestamp>,
     /// `--flux-version`: the Flux minor whose reading of versions counts, such as `2.9`.
     pub flux_version: Option<String>,
-    /// `--only`: path globs; other sites are left alone.
+    /// `--only`: path globs; other sites are left alone, but for those that share a variable or an anchor with one that matches.
     pub only: Vec<String>,
 }
 
@@ -369,6 +369,11 @@ impl Rules {
     /// The folder that versions are promoted to, of a file in one.
     pub(crate) fn promotion_to(&self, path: &crate::RepoPath) -> Option<&str> {
         self.promotions.iter().find(|promote| promote.is_to(path)).map(Promote::to)
+    }
+
+    /// Whether `--only` leaves a site in the plan: by the file of its field, or by that where its version is written.
+    pub(crate) fn concerns(&self, site: &Site) -> bool {
+        self.includes(&site.at.path) || self.includes(&site.spot.at.path)
     }
 
     /// Whether `--only` leaves files of this path in the plan.
