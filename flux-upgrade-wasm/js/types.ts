@@ -175,6 +175,31 @@ export interface Diagnostic {
   readonly [more: string]: unknown;
 }
 
+/** A move of Flux that is safe once the steps before it run in the cluster, and what belongs to it. */
+export interface Step {
+  readonly from: string;
+  readonly to: string;
+  /** The group that has its changes; absent for a step that is held or comes later. */
+  readonly group?: string;
+  /** The `id` of each change of this plan that belongs to it. */
+  readonly changes: readonly string[];
+  /** Objects that move to other API versions; places are those of the files as the step before leaves them. */
+  readonly migrations: readonly Migrated[];
+  /** What to look at before it; an error holds it. */
+  readonly preflight: readonly Diagnostic[];
+  /** Commands to run against the cluster before it is merged. */
+  readonly inCluster: readonly string[];
+}
+
+/** The steps of one place that installs Flux; the first is what the plan does. */
+export interface Series extends Location {
+  /** The `id` of its change, or of what is held. */
+  readonly id: string;
+  readonly owner: Owner;
+  readonly clusters: readonly string[];
+  readonly steps: readonly Step[];
+}
+
 /** A changed file. */
 export interface FilePatch {
   /** Its whole new text. */
@@ -203,6 +228,8 @@ export interface Plan {
   readonly held: readonly Held[];
   /** What is delivered together, in order; each change is in one. */
   readonly groups: readonly Group[];
+  /** For each place where Flux moves to another minor, its steps up to the newest release. */
+  readonly series: readonly Series[];
   readonly diagnostics: readonly Diagnostic[];
   readonly summary: Readonly<Record<string, unknown>>;
   /** The changed files by path, and no others. */

@@ -20,7 +20,7 @@ from ._errors import AnswerError, FluxUpgradeError, ManifestError, PatchError, R
 from ._live import Fetch, Request, Response
 from ._migration import Migrated, Migration, migration_from
 from ._native import __version__
-from ._plan import Change, Diagnostic, Held, Owner, Plan, Reason, Site
+from ._plan import Change, Diagnostic, Held, Owner, Plan, Reason, Series, Site, Step
 from ._record import Record
 from ._request import Allow, Digests, Ranges, StrPath
 from ._response import plan_of
@@ -42,7 +42,9 @@ __all__ = [
     "Record",
     "Request",
     "Response",
+    "Series",
     "Site",
+    "Step",
     "__version__",
     "automate",
     "migrate",
