@@ -123,8 +123,11 @@ fn migrate_files<'f>(
     places: &Places,
     rules: &Rules,
 ) -> Vec<Attempt<'f>> {
-    let files = inventory.files.iter().filter(|file| rules.includes(&file.path));
+    let mut files: Vec<&SourceFile> =
+        inventory.files.iter().filter(|file| rules.includes(&file.path)).collect();
+    files.sort_by(|a, b| a.path.cmp(&b.path));
     files
+        .into_iter()
         .filter_map(|file| {
             let goal = goal(installations, &places.clusters(&file.path))?;
             needs_migration(&file.text, &goal).then(|| Attempt {

@@ -141,6 +141,7 @@ fn project(
         None => file.clone(),
     };
     let mut files: Vec<SourceFile> = inventory.files.iter().map(now).collect();
+    files.sort_by(|a, b| a.path.cmp(&b.path));
     let mut out = Vec::new();
     for step in steps(from, to).unwrap_or_default() {
         let asked = Preflight { from: Some(step.from), to: Some(step.to), kubernetes: None };
