@@ -308,8 +308,9 @@ impl<'a> Job<'a> {
         if let Some(first) = unread.first().filter(|_| !common.quiet) {
             let settings =
                 if unread.len() == 1 { "1 setting".to_owned() } else { format!("{} settings", unread.len()) };
+            let has = if unread.len() == 1 { "has" } else { "have" };
             streams.err(&format!(
-                "note: {settings} of {} without effect here; --show-config lists them\n",
+                "note: {settings} of {} {has} no effect here; --show-config lists them\n",
                 first.at.path
             ));
         }
