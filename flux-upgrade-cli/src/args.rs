@@ -12,8 +12,8 @@ use flux_upgrade_core::time::{Age, Timestamp};
 
 use crate::env::Env;
 use crate::fault::Fault;
-use crate::ranges;
 use crate::spelling::nearest;
+use crate::{convert, ranges};
 
 /// Plan and apply upgrades of a Git repository that Flux reconciles.
 ///
@@ -57,6 +57,10 @@ pub(crate) enum Command {
     Lock(ranges::Lock),
     /// Pin every range and floating tag where a lock said that it stood; without --write, show what would change
     Rollback(ranges::Rollback),
+    /// Convert pins to ranges, ranges to pins, and charts to OCIRepositories, where what runs stays the same
+    ///
+    /// Each conversion is shown to stand at the same version and digest before and after, and refused otherwise.
+    Convert(convert::Convert),
     /// Ask everything that a plan needs and write the answers into a file, for `plan --offline`
     Snapshot(Snapshot),
     /// Print a completion script for a shell

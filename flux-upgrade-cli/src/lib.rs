@@ -7,6 +7,7 @@
 mod answers;
 mod args;
 mod command;
+mod convert;
 mod env;
 mod fault;
 mod flux;

@@ -37,6 +37,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bridge;
+pub mod convert;
 pub mod diagnostic;
 pub mod flux;
 #[cfg(feature = "native")]
