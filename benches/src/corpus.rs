@@ -256,6 +256,8 @@ fn kustomization(name: &str, path: &str) -> String {
     )
 }
 
-fn own_source() -> String {
+/// The source of the repository itself.
+#[must_use]
+pub fn own_source() -> String {
     git_repository(0).replace("git-0", "flux-system").replace("tag: 1.0.0", "branch: main")
 }

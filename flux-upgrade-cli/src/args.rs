@@ -10,6 +10,7 @@ use clap_complete::Shell;
 use flux_upgrade_core::rules::Overrides;
 use flux_upgrade_core::time::{Age, Timestamp};
 
+use crate::deliver::DeliverFlags;
 use crate::env::Env;
 use crate::fault::Fault;
 use crate::spelling::nearest;
@@ -38,7 +39,7 @@ pub(crate) enum Command {
     /// Write the changes of a plan into the files
     ///
     /// Each file is replaced in one step. When a file has changed since it was read, nothing is written.
-    Apply(Apply),
+    Apply(Box<Apply>),
     /// Print Flux's manifests as `flux install --export` would
     Install(Install),
     /// Check every Flux: its version, its manifests, the patches beside them
@@ -104,6 +105,10 @@ pub(crate) struct Plan {
     /// Exit with 2 when there are changes
     #[arg(long)]
     pub(crate) exit_code: bool,
+
+    /// Plan the files as this commit has them: a branch, a tag, a hash; nothing is checked out, and a bare repository will do
+    #[arg(long, value_name = "REVISION")]
+    pub(crate) rev: Option<String>,
 
     #[command(flatten)]
     pub(crate) rules: RulesFlags,
@@ -192,6 +197,9 @@ pub(crate) struct Apply {
     /// Without it such an apply is finished first.
     #[arg(long)]
     pub(crate) undo: bool,
+
+    #[command(flatten)]
+    pub(crate) deliver: DeliverFlags,
 }
 
 #[derive(Debug, Args)]

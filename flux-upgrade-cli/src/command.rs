@@ -14,6 +14,7 @@ use crate::answers::{Answers, write_whole};
 use crate::args::{
     Apply, Cli, Command, Common, Format, Plan, RulesFlags, Scan, ScanFormat, Snapshot as SnapshotArgs,
 };
+use crate::deliver::{DeliverFlags, Delivering};
 use crate::env::Env;
 use crate::fault::Fault;
 use crate::flux;
@@ -115,6 +116,14 @@ fn run_apply(apply: &Apply, streams: &mut Streams<'_>, env: &Env) -> Result<i32,
     if args.rules.show_config || args.explain.is_some() {
         return run_plan(args, streams, env);
     }
+    if apply.deliver.commit {
+        return run_deliver(&job, &apply.deliver, streams);
+    }
+    if args.rev.is_some() {
+        return Err(Fault::new(
+            "--rev is for `plan`: `apply` writes the files that are checked out, `apply --commit --base` commits",
+        ));
+    }
     let mut code = FINE;
     for number in 0..args.common.paths.len() {
         match job::settle(&env.folder, &args.common.paths[number], Settle::Finish) {
@@ -150,15 +159,63 @@ fn run_apply(apply: &Apply, streams: &mut Streams<'_>, env: &Env) -> Result<i32,
     Ok(code)
 }
 
+/// Plans what the base of each path has, and delivers it as branches.
+fn run_deliver(job: &Job<'_>, flags: &DeliverFlags, streams: &mut Streams<'_>) -> Result<i32, Fault> {
+    let (args, env) = (job.args, job.env);
+    let (mut code, mut homes) = (FINE, Vec::new());
+    for (number, path) in args.common.paths.iter().enumerate() {
+        let mut one = |streams: &mut Streams<'_>| {
+            let delivering = Delivering::new(flags, path, env)?;
+            let home = delivering.home();
+            if homes.contains(&home) {
+                let why = "its branches would take the place of those before: run once for each, with another --branch-prefix";
+                return Err(Fault::new(format!(
+                    "`{}` is in a repository that was delivered to already; {why}",
+                    path.display()
+                )));
+            }
+            homes.push(home);
+            let mut planned = job.plan_tree(number, delivering.tree()?, streams)?;
+            let mut code = job.code(&planned);
+            if args.common.strict && !planned.is_whole() {
+                streams.err("error: nothing is committed, since --strict wants every source answered and every file readable\n");
+                return Ok(FAILED);
+            }
+            planned.drop_refused();
+            let is_all = args.rules.only.is_empty() && !job::has_errors(&planned.plan.diagnostics);
+            if env.cancel.is_set() {
+                streams.err("interrupted: nothing of this path is committed\n");
+                return Ok(FAILED);
+            }
+            let report = delivering.run(&planned, is_all, env)?;
+            if report.has_failed {
+                code = FAILED;
+            }
+            if matches!(args.format, Format::Table) {
+                streams.out(&heading(&args.common, number, out_style(&args.common, env)));
+            } else if !matches!(args.format, Format::Json) {
+                streams.out(&job.print(number, &planned, Tense::Planned)?);
+            }
+            report.tell(args.format, root_name(&args.common, number).as_deref(), streams);
+            Ok(code)
+        };
+        let one = one(streams).unwrap_or_else(|fault: Fault| {
+            streams.err(&fault.to_string());
+            FAILED
+        });
+        code = worse(code, one);
+    }
+    Ok(code)
+}
+
 /// Asks what a plan needs, and writes down what was said.
 fn run_snapshot(args: &SnapshotArgs, streams: &mut Streams<'_>, env: &Env) -> Result<i32, Fault> {
     under_flags(Rules::default(), args.rules.overrides(env)?)?;
     let answers = Answers::live(&args.sources, args.common.quiet, env)?;
     let mut code = FINE;
     for path in &args.common.paths {
-        let planned = job::plan_path(
-            &env.folder,
-            path,
+        let planned = job::plan_tree(
+            job::read(&env.folder, path)?,
             |tree| rules(&args.rules, env, tree, None),
             |sites, rules, tree| {
                 answers.resolve((sites, rules), (tree, mapping_from(&args.rules)), env, streams)
@@ -209,23 +266,26 @@ impl<'a> Job<'a> {
 
     /// Plans one path and tells its findings; `None` after an error that has been told.
     fn plan(&self, number: usize, streams: &mut Streams<'_>) -> Option<Planned> {
+        let (path, folder) = (&self.args.common.paths[number], &self.env.folder);
+        let tree = match &self.args.rev {
+            Some(revision) => job::read_revision(folder, path, revision),
+            None => job::read(folder, path),
+        };
+        let planned = tree.and_then(|tree| self.plan_tree(number, tree, streams));
+        planned.map_err(|fault| streams.err(&fault.to_string())).ok()
+    }
+
+    /// Plans the files of a path and tells its findings.
+    fn plan_tree(&self, number: usize, tree: Tree, streams: &mut Streams<'_>) -> Result<Planned, Fault> {
         let (common, env) = (&self.args.common, self.env);
-        let planned = job::plan_path(
-            &env.folder,
-            &common.paths[number],
+        let planned = job::plan_tree(
+            tree,
             |tree| rules(&self.args.rules, env, tree, self.answers.taken()),
             |sites, rules, tree| {
                 let from = mapping_from(&self.args.rules);
                 self.answers.resolve((sites, rules), (tree, from), env, streams)
             },
-        );
-        let planned = match planned {
-            Ok(planned) => planned,
-            Err(fault) => {
-                streams.err(&fault.to_string());
-                return None;
-            }
-        };
+        )?;
         tell(common, &planned.plan.diagnostics, streams, env);
         for refused in &planned.set.refused {
             streams.err(&Fault::new(format!("{}: not edited: {}", refused.path, refused.why)).to_string());
@@ -255,7 +315,7 @@ impl<'a> Job<'a> {
                 common.paths[number].display(),
             ));
         }
-        Some(planned)
+        Ok(planned)
     }
 
     fn print(&self, number: usize, planned: &Planned, tense: Tense) -> Result<String, Fault> {
@@ -279,9 +339,14 @@ impl<'a> Job<'a> {
     }
 
     fn code(&self, planned: &Planned) -> i32 {
+        self.code_of(planned, !planned.plan.changes.is_empty())
+    }
+
+    /// The exit code of a plan of which a part was asked for; `moves` says whether that has changes.
+    fn code_of(&self, planned: &Planned, moves: bool) -> i32 {
         if !planned.set.refused.is_empty() || (self.args.common.strict && !planned.is_whole()) {
             FAILED
-        } else if self.args.exit_code && !planned.plan.changes.is_empty() {
+        } else if self.args.exit_code && moves {
             CHANGES
         } else {
             FINE
@@ -307,6 +372,8 @@ fn explain(job: &Job<'_>, site: &str, streams: &mut Streams<'_>) -> Result<i32, 
             streams.out("\n");
         }
         streams.out(&report::explain(plan, &explanation, style));
+        let moves = plan.changes.iter().any(|change| change.site == site);
+        code = worse(code, job.code_of(&roots[root], moves));
     }
     Ok(code)
 }

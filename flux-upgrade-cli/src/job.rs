@@ -42,14 +42,12 @@ pub(crate) fn scan_path(folder: &Path, path: &Path) -> Result<Scanned, Fault> {
     Ok(Scanned { sites, diagnostics: merged(tree.diagnostics, inventory.diagnostics) })
 }
 
-/// Plans `path`, seen from `folder`; `rules` makes the rules for its files, `resolve` asks.
-pub(crate) fn plan_path(
-    folder: &Path,
-    path: &Path,
+/// Plans the files of a tree; `rules` makes the rules for them, `resolve` asks.
+pub(crate) fn plan_tree(
+    mut tree: Tree,
     rules: impl FnOnce(&Tree) -> Result<Rules, Fault>,
     resolve: impl FnOnce(&[Site], &Rules, &Tree) -> Result<Resolution, Fault>,
 ) -> Result<Planned, Fault> {
-    let mut tree = read(folder, path)?;
     let rules = rules(&tree)?;
     let inventory = scan(&tree.files);
     let sites = locate(&inventory);
@@ -68,8 +66,22 @@ pub(crate) fn read(folder: &Path, path: &Path) -> Result<Tree, Fault> {
     })
 }
 
+/// Reads `path`, seen from `folder`, as a commit of its repository has it.
+pub(crate) fn read_revision(folder: &Path, path: &Path, revision: &str) -> Result<Tree, Fault> {
+    let fault = |error: host::GitError| Fault::of(&error);
+    let repository = host::Repository::discover(&folder.join(path)).map_err(fault)?;
+    let commit = repository.resolve(revision).map_err(fault)?;
+    repository.read(commit, &Limits::default()).map_err(fault)
+}
+
 /// The rules for a tree: of `config`, seen from `folder`, or of the rules file of its folder, or the defaults.
 pub(crate) fn rules_for(folder: &Path, tree: &Tree, config: Option<&Path>) -> Result<Rules, Fault> {
+    let at = tree.files.iter().find(|file| file.path.as_str() == RULES_FILE);
+    if let Some(file) = at.filter(|_| config.is_none()) {
+        let shown = file.path.as_str();
+        return Rules::parse(&file.path, &file.text)
+            .map_err(|error| Fault::in_rules(shown, &file.text, &error));
+    }
     let Some(file) = config.map(Path::to_path_buf).or_else(|| rules_file(tree)) else {
         return Ok(Rules::default());
     };

@@ -148,6 +148,9 @@ mod tests {
             also_from: vec![],
             overridden_by: vec![],
             is_patch: false,
+            repeats: Vec::new(),
+            is_test: false,
+            also_owned: Vec::new(),
             clusters: vec![],
             suspended: false,
         }

@@ -426,6 +426,8 @@ fn codes(folder: &Path, out: &mut std::collections::BTreeSet<String>) {
         "convert",
         "behaviour",
         "comment",
+        "git",
+        "forge",
     ];
     for entry in fs::read_dir(folder).unwrap().flatten() {
         let path = entry.path();

@@ -178,6 +178,12 @@ fn a_site_is_explained_by_place_and_by_object() {
     for site in ["apps/web.yaml:11", "repo/apps/web.yaml:11:16", "HelmRelease/web"] {
         assert_eq!(explain(site).out, by_object.out, "{site}");
     }
+    let code = |flags: &[&str]| {
+        let fixed =
+            ["plan", "repo", "--offline", "snapshot.json", "--explain", "apps/web.yaml:11", "--exit-code"];
+        run_in(root.path(), &[&fixed, flags].concat()).code
+    };
+    assert_eq!((code(&[]), code(&["--allow", "none"])), (2, 0));
     let unknown = explain("apps/web.yaml:12");
     assert_eq!(unknown.code, 1);
     assert!(unknown.err.contains("apps/web.yaml:11  HelmRelease/apps/web"), "{}", unknown.err);

@@ -7,24 +7,38 @@
 //!              "config": "version: 1"}}
 //! ```
 //!
+//! [`plan()`] has the answers of sources from a snapshot. [`Session`] asks them, over whatever carries its requests; `sources` says how:
+//! `{"allowHosts": ["registry.internal"], "maxIndexBytes": 52428800}`.
+//!
 //! The answer is `{"plan": …, "diff": "…", "markdown": "…", "patched": {"path": "…"}}`, or
 //! `{"error": {"code", "message", "help"?, "path"?, "line"?, "column"?}}`.
 
+#[cfg(feature = "native")]
+mod native;
+mod session;
+
 use std::collections::BTreeMap;
+
+#[cfg(feature = "native")]
+pub(crate) use native::plan_asking;
+pub use session::Session;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::flux;
+use crate::guard::{AllowHost, Guard, GuardOptions, Setting};
+use crate::locate::Site;
 use crate::migrate::{Goal, KNOWN, Preflight};
 use crate::patch::diff;
 use crate::report;
-use crate::resolve::{Snapshot, SnapshotError, offline};
+use crate::resolve::{Resolution, Snapshot, SnapshotError, offline};
 use crate::rules::{FlagError, Overrides, Rules, RulesError};
 use crate::text::{RepoPath, SourceFile};
 use crate::version::{FluxMinor, Version};
-use crate::{locate, migrate, patch, scan};
+use crate::wire::Limits;
+use crate::{Inventory, locate, migrate, patch, scan};
 
 /// The name under which rules are looked for among the files.
 const RULES_FILE: &str = ".flux-upgrade.yaml";
@@ -36,6 +50,42 @@ struct Request<'r> {
     snapshot: Option<&'r RawValue>,
     #[serde(default)]
     options: Options,
+    #[serde(default)]
+    sources: Sources,
+}
+
+/// How sources are asked, where they are.
+#[derive(Debug, Deserialize, Default)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub(crate) struct Sources {
+    /// Hosts and networks that may be asked whatever they are.
+    allow_hosts: Vec<String>,
+    /// The largest chart index, in bytes.
+    max_index_bytes: Option<u64>,
+    /// Questions asked at once, in all.
+    #[cfg_attr(not(feature = "native"), allow(dead_code))]
+    pub(crate) concurrency: Option<usize>,
+    /// Seconds for one request.
+    #[cfg_attr(not(feature = "native"), allow(dead_code))]
+    pub(crate) timeout: Option<f64>,
+}
+
+impl Sources {
+    fn limits(&self) -> Limits {
+        let default = Limits::default();
+        Limits { index_bytes: self.max_index_bytes.unwrap_or(default.index_bytes), ..default }
+    }
+
+    fn guard(&self) -> Result<Guard, Box<Fault>> {
+        let parse = |text: &String| {
+            text.parse::<AllowHost>().map_err(|error| {
+                let help = Some(error.excerpt());
+                Box::new(Fault { help, ..*Fault::new("options.value", format!("`allowHosts`: {error}")) })
+            })
+        };
+        let allow = self.allow_hosts.iter().map(parse).collect::<Result<_, _>>()?;
+        Ok(Guard::new(GuardOptions { allow, setting: Setting::Server }))
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -142,9 +192,11 @@ impl From<FlagError> for Box<Fault> {
 /// ```
 #[must_use]
 pub fn plan(request: &str) -> String {
-    run(request).unwrap_or_else(|fault| {
-        serde_json::json!({ "error": serde_json::to_value(fault).unwrap_or_default() }).to_string()
-    })
+    run(request).unwrap_or_else(failed)
+}
+
+fn failed(fault: Box<Fault>) -> String {
+    serde_json::json!({ "error": fault }).to_string()
 }
 
 /// Renders Flux's manifests from a release archive: `{"version": "v2.9.4", "options": {"namespace": "gitops"}}` gives `{"text": "…"}`.
@@ -267,28 +319,87 @@ fn minor(name: &str, text: Option<String>) -> Result<Option<FluxMinor>, Box<Faul
 }
 
 fn run(request: &str) -> Result<String, Box<Fault>> {
-    let request: Request<'_> =
-        serde_json::from_str(request).map_err(|error| Fault::new("request.syntax", error))?;
-    let files = files(request.files)?;
-    let options = request.options;
+    let request = Request::read(request)?;
     let snapshot = request.snapshot.filter(|raw| raw.get() != "null");
     let snapshot = snapshot.map(|raw| Snapshot::parse(raw.get())).transpose()?;
-    let taken = snapshot.as_ref().and_then(Snapshot::taken);
-    let rules = rules(&files, options.config.as_deref())?.with(overrides(options, taken)?)?;
+    let files = files(request.files)?;
+    let rules = rules_of(&files, request.options, snapshot.as_ref().and_then(Snapshot::taken))?;
     let inventory = scan(&files);
     let sites = locate(&inventory);
     let resolution = offline(&sites, &rules, snapshot.as_ref());
-    let plan = crate::plan::plan(&inventory, sites, &resolution, &rules);
-    let set = patch(&files, &plan);
-    let json = report::json(&files, &plan, &set, None);
+    planned(&inventory, sites, &resolution, &rules)
+}
+
+impl<'r> Request<'r> {
+    fn read(text: &'r str) -> Result<Self, Box<Fault>> {
+        serde_json::from_str(text).map_err(|error| Fault::new("request.syntax", error))
+    }
+}
+
+/// What is planned while sources are asked.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) files: Vec<SourceFile>,
+    pub(crate) rules: Rules,
+    pub(crate) sites: Vec<Site>,
+    pub(crate) sources: Sources,
+    /// Whether the rules are those that the caller gave as an option.
+    #[cfg(feature = "native")]
+    pub(crate) has_config: bool,
+}
+
+impl Prepared {
+    fn read(request: &str) -> Result<Self, Box<Fault>> {
+        let request = Request::read(request)?;
+        #[cfg(feature = "native")]
+        let has_config = request.options.config.is_some();
+        let sources = request.sources;
+        let files = files(request.files)?;
+        let rules = rules_of(&files, request.options, None)?;
+        let sites = locate(&scan(&files));
+        Ok(Self {
+            files,
+            rules,
+            sites,
+            sources,
+            #[cfg(feature = "native")]
+            has_config,
+        })
+    }
+
+    /// The answer to the request.
+    fn planned(&self, resolution: &Resolution) -> Result<String, Box<Fault>> {
+        // Read again: what was read borrows the files, which wait here while others answer.
+        planned(&scan(&self.files), self.sites.clone(), resolution, &self.rules)
+    }
+}
+
+fn planned(
+    inventory: &Inventory<'_>,
+    sites: Vec<Site>,
+    resolution: &Resolution,
+    rules: &Rules,
+) -> Result<String, Box<Fault>> {
+    let plan = crate::plan::plan(inventory, sites, resolution, rules);
+    let files = inventory.files;
+    let set = patch(files, &plan);
+    let json = report::json(files, &plan, &set, None);
     let raw: &RawValue = serde_json::from_str(&json).map_err(|error| Fault::new("internal", error))?;
     let answer = Answer {
         plan: raw,
-        diff: diff::unified(&files, &set).map_err(|error| Fault::new(error.code(), error))?,
+        diff: diff::unified(files, &set).map_err(|error| Fault::new(error.code(), error))?,
         markdown: report::markdown(&plan),
         patched: set.files.iter().map(|file| (file.path.as_str(), file.after.as_str())).collect(),
     };
     serde_json::to_string(&answer).map_err(|error| Fault::new("internal", error))
+}
+
+fn rules_of(
+    files: &[SourceFile],
+    options: Options,
+    taken: Option<crate::time::Timestamp>,
+) -> Result<Rules, Box<Fault>> {
+    Ok(rules(files, options.config.as_deref())?.with(overrides(options, taken)?)?)
 }
 
 fn files(texts: BTreeMap<String, String>) -> Result<Vec<SourceFile>, Box<Fault>> {

@@ -40,6 +40,8 @@ pub mod bridge;
 pub mod convert;
 pub mod diagnostic;
 pub mod flux;
+pub mod guard;
+mod hcl;
 #[cfg(feature = "native")]
 pub mod host;
 pub mod locate;

@@ -20,6 +20,7 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Answer:
             return json.dumps(response)
 
         monkeypatch.setattr(fu._native, "plan", native)
+        monkeypatch.setattr(fu._native, "plan_live", lambda request: (native(request), ""))
         return requests
 
     return install

@@ -12,7 +12,7 @@ from typing import Any
 
 import flux_upgrade as fu
 import pytest
-from flux_upgrade import _native
+from flux_upgrade import _native, aio
 
 CRATE = Path(__file__).parents[1]
 
@@ -39,16 +39,22 @@ def test_the_stub_is_the_module() -> None:
         match node:
             case ast.FunctionDef(name=name, args=arguments):
                 declared[name] = [argument.arg for argument in arguments.args]
+            case ast.ClassDef(name=name, body=body):
+                declared[name] = [method.name for method in body if isinstance(method, ast.FunctionDef)]
             case ast.AnnAssign(target=ast.Name(name)):
                 declared[name] = None
     built: dict[str, list[str] | None] = {}
     for name, value in vars(_native).items():
-        if callable(value):
+        if isinstance(value, type):
+            built[name] = [method for method in vars(value) if not method.startswith("__") or method == "__new__"]
+        elif callable(value):
             built[name] = list(inspect.signature(value).parameters)
         elif not name.startswith("__") or name == "__version__":
             built[name] = None
     built.pop("__all__", None)
-    assert built == declared
+    assert {name: sorted(value or []) for name, value in built.items()} == {
+        name: sorted(value or []) for name, value in declared.items()
+    }
 
 
 def test_the_package_is_marked_as_typed() -> None:
@@ -63,6 +69,7 @@ def test_each_public_name_is_there_and_says_what_it_is() -> None:
 
 def test_the_examples_run() -> None:
     assert doctest.testmod(fu) == (0, 4)
+    assert doctest.testmod(aio) == (0, 4)
 
 
 def test_requests_that_are_no_request_are_answered() -> None:

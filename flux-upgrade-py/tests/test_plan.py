@@ -58,7 +58,7 @@ def test_options_go_under_the_names_of_the_wire(answer: Answer, tmp_path: Path) 
     snapshot = {"schema": "flux-upgrade/registry-snapshot/v1"}
     file = tmp_path / "registry.json"
     file.write_text(json.dumps(snapshot), encoding="utf-8")
-    fu.plan({"a.yaml": "ä: 😀\r\n"})
+    fu.plan({"a.yaml": "ä: 😀\r\n"}, offline=True)
     fu.plan({}, snapshot=fu.Record(snapshot), prerelease=False, only=[])
     fu.plan(
         {},

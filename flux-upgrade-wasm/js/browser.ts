@@ -1,14 +1,15 @@
 // Browsers and bundlers: the module is fetched from beside this file at the first call.
-import init, { migrate, plan, renderFlux as render } from "./native/flux_upgrade.js";
-import { migrator, planner, renderer } from "./planner.js";
+import init, { migrate, plan, renderFlux as render, Session } from "./native/flux_upgrade.js";
+import { migrator, planner, recorder, renderer } from "./planner.js";
 
 export * from "./index.js";
 
 async function load() {
   await init({ module_or_path: new URL("./flux_upgrade_bg.wasm", import.meta.url) });
-  return { plan, migrate, renderFlux: render };
+  return { plan, migrate, renderFlux: render, Session };
 }
 
 export const planUpgrade = planner(load);
 export const migrateManifests = migrator(load);
 export const renderFlux = renderer(load);
+export const takeSnapshot = recorder(load);

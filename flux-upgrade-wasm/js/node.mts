@@ -1,2 +1,2 @@
-export { FluxUpgradeError, isFluxUpgradeError, migrateManifests, planUpgrade, renderFlux } from "./cjs/node.js";
+export { FluxUpgradeError, isFluxUpgradeError, migrateManifests, planUpgrade, renderFlux, takeSnapshot } from "./cjs/node.js";
 export type * from "./cjs/index.js";

@@ -1,5 +1,7 @@
 import { FluxUpgradeError } from "./error.js";
+import { ask, type NativeSession } from "./live.js";
 import type {
+  Fetch,
   FilePatch,
   Files,
   Location,
@@ -9,6 +11,7 @@ import type {
   PlanOptions,
   PlanUpgrade,
   RenderFlux,
+  TakeSnapshot,
 } from "./types.js";
 
 /** The WebAssembly module: a JSON request in, a JSON response out. */
@@ -16,6 +19,7 @@ export interface Native {
   plan(request: string): string;
   renderFlux(archive: Uint8Array, request: string): string;
   migrate(request: string): string;
+  Session: { begin(request: string): NativeSession };
 }
 
 type Fault = {
@@ -39,12 +43,54 @@ type MigrateResponse =
 export function planner(load: () => Native | Promise<Native>): PlanUpgrade {
   return async (files, options = {}) => {
     const native = await load();
-    const text = request(files, options);
-    const response = JSON.parse(call(() => native.plan(text))) as Response;
-    if ("error" in response) throw failure(response.error);
-    const { plan, patched, diff, markdown } = response;
-    return { ...plan, patches: patchesOf(patched), diff, markdown } as Plan;
+    const { fetch } = options;
+    if (fetch === undefined) return planOf(call(() => native.plan(request(files, options))));
+    return inSession(native, files, { ...options, fetch }, (session) => planOf(session.finish()));
   };
+}
+
+/** `takeSnapshot` over a module that `load` makes ready. */
+export function recorder(load: () => Native | Promise<Native>): TakeSnapshot {
+  return async (files, options) => {
+    const taken = new Date().toISOString();
+    return inSession(await load(), files, options, (session) => JSON.parse(session.snapshot(taken)) as object);
+  };
+}
+
+/** What `use` makes of a session whose sources were all asked. */
+async function inSession<T>(
+  native: Native,
+  files: Files,
+  options: PlanOptions & { fetch: Fetch },
+  use: (session: NativeSession) => T,
+): Promise<T> {
+  if (options.snapshot !== undefined) {
+    throw new FluxUpgradeError("options.value", "`snapshot` and `fetch` are two answers to one question: pass one of them");
+  }
+  const session = opened(native, request(files, options));
+  try {
+    await ask(session, options);
+    return call(() => use(session));
+  } finally {
+    session.free();
+  }
+}
+
+function opened(native: Native, text: string): NativeSession {
+  try {
+    return native.Session.begin(text);
+  } catch (cause) {
+    // An error of the request comes as its JSON, any other is a fault of the module.
+    if (typeof cause !== "string") return call(() => { throw cause; });
+    throw failure((JSON.parse(cause) as Fault).error);
+  }
+}
+
+function planOf(text: string): Plan {
+  const response = JSON.parse(text) as Response;
+  if ("error" in response) throw failure(response.error);
+  const { plan, patched, diff, markdown } = response;
+  return { ...plan, patches: patchesOf(patched), diff, markdown } as Plan;
 }
 
 /** `renderFlux` over a module that `load` makes ready. */
@@ -74,14 +120,24 @@ function patchesOf(patched: Record<string, string>): Record<string, FilePatch> {
   return Object.fromEntries(Object.entries(patched).map(([path, text]): [string, FilePatch] => [path, { text }]));
 }
 
-function request(files: Files, { snapshot, ...options }: PlanOptions): string {
-  return JSON.stringify({ files, snapshot, options });
+function request(files: Files, given: PlanOptions): string {
+  const { snapshot, fetch, signal, credentials, proxy, onProgress, concurrency, perHost, retries, timeoutMs, ...rest } =
+    given;
+  const { allowHosts, maxIndexBytes, ...options } = rest;
+  if (fetch === undefined) return JSON.stringify({ files, snapshot, options });
+  // The module has no clock.
+  return JSON.stringify({
+    files,
+    options: { now: new Date().toISOString(), ...options },
+    sources: { allowHosts, maxIndexBytes },
+  });
 }
 
-function call(ask: () => string): string {
+function call<T>(ask: () => T): T {
   try {
     return ask();
   } catch (cause) {
+    if (cause instanceof FluxUpgradeError) throw cause;
     throw new FluxUpgradeError("internal", "flux-upgrade failed on this request: please report it", { cause });
   }
 }

@@ -7,8 +7,61 @@ export type Files = Readonly<Record<string, string>>;
 /** How far a change moves. */
 export type Level = "digest" | "patch" | "minor" | "major";
 
+// The host's own `fetch` and `AbortSignal`, without a need for its type library.
+type Host<Name extends string, Else> = typeof globalThis extends Record<Name, infer Value> ? Value : Else;
+type AnyFetch = (url: string, init?: any) => Promise<any>;
+type HostFetch = Extract<Host<"fetch", AnyFetch>, (...parameters: never[]) => unknown>;
+type HostSignal = Host<"AbortSignal", { prototype: any }> extends { prototype: infer Signal } ? Signal : never;
+
+/** What sends a request: the `fetch` of browsers and Node, or a function of its shape. */
+export type Fetch = (url: string, init: NonNullable<Parameters<HostFetch>[1]>) => ReturnType<HostFetch>;
+
+/** A login of a source. */
+export type Credential = { readonly username: string; readonly password: string } | { readonly token: string };
+
+/** How far the questions are. */
+export interface Progress {
+  /** Questions so far; later rounds add to it. */
+  readonly asked: number;
+  readonly done: number;
+  readonly failed: number;
+  /** Whom the latest question goes to. */
+  readonly host: string;
+}
+
+/** How sources are asked. */
+export interface LiveOptions {
+  /** Asks the sources with this function, such as `fetch` itself; without it nothing is asked. */
+  fetch?: Fetch;
+  /**
+   * The address to ask in place of one, for registries that browsers may not read (CORS); what answers there must pass requests
+   * and responses on with their headers.
+   */
+  proxy?: (url: string) => string;
+  /** The login of a source that asks for one: `oci://host/path`, or the URL of a chart or git repository. */
+  credentials?: (wanted: {
+    readonly source: string;
+    readonly url: string;
+  }) => Credential | undefined | Promise<Credential | undefined>;
+  /** Ends the plan; it rejects with the signal's reason. */
+  signal?: HostSignal;
+  onProgress?: (progress: Progress) => void;
+  /** Milliseconds for one request; 60,000 if left out. */
+  timeoutMs?: number;
+  /** Questions that are asked at once; 16 if left out. */
+  concurrency?: number;
+  /** Of these, of one host; 6 if left out. */
+  perHost?: number;
+  /** How often a request is sent again after a failure that may pass; 2 if left out. */
+  retries?: number;
+  /** Hosts and networks (`registry.internal`, `10.0.0.0/8`) that are asked although they are private or of this machine. */
+  allowHosts?: readonly string[];
+  /** Bytes of a chart index at most; 50 MiB if left out. */
+  maxIndexBytes?: number;
+}
+
 /** What is allowed and asked for; an option left out is what `.flux-upgrade.yaml` says, else the command's default. */
-export interface PlanOptions {
+export interface PlanOptions extends LiveOptions {
   /** What registries offer, a parsed registry snapshot; a source that it lacks is held as unanswered. */
   snapshot?: object;
   /** The largest step. */
@@ -136,11 +189,15 @@ export interface Plan {
 }
 
 /**
- * Plans upgrades of the files. Nothing is written and nothing is fetched.
+ * Plans upgrades of the files. Nothing is written, and nothing is fetched unless `fetch` is given. A source that fails holds its
+ * own sites as `unanswered`; the others are planned.
  *
  * Rejects with a `FluxUpgradeError` when the request cannot be planned.
  */
 export type PlanUpgrade = (files: Files, options?: PlanOptions) => Promise<Plan>;
+
+/** Asks what a plan with these options needs, and gives it as a registry snapshot, for plans without a network. */
+export type TakeSnapshot = (files: Files, options: PlanOptions & { fetch: Fetch }) => Promise<object>;
 
 /** The options of `flux install` that change what it prints; one left out has Flux's own default. */
 export interface FluxOptions {

@@ -24,3 +24,63 @@ pub fn render_flux(archive: &[u8], request: &str) -> String {
 pub fn migrate(request: &str) -> String {
     flux_upgrade_core::bridge::migrate(request)
 }
+
+/// A plan whose sources are asked by JavaScript; see [`flux_upgrade_core::bridge::Session`].
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Session(flux_upgrade_core::bridge::Session);
+
+#[wasm_bindgen]
+impl Session {
+    /// Reads a request.
+    ///
+    /// # Errors
+    ///
+    /// The JSON text of the error.
+    pub fn begin(request: &str) -> Result<Session, String> {
+        flux_upgrade_core::bridge::Session::begin(request).map(Self)
+    }
+
+    /// Questions that are open.
+    pub fn step(&mut self) -> String {
+        self.0.step()
+    }
+
+    /// Begins with a question.
+    pub fn start(&mut self, id: usize) -> String {
+        self.0.start(id)
+    }
+
+    /// Takes a response.
+    pub fn receive(&mut self, id: usize, head: &str, body: Vec<u8>) -> String {
+        self.0.receive(id, head, body)
+    }
+
+    /// Tells that there was no response.
+    pub fn unreachable(&mut self, id: usize, detail: &str) -> String {
+        self.0.unreachable(id, detail)
+    }
+
+    /// Gives up on a question.
+    pub fn fail(&mut self, id: usize, failure: &str) -> String {
+        self.0.fail(id, failure)
+    }
+
+    /// Why an address must not be asked; empty where it may.
+    #[must_use]
+    pub fn refuses(&self, url: &str) -> String {
+        self.0.refuses(url)
+    }
+
+    /// The JSON response, when all is answered.
+    #[must_use]
+    pub fn finish(&self) -> String {
+        self.0.finish()
+    }
+
+    /// What was answered, as the text of a registry snapshot.
+    #[must_use]
+    pub fn snapshot(&self, taken: &str) -> String {
+        self.0.snapshot(taken)
+    }
+}

@@ -5,7 +5,7 @@
 
 use std::process::ExitCode;
 
-use flux_upgrade_benches::{corpus, registry, stages};
+use flux_upgrade_benches::{corpus, registry, shapes, stages};
 use flux_upgrade_core::SourceFile;
 use flux_upgrade_core::resolve::Snapshot;
 
@@ -28,6 +28,14 @@ const CASES: &[Case] = &[
     ("merges", 2, corpus::merges, FEW),
     ("clusters", 50, corpus::clusters, FEW),
     ("pathless-kustomizations", 50, corpus::pathless, FEW),
+    ("tags-in-one-mapping", 200, shapes::tags_in_one_mapping, FEW),
+    ("explaining-comments", 200, shapes::comments, FEW),
+    ("nested-variables", 2000, shapes::nested_variables, FEW),
+    ("dependencies", 200, shapes::dependencies, FEW),
+    ("target-namespaces", 50, shapes::namespaces, FEW),
+    ("patched-kustomizations", 50, shapes::patched_kustomizations, FEW),
+    ("generated-config-maps", 50, shapes::generators, FEW),
+    ("pattern-patches", 100, shapes::patterns, FEW),
 ];
 
 fn main() -> ExitCode {

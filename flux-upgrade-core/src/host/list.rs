@@ -22,12 +22,13 @@ pub(super) struct Listing {
 }
 
 /// Whether a file of this name is read: what Flux reads, a kustomization without extension, files of assignments that
-/// kustomize makes ConfigMaps of, the lock of a chart, and asdf's list of tools.
+/// kustomize makes ConfigMaps of, the lock of a chart, asdf's list of tools, and what Terraform and OpenTofu read.
 ///
 /// Source: kustomize `konfig.RecognizedKustomizationFileNames`, image-automation-controller `internal/update`.
 pub(super) fn is_wanted(name: &str) -> bool {
     let by_name = matches!(name, "Kustomization" | "Chart.lock" | ".tool-versions");
-    [".yaml", ".yml", ".env"].iter().any(|end| name.ends_with(end)) || by_name
+    let by_end = [".yaml", ".yml", ".env"].iter().any(|end| name.ends_with(end));
+    by_end || by_name || crate::scan::is_terraform(name)
 }
 
 /// The wanted files below `root`, which is canonical: those that git tracks inside a work tree, elsewhere all that

@@ -247,14 +247,7 @@ impl Host for Live {
     }
 
     fn lane(&self, ask: &Ask) -> String {
-        match ask {
-            Ask::Charts { url, .. } | Ask::Refs { url } => match Address::parse(url) {
-                Some(address) => address.authority.to_ascii_lowercase(),
-                None => crate::reference::normalise_git(url).split('/').next().unwrap_or_default().to_owned(),
-            },
-            Ask::Releases => "github.com".to_owned(),
-            other => other.repository().unwrap_or_default().split('/').next().unwrap_or_default().to_owned(),
-        }
+        crate::wire::lane(ask)
     }
 }
 

@@ -10,7 +10,6 @@ mod drive;
 mod files;
 mod forge;
 mod git;
-mod guard;
 mod http;
 mod journal;
 mod list;
@@ -28,9 +27,6 @@ pub use deliver::{BranchState, Deliver, Delivered, Delivery, Obsolete, Wanted};
 pub use drive::{DriveError, Host, Lanes, Progress, drive};
 pub use files::{Limits, ReadError, Tree, read};
 pub use forge::{Closing, Forge, ForgeError, ForgeKind, Home, Proposal, Synced, SyncedState};
-pub use guard::{
-    AddressClass, AllowHost, AllowHostError, Guard, GuardOptions, RealmRefused, Refused, Setting,
-};
 pub use http::HttpOptions;
 pub use journal::{JOURNAL, JournalError, State, Unfinished, unfinished};
 pub use live::{Live, LiveOptions};
@@ -41,7 +37,34 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use crate::guard::{
+    AddressClass, AllowHost, AllowHostError, Guard, GuardOptions, RealmRefused, Refused, Setting,
+};
 use crate::text::RepoPath;
+use crate::time::Timestamp;
+
+/// Plans a JSON request of the form of [`bridge::plan`](crate::bridge::plan()) by asking its sources, with the credentials, the cache and the
+/// proxies of this machine: the answer, and the registry snapshot of what was said, which is empty where there is no plan.
+///
+/// `sources` of the request may have `allowHosts`, `maxIndexBytes`, `concurrency` and `timeout`, in seconds for one request. `watch` is
+/// called ten times a second. `taken` goes into the snapshot.
+///
+/// # Examples
+///
+/// ```
+/// use flux_upgrade_core::host::{Cancel, plan_json};
+/// let (answer, snapshot) = plan_json(r#"{"files": {"a.yaml": "kind: x"}}"#, &Cancel::default(), &mut |_| {}, None);
+/// assert!(answer.starts_with(r#"{"plan":"#) && snapshot.contains("registry-snapshot"));
+/// ```
+#[must_use]
+pub fn plan_json(
+    request: &str,
+    cancel: &Cancel,
+    watch: &mut dyn FnMut(&Progress),
+    taken: Option<Timestamp>,
+) -> (String, String) {
+    crate::bridge::plan_asking(request, cancel, watch, taken)
+}
 
 /// Where `path` lies below `root`, with a check that no folder on the way is a symbolic link.
 ///

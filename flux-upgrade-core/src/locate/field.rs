@@ -7,7 +7,7 @@ use crate::plan::Reason;
 use crate::scan::{Encryption, Held};
 use crate::text::{Lines, Location, SourceFile, Span};
 use crate::time::Timestamp;
-use crate::yaml::{Node, Quote};
+use crate::yaml::{Form, Node, Quote};
 
 /// A comment that says to leave a line alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +105,9 @@ impl<'f> Here<'_, 'f> {
             also_from: place.also_from,
             overridden_by: Vec::new(),
             is_patch: self.resource.is_patch,
+            is_test: self.resource.is_test,
+            also_owned: self.resource.also.clone(),
+            repeats: Vec::new(),
         }
     }
 
@@ -185,15 +188,26 @@ impl<'f> Here<'_, 'f> {
     ) -> Option<Place> {
         let held = &self.inventory.documents[document];
         let scalar = node.resolved()?;
-        let raw = scalar.span().of(held.document.text()).to_owned();
+        let text = held.document.text();
+        let (span, style, hidden) = match (held.document.form(), scalar.quote()?) {
+            (Form::Yaml, quote) => (scalar.span(), quote.into(), false),
+            (Form::Words, _) => (scalar.span(), Style::Word, false),
+            (Form::Decoded, quote) => {
+                let style = if quote == Quote::Plain { Style::PlainWord } else { Style::Word };
+                match written(scalar, text) {
+                    Some(span) => (span, style, false),
+                    None => (scalar.span(), style, true),
+                }
+            }
+        };
         let spot = Spot {
-            at: self.inventory.locate(document, scalar.span()),
-            raw,
+            at: self.inventory.locate(document, span),
+            raw: span.of(text).to_owned(),
             value: value.to_owned(),
-            style: if held.document.is_yaml() { scalar.quote()?.into() } else { Style::Word },
+            style,
             frame,
         };
-        let blocked = self.blocked(held, scalar, value);
+        let blocked = self.blocked(held, scalar, value).or(hidden.then_some(Reason::MultiLine));
         let ignore = self.ignore(document, scalar);
         Some(Place {
             spot,
@@ -283,22 +297,50 @@ impl<'f> Here<'_, 'f> {
         let span = node.span();
         let comments = document.line_comment(span.end).into_iter().chain(document.comments_above(span.start));
         for comment in comments {
-            let Some(rest) = document.comment_text(comment).strip_prefix("flux-upgrade:") else { continue };
-            let mut words = rest.split_whitespace();
-            if words.next() != Some("ignore") {
-                continue;
-            }
-            // A date that cannot be read holds for ever: what somebody wanted left alone is left alone.
-            let until = match words.next() {
-                Some("until") => {
-                    words.next().filter(|date| Timestamp::parse(date).is_ok()).map(str::to_owned)
-                }
-                _ => None,
-            };
+            let Some(until) = says_ignore(document.comment_text(comment)) else { continue };
             return Some(Ignore { until, at: self.inventory.locate(number, comment.span) });
         }
         None
     }
+}
+
+/// What a comment that says to leave a line alone says of the time: a date, or for ever.
+fn says_ignore(comment: &str) -> Option<Option<String>> {
+    let mut words = comment.strip_prefix("flux-upgrade:")?.split_whitespace();
+    if words.next() != Some("ignore") {
+        return None;
+    }
+    // A date that cannot be read holds for ever: what somebody wanted left alone is left alone.
+    Some(match words.next() {
+        Some("until") => words.next().filter(|date| Timestamp::parse(date).is_ok()).map(str::to_owned),
+        _ => None,
+    })
+}
+
+/// The same comment on the line of a value or above it, in a file that is no YAML; comments begin with `#` or `//`.
+pub(super) fn ignored(lines: &Lines<'_>, file: &SourceFile, value: Span) -> Option<Ignore> {
+    let at = lines.locate(&file.path, value);
+    let comment = |number: usize| {
+        let line = lines.line(number);
+        let text = line.of(&file.text);
+        let from = if number == at.line { value.end.saturating_sub(line.start) } else { 0 };
+        let start = from + text.get(from..)?.find(['#', '/'])?;
+        let alone = number == at.line || text[..start].trim().is_empty();
+        let words = text[start..].trim_start_matches(['#', '/']).trim();
+        let until = says_ignore(words).filter(|_| alone)?;
+        let span = Span::new(line.start + start, line.start + start);
+        Some(Ignore { until, at: lines.locate(&file.path, span) })
+    };
+    comment(at.line).or_else(|| at.line.checked_sub(1).filter(|line| *line > 0).and_then(comment))
+}
+
+/// Where the text of a scalar stands in the file as it is, between its quotes if it has some.
+fn written(scalar: Node<'_, '_>, file: &str) -> Option<Span> {
+    let (raw, text) = (scalar.span().of(file), scalar.text()?);
+    let at = raw.find(text)?;
+    let is_quote = |around: &str| around.bytes().all(|byte| matches!(byte, b'"' | b'\'' | b'\\'));
+    let start = scalar.span().start + at;
+    (is_quote(&raw[..at]) && is_quote(&raw[at + text.len()..])).then(|| Span::new(start, start + text.len()))
 }
 
 /// Where a key can be added after the value of `key`, in the style of the mapping; none after an alias or a merge, and none where
@@ -310,7 +352,7 @@ pub(crate) fn insertion(
     key: &str,
 ) -> Option<Insertion> {
     let mapping = mapping.resolved()?;
-    if mapping.get(DIGEST).is_some() {
+    if mapping.get(DIGEST).is_some() || mapping.document().form() != Form::Yaml {
         return None;
     }
     let (name, value) = mapping.entries().find(|(name, _)| name.text() == Some(key))?;

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use super::terraform::Terraform;
 use super::{Consumer, Frame, Owner, Part, Site, SourceKey, Spot, Style};
 use crate::flux::{is_flux_manifest, is_rendered, recover};
 use crate::plan::Reason;
-use crate::scan::Inventory;
+use crate::scan::{Inventory, Resource};
 use crate::text::Span;
 use crate::version::Dialect;
 
 /// A site for each file that holds Flux's controllers; every other site in it belongs to the release.
-pub(super) fn manifests(inventory: &Inventory<'_>, sites: &mut Vec<Site>) {
+pub(super) fn manifests(inventory: &Inventory<'_>, terraform: &Terraform<'_, '_>, sites: &mut Vec<Site>) {
     let mut of_flux = BTreeSet::new();
     let first = sites.len();
     for (index, file) in inventory.files.iter().enumerate().filter(|(_, file)| is_flux_manifest(file)) {
@@ -30,35 +31,30 @@ pub(super) fn manifests(inventory: &Inventory<'_>, sites: &mut Vec<Site>) {
         let blocked = (!is_rendered(&version)).then(|| Reason::SourceUnsupported {
             detail: format!("Flux {version} is older than what can be rendered, which is v2.2.3 and later"),
         });
+        let blocked = blocked.or_else(|| terraform.writes(&file.path, &recovered));
+        let owner = Owner { kind: "Flux".to_owned(), namespace: None, name: recovered.options.namespace };
         sites.push(Site {
-            insecure: false,
-            id: format!("{}:{}:{}", file.path, at.line, at.column),
-            at,
-            owner: Owner { kind: "Flux".to_owned(), namespace: None, name: recovered.options.namespace },
-            field: "version".to_owned(),
-            part: Part::Version,
-            spot,
-            digest: None,
-            branch: None,
-            consumer: Consumer::FluxManifests,
-            source: Ok(SourceKey::Flux),
-            source_url: None,
-            namespaces: Vec::new(),
-            source_at: None,
             blocked,
-            ignore: None,
-            clusters: Vec::new(),
-            suspended: false,
+            clusters: clusters(inventory, file.path.folder()),
             dialect: Dialect::for_flux(&version).ok(),
-            findings: Vec::new(),
-            insertion: None,
-            variable: None,
-            also_from: Vec::new(),
-            overridden_by: Vec::new(),
-            is_patch: false,
+            ..Site::alone(
+                at,
+                owner,
+                ("version", Part::Version),
+                spot,
+                (Consumer::FluxManifests, Ok(SourceKey::Flux)),
+            )
         });
     }
     for site in sites[..first].iter_mut().filter(|site| of_flux.contains(&site.at.path)) {
         site.blocked = Some(Reason::Generated);
     }
+}
+
+/// The clusters that apply what stands beside the file: bootstrap writes the Kustomization that applies itself there.
+fn clusters(inventory: &Inventory<'_>, folder: &str) -> Vec<String> {
+    let beside = |resource: &&Resource| inventory.file_of(resource).path.folder() == folder;
+    let placements = inventory.resources().iter().filter(beside).flat_map(|resource| &resource.placements);
+    let clusters: BTreeSet<&String> = placements.filter_map(|placement| placement.cluster.as_ref()).collect();
+    clusters.into_iter().cloned().collect()
 }

@@ -1,11 +1,13 @@
 //! Kustomizations: images, remote resources, charts, and texts that are variables of others.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::field::{Draft, Text};
 use super::helm::{chart_sites, published};
 use super::{Consumer, Here, Part, Site, SourceKey};
 use crate::plan::Reason;
+use crate::scan::Resource;
 use crate::yaml::Node;
 
 /// A kustomization file.
@@ -37,6 +39,18 @@ pub(super) fn flux(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
     for (index, item) in images.filter_map(Node::resolved).enumerate() {
         sites.extend(image(here, item, &format!("spec.images[{index}]")));
     }
+    // An operation of a JSON patch sets one of them, or one text of one.
+    let fragment: Vec<&str> = here.resource.fragment.iter().map(String::as_str).collect();
+    match fragment[..] {
+        ["spec", "images", index] => sites.extend(image(here, here.node, &format!("spec.images[{index}]"))),
+        ["spec", "images", index, key] => sites.extend(part_of_image(here, index, key)),
+        ["spec", "postBuild", "substitute", name] => {
+            if let Some(text) = here.node.text() {
+                sites.extend(reference(here, here.node, text, format!("spec.postBuild.substitute.{name}")));
+            }
+        }
+        _ => {}
+    }
     let Some(variables) = here.at(&["spec", "postBuild", "substitute"]).and_then(Node::resolved) else {
         return;
     };
@@ -44,6 +58,41 @@ pub(super) fn flux(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
         let (Some(name), Some(text)) = (name.text(), value.text()) else { continue };
         sites.extend(reference(here, value, text, format!("spec.postBuild.substitute.{name}")));
     }
+}
+
+/// A tag or digest that an operation of a JSON patch sets in one of the images of Flux Kustomizations.
+fn part_of_image<'f>(here: &Here<'_, 'f>, index: &str, key: &str) -> Vec<Site> {
+    let part = match key {
+        "newTag" => Part::Tag,
+        "digest" => Part::Digest,
+        _ => return Vec::new(),
+    };
+    let Ok(number) = index.parse::<usize>() else { return Vec::new() };
+    let own = std::iter::once(&here.resource.name).chain(&here.resource.also);
+    let objects = own.flat_map(|name| {
+        here.links.named(here.resource.kind, name, None, &here.resource.placements).into_iter()
+    });
+    let name_of = |object: &Resource| {
+        let list = here.inventory.at(object, &["spec", "images"])?.resolved()?;
+        let item = list.items().nth(number)?.resolved()?;
+        item.text_at(&["newName"]).or_else(|| item.text_at(&["name"])).map(str::to_owned)
+    };
+    let names: BTreeSet<String> = objects.filter(|object| !object.is_patch).filter_map(name_of).collect();
+    let field = format!("spec.images[{index}].{key}");
+    let draft = match (names.first(), names.len()) {
+        (Some(only), 1) => here.image(field, part, only),
+        (None, _) => Draft {
+            source: Err(Reason::SourceNotFound {
+                source: format!("image {index} of the Flux Kustomization"),
+            }),
+            ..here.image(field, part, "")
+        },
+        _ => Draft {
+            source: Err(Reason::Ambiguous { sources: names.iter().cloned().collect() }),
+            ..here.image(field, part, "")
+        },
+    };
+    here.sites(&Text::whole(here.node), |_| draft.clone())
 }
 
 /// A text that can be nothing else than an image reference: its repository has a host.

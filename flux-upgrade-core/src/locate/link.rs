@@ -20,7 +20,7 @@ pub(super) struct Links<'a> {
     /// Where variables are defined, by what applies the object that has them, and whether some of that lacks them.
     pub(super) variables: RefCell<BTreeMap<(Vec<usize>, String), Places>>,
     /// ConfigMaps that kustomize makes, by each of their names.
-    generators: BTreeMap<&'a str, Vec<&'a Generator>>,
+    generators: BTreeMap<&'a str, Made<'a>>,
     /// Files that hold no object.
     plain: OnceCell<BTreeMap<&'a str, Vec<&'a Resource>>>,
 }
@@ -49,6 +49,14 @@ impl<'a> Namesakes<'a> {
         }
         self.all.push(resource);
     }
+}
+
+/// ConfigMaps of one name that kustomize makes.
+#[derive(Default)]
+struct Made<'a> {
+    all: Vec<&'a Generator>,
+    /// Indices into `all` by the namespaces that the ConfigMaps get.
+    by_namespace: BTreeMap<Option<&'a str>, Vec<usize>>,
 }
 
 /// Answers that were found before, since many objects refer to one source from one place.
@@ -94,7 +102,7 @@ impl<'a> Links<'a> {
     pub(super) fn new(inventory: &'a Inventory<'_>) -> Self {
         let (mut by_name, mut patches) = (ByName::new(), ByName::new());
         for resource in inventory.resources() {
-            if matches!(resource.kind, Kind::Object | Kind::Plain) {
+            if resource.is_test || matches!(resource.kind, Kind::Object | Kind::Plain) {
                 continue;
             }
             for name in std::iter::once(&resource.name).chain(&resource.also) {
@@ -107,9 +115,19 @@ impl<'a> Links<'a> {
                 }
             }
         }
-        let mut generators: BTreeMap<&str, Vec<&Generator>> = BTreeMap::new();
+        let mut generators: BTreeMap<&str, Made<'_>> = BTreeMap::new();
         for generator in &inventory.generators {
-            generator.names().for_each(|name| generators.entry(name).or_default().push(generator));
+            let places = &inventory.resources()[generator.by].placements;
+            let namespaces =
+                places.iter().map(|place| place.namespace.as_deref().or(generator.namespace.as_deref()));
+            let namespaces: BTreeSet<Option<&str>> = namespaces.collect();
+            for name in generator.names() {
+                let made = generators.entry(name).or_default();
+                for namespace in &namespaces {
+                    made.by_namespace.entry(*namespace).or_default().push(made.all.len());
+                }
+                made.all.push(generator);
+            }
         }
         Self {
             by_name,
@@ -151,8 +169,21 @@ impl<'a> Links<'a> {
         object: Option<usize>,
         from: &[Placement],
     ) -> Vec<&'a Generator> {
-        let all = self.generators.get(name).into_iter().flatten();
-        let all: Vec<&Generator> = all.filter(|one| one.is_named(name, object)).copied().collect();
+        let Some(made) = self.generators.get(name) else { return Vec::new() };
+        let mut wanted: BTreeSet<Option<&str>> = from.iter().map(|here| here.namespace.as_deref()).collect();
+        let all: BTreeSet<usize> = if wanted.contains(&None) {
+            (0..made.all.len()).collect()
+        } else {
+            wanted.insert(None);
+            wanted
+                .iter()
+                .filter_map(|namespace| made.by_namespace.get(namespace))
+                .flatten()
+                .copied()
+                .collect()
+        };
+        let all = all.into_iter().map(|index| made.all[index]);
+        let all: Vec<&Generator> = all.filter(|one| one.is_named(name, object)).collect();
         let matching = |fits: &dyn Fn(&Placement, &Placement) -> bool| -> Vec<&'a Generator> {
             let reached = |generator: &&&'a Generator| {
                 inventory.resources()[generator.by].placements.iter().any(|there| {

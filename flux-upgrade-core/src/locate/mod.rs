@@ -16,6 +16,7 @@ mod oci;
 mod overlay;
 mod renovate;
 mod site;
+mod terraform;
 mod tools;
 mod unpinned;
 mod values;
@@ -83,7 +84,9 @@ pub fn locate(inventory: &Inventory<'_>) -> Vec<Site> {
     }
     tools::tool_versions(inventory, &mut sites);
     explicit::comments(inventory, &links, &dialects, &mut sites);
-    install::manifests(inventory, &mut sites);
+    let terraform = terraform::Terraform::new(inventory);
+    terraform.sites(&mut sites);
+    install::manifests(inventory, &terraform, &mut sites);
     sites.sort_by(|a, b| (&a.at, &a.owner, &a.field).cmp(&(&b.at, &b.owner, &b.field)));
     mark_insecure(inventory, &mut sites);
     sites.dedup_by(|later, first| {
@@ -91,6 +94,7 @@ pub fn locate(inventory: &Inventory<'_>) -> Vec<Site> {
     });
     drop_unused_readings(&mut sites);
     hold_lone_aliases(&mut sites);
+    overlay::tie_tests(&mut sites);
     tell_apart(&mut sites);
     overlay::mark(&mut sites);
     for site in &mut sites {

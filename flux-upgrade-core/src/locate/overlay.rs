@@ -1,15 +1,15 @@
-//! Which sites a patch sets again.
+//! Which sites a patch sets again, and which a patch compares with.
 
 use std::collections::BTreeMap;
 
 use super::Site;
+use crate::plan::Reason;
 
 /// Tells each site of an object which patches set the same field, in the clusters that both are in.
 pub(super) fn mark(sites: &mut [Site]) {
-    let mut patches: BTreeMap<(String, String, String), Vec<usize>> = BTreeMap::new();
-    let key = |site: &Site| (site.owner.kind.clone(), site.owner.name.clone(), site.field.clone());
-    for (index, site) in sites.iter().enumerate().filter(|(_, site)| site.is_patch) {
-        patches.entry(key(site)).or_default().push(index);
+    let mut patches: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
+    for (index, site) in sites.iter().enumerate().filter(|(_, site)| site.is_patch && !site.is_test) {
+        keys(site).for_each(|key| patches.entry(key).or_default().push(index));
     }
     if patches.is_empty() {
         return;
@@ -19,18 +19,75 @@ pub(super) fn mark(sites: &mut [Site]) {
         if site.is_patch {
             continue;
         }
-        let Some(found) = patches.get(&key(site)) else { continue };
-        let shares = |other: &Site| {
-            let namespaces = [&site.owner.namespace, &other.owner.namespace];
-            let same_namespace =
-                namespaces[0] == namespaces[1] || namespaces.iter().any(|name| name.is_none());
-            let clusters = [&site.clusters, &other.clusters];
-            let same_cluster = clusters.iter().any(|all| all.is_empty())
-                || other.clusters.iter().any(|cluster| site.clusters.contains(cluster));
-            same_namespace && same_cluster
-        };
-        let by = found.iter().map(|index| &sites[*index]).filter(|other| shares(other));
+        let Some(found) = keys(site).next().and_then(|key| patches.get(&key)) else { continue };
+        let by = found.iter().map(|index| &sites[*index]).filter(|other| shares(site, other));
         let by = by.map(|other| other.at.clone()).collect();
         sites[index].overridden_by = by;
     }
+}
+
+/// Kind, name and field.
+type Key = (String, String, String);
+
+/// What a site sets: one field of one object, or by a patch of several.
+fn keys(site: &Site) -> impl Iterator<Item = Key> {
+    let one = site.also_owned.is_empty().then_some(&site.owner.name);
+    let names = one.into_iter().chain(&site.also_owned);
+    names.map(|name| (site.owner.kind.clone(), name.clone(), site.field.clone()))
+}
+
+/// Whether two sites of objects of one name may be of one object.
+fn shares(site: &Site, other: &Site) -> bool {
+    let namespaces = [&site.owner.namespace, &other.owner.namespace];
+    let same_namespace = namespaces[0] == namespaces[1] || namespaces.iter().any(|name| name.is_none());
+    let clusters = [&site.clusters, &other.clusters];
+    let same_cluster = clusters.iter().any(|all| all.is_empty())
+        || other.clusters.iter().any(|cluster| site.clusters.contains(cluster));
+    same_namespace && same_cluster
+}
+
+/// Ties what a `test` of a JSON patch compares with to the field that has the same value: both move together, or the
+/// patch would fail. One that belongs to no field, or to several, is held with them.
+pub(super) fn tie_tests(sites: &mut Vec<Site>) {
+    if !sites.iter().any(|site| site.is_test) {
+        return;
+    }
+    let mut fields: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
+    for (index, site) in sites.iter().enumerate().filter(|(_, site)| !site.is_test) {
+        keys(site).for_each(|key| fields.entry(key).or_default().push(index));
+    }
+    let mut tied = Vec::new();
+    for index in 0..sites.len() {
+        if !sites[index].is_test {
+            continue;
+        }
+        let test = &sites[index];
+        let same = |other: &&usize| {
+            let other = &sites[**other];
+            other.spot.value == test.spot.value && shares(test, other)
+        };
+        let fields = keys(test).filter_map(|key| fields.get(&key)).flatten();
+        let mut partners: Vec<usize> = fields.filter(same).copied().collect();
+        partners.sort_unstable();
+        partners.dedup();
+        let at = test.at.clone();
+        let (spot, blocked) = (test.spot.clone(), test.blocked.clone());
+        if let [only] = partners[..] {
+            sites[only].blocked = sites[only].blocked.take().or(blocked);
+            sites[only].repeats.push(spot);
+            tied.push(index);
+            continue;
+        }
+        for partner in partners {
+            let detail = format!("the `test` at {at} to move with this and other fields");
+            sites[partner].blocked.get_or_insert(Reason::Requires { detail });
+        }
+        let detail = "one field with this value that moves with it".to_owned();
+        sites[index].blocked.get_or_insert(Reason::Requires { detail });
+    }
+    let mut index = 0;
+    sites.retain(|_| {
+        index += 1;
+        tied.binary_search(&(index - 1)).is_err()
+    });
 }

@@ -155,6 +155,8 @@ pub enum Consumer {
     Git,
     /// Whoever reads a git tag or commit where a comment says what it is: with the `v` of the tag, or without.
     Comment,
+    /// Terraform, which reads tags of a git repository as versions, and ranges as constraints of its own.
+    Terraform,
     /// A container runtime, or whatever else takes an image reference.
     Image,
     /// The Flux Operator, or an installer of Flux.
@@ -166,7 +168,7 @@ pub enum Consumer {
 impl Consumer {
     /// Whether its candidates are refs of a git repository.
     pub(crate) fn is_git(&self) -> bool {
-        matches!(self, Self::Git | Self::Comment)
+        matches!(self, Self::Git | Self::Comment | Self::Terraform)
     }
 }
 
@@ -249,8 +251,10 @@ pub enum Style {
     Double,
     /// `|` or `>`.
     Block,
-    /// A word as it stands: in a comment, or in a file that is no YAML.
+    /// A word as it stands: in a comment, in a file that is no YAML, in quotes inside a quoted text.
     Word,
+    /// A word as it stands, without quotes inside a quoted or folded text.
+    PlainWord,
 }
 
 impl From<Quote> for Style {
@@ -326,9 +330,55 @@ pub struct Site {
     pub overridden_by: Vec<Location>,
     /// Whether it stands in a patch of its owner.
     pub is_patch: bool,
+    /// Further places that say the same and move with it: `test` operations of JSON patches.
+    pub repeats: Vec<Spot>,
+    /// Whether it is what a `test` operation of a JSON patch compares with.
+    pub is_test: bool,
+    /// Names of the objects that a patch changes, where it changes several.
+    pub also_owned: Vec<String>,
 }
 
 impl Site {
+    /// A site of a file that is no object: nothing applies it, and nothing else stands beside it.
+    pub(super) fn alone(
+        at: Location,
+        owner: Owner,
+        (field, part): (&str, Part),
+        spot: Spot,
+        (consumer, source): (Consumer, Result<SourceKey, Reason>),
+    ) -> Self {
+        Self {
+            id: at.to_string(),
+            at,
+            owner,
+            field: field.to_owned(),
+            part,
+            spot,
+            digest: None,
+            branch: None,
+            consumer,
+            source,
+            source_url: None,
+            namespaces: Vec::new(),
+            source_at: None,
+            insecure: false,
+            blocked: None,
+            ignore: None,
+            clusters: Vec::new(),
+            suspended: false,
+            dialect: None,
+            findings: Vec::new(),
+            insertion: None,
+            variable: None,
+            also_from: Vec::new(),
+            overridden_by: Vec::new(),
+            is_patch: false,
+            repeats: Vec::new(),
+            is_test: false,
+            also_owned: Vec::new(),
+        }
+    }
+
     /// The digest, or commit, that is written with the tag: beside it, or in the same text as `tag@digest`.
     #[must_use]
     pub fn pinned_digest(&self) -> Option<&str> {

@@ -91,40 +91,14 @@ pub(super) fn tool_versions(inventory: &Inventory<'_>, sites: &mut Vec<Site>) {
                 let at = inventory.lines(index).locate(&file.path, Span::new(from, from + version.len()));
                 let (raw, value) = (version.to_owned(), version.to_owned());
                 let spot = Spot { at: at.clone(), raw, value, style: Style::Word, frame: Frame::default() };
-                sites.push(Site {
-                    id: at.to_string(),
-                    at,
-                    owner: Owner {
-                        kind: "File".to_owned(),
-                        namespace: None,
-                        name: file.path.as_str().to_owned(),
-                    },
-                    field: tool.to_owned(),
-                    part: Part::Version,
-                    spot,
-                    digest: None,
-                    branch: None,
-                    consumer: Consumer::Flux,
-                    source: Ok(SourceKey::Flux),
-                    source_url: None,
-                    insecure: false,
-                    namespaces: Vec::new(),
-                    source_at: None,
-                    blocked: None,
-                    ignore: line.contains("flux-upgrade: ignore").then(|| Ignore {
-                        until: None,
-                        at: inventory.lines(index).locate(&file.path, Span::new(from, from)),
-                    }),
-                    clusters: Vec::new(),
-                    suspended: false,
-                    dialect: None,
-                    findings: Vec::new(),
-                    insertion: None,
-                    variable: None,
-                    also_from: Vec::new(),
-                    overridden_by: Vec::new(),
-                    is_patch: false,
+                let path = file.path.as_str().to_owned();
+                let owner = Owner { kind: "File".to_owned(), namespace: None, name: path };
+                let source = (Consumer::Flux, Ok(SourceKey::Flux));
+                let ignore = line.contains("flux-upgrade: ignore").then(|| Ignore {
+                    until: None,
+                    at: inventory.lines(index).locate(&file.path, Span::new(from, from)),
                 });
+                sites.push(Site { ignore, ..Site::alone(at, owner, (tool, Part::Version), spot, source) });
             }
             start += line.len();
         }

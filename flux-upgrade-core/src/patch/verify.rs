@@ -1,8 +1,10 @@
 //! The proof: read the result again, and only the planned scalars differ.
 
 use super::{Edit, FilePatch};
+use crate::hcl;
+use crate::scan::is_terraform;
 use crate::text::Span;
-use crate::yaml::{Comments, Document, Node, Quote, parse, split};
+use crate::yaml::{Comments, Document, Node, Quote, embedded, parse, split};
 
 /// Why a patched text is not what was planned.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,8 +39,12 @@ pub enum Unproven {
 /// [`Unproven`] with the first difference that was not planned.
 pub fn verify(before: &str, patch: &FilePatch) -> Result<(), Unproven> {
     let after = patch.after.as_str();
+    let whole = |text: &str| Span::new(0, text.len());
+    if is_terraform(patch.path.name()) {
+        texts(before, whole(before), after, whole(after), &patch.edits, is_literal)?;
+        return literals(before, after, &patch.edits);
+    }
     if !is_yaml(patch.path.name()) {
-        let whole = |text: &str| Span::new(0, text.len());
         return words(before, whole(before), after, whole(after), &patch.edits).map(drop);
     }
     let (old, new) = (split(before), split(after));
@@ -68,12 +74,24 @@ fn is_yaml(name: &str) -> bool {
 
 /// Compares two stretches of text that differ in the edited words only; gives the number of words that arrived.
 fn words(before: &str, old: Span, after: &str, new: Span, edits: &[Edit]) -> Result<usize, Unproven> {
+    texts(before, old, after, new, edits, is_word)
+}
+
+/// The same for what `may` be replaced by its like.
+fn texts(
+    before: &str,
+    old: Span,
+    after: &str,
+    new: Span,
+    edits: &[Edit],
+    may: impl Fn(&str) -> bool,
+) -> Result<usize, Unproven> {
     let (mut at, mut rest) = (old.start, new.of(after));
     let foreign = |rest: &str| Unproven::Foreign { at: new.end - rest.len() };
     for edit in edits {
         let kept = before.get(at..edit.span.start).ok_or(foreign(rest))?;
         rest = rest.strip_prefix(kept).ok_or(foreign(rest))?;
-        if !is_word(edit.span.of(before)) || !is_word(&edit.replace) {
+        if !may(edit.span.of(before)) || !may(&edit.replace) {
             return Err(foreign(rest));
         }
         rest = rest.strip_prefix(&*edit.replace).ok_or(Unproven::Missing { at: edit.span.start })?;
@@ -85,6 +103,48 @@ fn words(before: &str, old: Span, after: &str, new: Span, edits: &[Edit]) -> Res
 /// Whether a text is one word that is neither a comment nor ends a line.
 fn is_word(text: &str) -> bool {
     !text.is_empty() && !text.contains(|c: char| c == '#' || c.is_whitespace() || c.is_control())
+}
+
+/// Whether a text is a string of Terraform without escapes and templates.
+fn is_literal(text: &str) -> bool {
+    let inside = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    inside.is_some_and(|text| !text.contains(|c: char| matches!(c, '"' | '\\' | '$' | '%') || c.is_control()))
+}
+
+/// Reads both texts as Terraform would: the same blocks and attributes, which differ in the edited strings only.
+fn literals(before: &str, after: &str, edits: &[Edit]) -> Result<(), Unproven> {
+    let read = |text: &str| hcl::read(text).map_err(|_| Unproven::Unreadable);
+    let (old, new) = (read(before)?, read(after)?);
+    let (old, new) = (old.all(), new.all());
+    let foreign = |at: usize| Unproven::Foreign { at };
+    if old.len() != new.len() {
+        return Err(foreign(0));
+    }
+    let mut arrived = 0;
+    for (old, new) in old.into_iter().zip(new) {
+        if old.words != new.words || old.attributes.len() != new.attributes.len() {
+            return Err(foreign(0));
+        }
+        for (old, new) in old.attributes.iter().zip(&new.attributes) {
+            let inside = within(edits, old.span);
+            let same = match inside {
+                [] => old.span.of(before) == new.span.of(after),
+                [edit] if edit.span == old.span => {
+                    arrived += 1;
+                    new.span.of(after) == edit.replace
+                }
+                // An object: its entries are attributes too.
+                _ => old.value == new.value,
+            };
+            if old.path != new.path || !same {
+                return Err(foreign(new.span.start));
+            }
+        }
+    }
+    match edits.get(arrived) {
+        Some(edit) => Err(Unproven::Missing { at: edit.span.start }),
+        None => Ok(()),
+    }
 }
 
 /// The edits inside a span; edits are in order and do not overlap.
@@ -122,6 +182,12 @@ fn documents(old: &Document<'_>, new: &Document<'_>, edits: &[Edit]) -> Result<u
             continue;
         }
         let span = before.span();
+        let inside: Vec<&Edit> =
+            within(edits, span).iter().filter(|edit| edit.span != span && !edit.span.is_empty()).collect();
+        if before.quote().is_some() && !before.is_alias() && !inside.is_empty() {
+            arrived += decoded(before, after, &inside)?;
+            continue;
+        }
         let planned = within(edits, span).iter().find(|edit| edit.span == span && !edit.span.is_empty());
         let same = match planned {
             Some(edit) => {
@@ -174,6 +240,47 @@ fn comments(old: &Document<'_>, new: &Document<'_>, edits: &[Edit]) -> Result<us
 fn nested(before: Node<'_, '_>, block: Span, after: Node<'_, '_>, edits: &[Edit]) -> Result<usize, Unproven> {
     let new = after.block().ok_or(Unproven::Unreadable)?;
     part(before.document().text(), block, after.document().text(), new, within(edits, block))
+}
+
+/// Compares the YAML inside a scalar of any other style: the scalar has the planned words in place of others, and its
+/// documents have the same nodes but for as many scalars.
+fn decoded(before: Node<'_, '_>, after: Node<'_, '_>, edits: &[&Edit]) -> Result<usize, Unproven> {
+    let (text, span) = (before.document().text(), before.span());
+    let foreign = || Unproven::Foreign { at: after.span().start };
+    let (mut wanted, mut from) = (String::new(), span.start);
+    for edit in edits {
+        wanted.push_str(text.get(from..edit.span.start).ok_or_else(foreign)?);
+        wanted.push_str(&edit.replace);
+        from = edit.span.end;
+    }
+    wanted.push_str(&text[from..span.end]);
+    let same = shape(before) == shape(after) && before.quote() == after.quote();
+    if !same || after.span().of(after.document().text()) != wanted {
+        return Err(foreign());
+    }
+    let (old, new) = (embedded(before), embedded(after));
+    let nodes =
+        |documents: &[Document<'_>]| documents.iter().map(|one| one.nodes().count()).collect::<Vec<_>>();
+    if old.is_empty() || nodes(&old) != nodes(&new) {
+        return Err(Unproven::Unreadable);
+    }
+    let pairs = old.iter().zip(&new).flat_map(|(old, new)| old.nodes().zip(new.nodes()));
+    let mut moved = 0;
+    for (old, new) in pairs {
+        if shape(old) != shape(new) || old.quote() != new.quote() {
+            return Err(foreign());
+        }
+        if content(old).1 != content(new).1 {
+            let planned = edits
+                .iter()
+                .filter(|edit| old.span().start <= edit.span.start && edit.span.end <= old.span().end);
+            if planned.count() != 1 {
+                return Err(foreign());
+            }
+            moved += 1;
+        }
+    }
+    if moved == edits.len() { Ok(moved) } else { Err(Unproven::Missing { at: edits[0].span.start }) }
 }
 
 /// Whether `at` is the end of the node, or of its line: a comment may stand between.
@@ -239,6 +346,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_word_inside_a_quoted_document_takes_the_place_of_a_word() {
+        let before = "patch: \"- {op: add, value: v1}\\n\" # v1\n";
+        let after = |text: &str, new: &str| proof("a.yaml", before, "v1", new, text);
+        assert_eq!(after("patch: \"- {op: add, value: v2}\\n\" # v1\n", "v2"), Ok(()));
+        for (text, new) in [
+            ("patch: \"- {op: add, value: v2}\" # v1\n", "v2"),
+            ("patch: \"- {op: add, value: v3}\\n\" # v1\n", "v2"),
+            ("patch: \"- {op: add, value: v1}\\n\" # v1\n", "v2"),
+            ("patch: '- {op: add, value: v2}\\n' # v1\n", "v2"),
+            ("patch: \"- {op: add, value: v2, x: y}\\n\" # v1\n", "v2, x: y"),
+            ("patch: \"- {op: add, value: 'v2'}\\n\" # v1\n", "'v2'"),
+        ] {
+            assert!(after(text, new).is_err(), "{text}");
+        }
+    }
+
     const TOOLS: &str = "# tools\r\nflux2 2.6.4\r\nhelm\t3.1";
 
     #[test]
@@ -256,5 +380,26 @@ mod tests {
         }
         let two = proof(".tool-versions", TOOLS, "2.6.4", "2.7.5 1", "# tools\r\nflux2 2.7.5 1\r\nhelm\t3.1");
         assert!(two.is_err());
+    }
+
+    const MODULE: &str = "flux = {\n  source = \"fluxcd/flux\" # ok\n  version = \"~> 1.4\"\n}\n";
+
+    #[test]
+    fn a_module_differs_in_strings_only() {
+        let (old, new) = ("\"~> 1.4\"", "\"~> 2.0\"");
+        let after = |text: &str| proof("main.tf", MODULE, old, new, text);
+        assert_eq!(after(&MODULE.replace("1.4", "2.0")), Ok(()));
+        for text in [
+            MODULE.to_owned(),
+            MODULE.replace("1.4", "2.1"),
+            MODULE.replace("1.4", "2.0").replace("ok", "no"),
+            MODULE.replace("1.4", "2.0").replace("  source", "source"),
+            MODULE.replace("1.4", "2.0").replace('}', ""),
+        ] {
+            assert!(after(&text).is_err(), "{text}");
+        }
+        for new in ["\"${a}\"", "2.0", "\"2.0\\n\"", "\"a\" x = \"b\"", "\"a\"\nx = \"b\""] {
+            assert!(proof("main.tf", MODULE, old, new, &MODULE.replace(old, new)).is_err(), "{new}");
+        }
     }
 }

@@ -206,7 +206,9 @@ fn digest(
 pub(super) fn well_formed(site: &Site, digest: String) -> Result<String, (String, Failure)> {
     let is_hex = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let fits = match site.consumer {
-        Consumer::Git | Consumer::Comment => matches!(digest.len(), 40 | 64) && is_hex(&digest),
+        Consumer::Git | Consumer::Comment | Consumer::Terraform => {
+            matches!(digest.len(), 40 | 64) && is_hex(&digest)
+        }
         _ => select::is_digest(&digest),
     };
     if fits {

@@ -4,7 +4,7 @@ use super::decide::Move;
 use crate::locate::{DIGEST, Site, Spot, Style};
 use crate::patch::Edit;
 use crate::text::Span;
-use crate::yaml::{Quote, encode};
+use crate::yaml::{Quote, encode, is_plain_string, number_survives, reads_as_number};
 
 /// The edits of a move: the value, and the digest beside it or where it is added. `None` where the text cannot be
 /// edited in place.
@@ -12,6 +12,9 @@ pub(super) fn edits(site: &Site, step: &Move, preferred: Quote) -> Option<Vec<Ed
     let mut out = Vec::new();
     if step.to != site.spot.value {
         out.push(replace(&site.spot, &step.to, preferred)?);
+    }
+    for repeat in site.repeats.iter().filter(|repeat| repeat.value != step.to) {
+        out.push(replace(repeat, &step.to, preferred)?);
     }
     match (&step.digest, &site.digest, &site.insertion) {
         (Some(new), Some(old), _) if *new != old.value => out.push(replace(old, new, preferred)?),
@@ -35,6 +38,11 @@ pub(crate) fn replace(spot: &Spot, new: &str, preferred: Quote) -> Option<Edit> 
         Style::Double => Quote::Double,
         Style::Block => return None,
         Style::Word => return in_place(spot, &spot.whole(new)?),
+        Style::PlainWord => {
+            let whole = spot.whole(new)?;
+            let as_number = reads_as_number(&spot.raw) && number_survives(&whole);
+            return in_place(spot, &whole).filter(|_| is_plain_string(&whole) || as_number);
+        }
     };
     let whole = spot.whole(new)?;
     let inside = || inside(spot, &spot.whole(&spot.value)?, &whole);

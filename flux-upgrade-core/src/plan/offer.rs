@@ -71,7 +71,7 @@ pub(super) fn offers<'a>(context: &Context<'a>) -> Result<Vec<Offer<'a>>, Reason
     if site.consumer.is_git() {
         peel(&mut out);
     }
-    if site.consumer == Consumer::Comment {
+    if matches!(site.consumer, Consumer::Comment | Consumer::Terraform) {
         without_v(site, &mut out);
     }
     Ok(out)
@@ -117,7 +117,7 @@ fn offer<'a>(
                 if site.spot.value.starts_with('v') { format!("v{bare}").into() } else { bare.into() };
             (text.clone(), text)
         }
-        Consumer::Git | Consumer::Comment => {
+        Consumer::Git | Consumer::Comment | Consumer::Terraform => {
             let tag = raw.strip_prefix(TAGS)?;
             let tag = tag.strip_suffix("^{}").unwrap_or(tag);
             if by_range {

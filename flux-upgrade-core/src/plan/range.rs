@@ -7,7 +7,7 @@ use super::{Reason, Verdict};
 use crate::locate::Consumer;
 use crate::resolve::{Candidate, select};
 use crate::rules::Ranges;
-use crate::version::{Level, Pattern, Range, Version, move_range, pin};
+use crate::version::{Constraint, Level, Pattern, Range, Version, move_range, pin};
 
 /// A range floats while it admits the newest; what happens otherwise is the rule `ranges`.
 pub(super) fn decide(context: &Context<'_>, sink: &mut dyn FnMut(Verdict)) -> Decision {
@@ -15,9 +15,13 @@ pub(super) fn decide(context: &Context<'_>, sink: &mut dyn FnMut(Verdict)) -> De
     let text = site.spot.value.trim();
     // Flux reads an absent range as "the highest stable version".
     let text = if text.is_empty() { "*" } else { text };
-    let range = match Range::parse_in(text, context.rules.dialect(site)) {
-        Ok(range) => range,
-        Err(error) => return Err(Reason::NoCandidate { detail: error.to_string() }.into()),
+    let unreadable = |detail: String| Reason::NoCandidate { detail };
+    let constraint = (site.consumer == Consumer::Terraform).then(|| Constraint::parse(text)).transpose();
+    let constraint = constraint.map_err(|error| unreadable(error.to_string()))?;
+    let range = match &constraint {
+        Some(constraint) => constraint.range().clone(),
+        None => Range::parse_in(text, context.rules.dialect(site))
+            .map_err(|error| unreadable(error.to_string()))?,
     };
     let offers = offers(context)?;
     let mut eligible: Vec<(Version, &Offer<'_>)> =
@@ -99,9 +103,14 @@ pub(super) fn decide(context: &Context<'_>, sink: &mut dyn FnMut(Verdict)) -> De
         }
     }
     let to = match (context.settings.ranges, &target) {
-        (Ranges::Pin, Some((version, ..))) => Some(pin(text, version)),
-        (Ranges::Pin, None) => Some(pin(text, selected)),
-        (Ranges::Move, Some((version, ..))) => move_range(text, version),
+        (Ranges::Pin, target) => {
+            let version = target.as_ref().map_or(selected, |(version, ..)| *version);
+            Some(if constraint.is_some() { version.canonical() } else { pin(text, version) })
+        }
+        (Ranges::Move, Some((version, ..))) => match &constraint {
+            Some(constraint) => constraint.moved(text, version),
+            None => move_range(text, version),
+        },
         (Ranges::Move, None) | (Ranges::Keep, _) => None,
     };
     let Some(to) = to else { return Err(beyond("ranges").into()) };
@@ -146,7 +155,7 @@ pub(super) fn selected(context: &Context<'_>, text: &str, range: &Range) -> Opti
             let found = select::git_tag(range, &list, dialect).ok()?;
             Some(found.candidate.text.clone())
         }
-        Consumer::Git | Consumer::Comment => {
+        Consumer::Git | Consumer::Comment | Consumer::Terraform => {
             let tags: Vec<Candidate> = list
                 .filter_map(|candidate| {
                     let text = candidate.text.strip_prefix(TAGS)?.to_owned();

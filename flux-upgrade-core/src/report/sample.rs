@@ -60,6 +60,9 @@ fn site(spot: Spot, kind: &str, namespace: Option<&str>, name: &str, field: &str
         also_from: vec![],
         overridden_by: vec![],
         is_patch: false,
+        repeats: Vec::new(),
+        is_test: false,
+        also_owned: Vec::new(),
         clusters: vec![],
         suspended: false,
     }

@@ -238,12 +238,18 @@ pub fn sites_table(sites: &[Site], style: Style) -> String {
     text
 }
 
+/// A variable as its file spells it: `${NAME}` of Flux, `var.NAME` of Terraform.
+fn spelled(variable: &str) -> String {
+    let variable = clean(variable);
+    if variable.contains('.') { variable.into_owned() } else { format!("${{{variable}}}") }
+}
+
 /// What a reviewer should know of a change, in one line.
 fn notes(site: &Site, change: &Change, others: usize) -> String {
     let mut notes = Vec::new();
     match (&site.variable, others) {
-        (Some(variable), 0) => notes.push(format!("by ${{{}}}", clean(variable))),
-        (Some(variable), _) => notes.push(format!("by ${{{}}}, in {} places", clean(variable), others + 1)),
+        (Some(variable), 0) => notes.push(format!("by {}", spelled(variable))),
+        (Some(variable), _) => notes.push(format!("by {}, in {} places", spelled(variable), others + 1)),
         (None, 0) => {}
         (None, _) => notes.push(format!("in {} places", others + 1)),
     }

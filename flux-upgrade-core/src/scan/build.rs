@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::kustomize::is_kustomization_file;
-use super::place::Selected;
+use super::selection::Selected;
 use super::{Inventory, Kind, Kustomize};
 
 /// Objects that a folder or file builds, each with the namespace set on the way, if any.

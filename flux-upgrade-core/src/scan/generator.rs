@@ -168,7 +168,7 @@ pub(super) fn name(
         }
         if !full.contains(&generator.name) {
             let mut inside = BTreeSet::new();
-            for path in super::place::reached_by(folder, users) {
+            for path in super::selection::reached_by(folder, users) {
                 inside.extend(builder.build(path).iter().map(|(index, _)| *index));
             }
             generator.inside = Some(inside);

@@ -6,6 +6,7 @@
 mod build;
 mod comment;
 mod effective;
+mod entry;
 mod find;
 mod generator;
 mod kind;
@@ -14,7 +15,9 @@ mod nested;
 mod object;
 mod patch;
 mod place;
+mod selection;
 mod target;
+mod terraform;
 pub(crate) mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,10 +31,12 @@ pub(crate) use kustomize::{Kustomize, is_kustomization_file, items};
 pub use place::Placement;
 
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::hcl::Block;
 use crate::text::{Lines, Location, RepoPath, SourceFile, Span};
 use crate::yaml::{Document, Node};
 use patch::Patch;
 pub(crate) use target::select;
+pub(crate) use terraform::{LOCK, is_terraform};
 
 /// The objects of a set of files, and the findings about the files.
 #[derive(Debug)]
@@ -62,6 +67,8 @@ pub struct Inventory<'f> {
     pub(crate) has_clusters: bool,
     /// Folders that hold a chart.
     charts: BTreeSet<&'f str>,
+    /// Files of Terraform by the number of the file, where any of them speaks of Flux.
+    pub(crate) terraform: Vec<(usize, Block)>,
     /// Flux versions by the folder of the generated components.
     pub(crate) flux: Vec<(String, String)>,
     /// Findings about the files, by path and position.
@@ -105,6 +112,8 @@ pub struct Resource {
     pub suspended: bool,
     /// Whether it is a patch of another object and no object itself.
     pub is_patch: bool,
+    /// Whether it is what a `test` operation of a JSON patch compares with.
+    pub(crate) is_test: bool,
     /// Names of objects that a patch changes by a selector, besides `name`.
     pub(crate) also: Vec<String>,
     /// The path inside the patched object where `node` goes, for an operation of a JSON patch.
@@ -225,12 +234,14 @@ pub fn scan(files: &[SourceFile]) -> Inventory<'_> {
             .filter(|file| file.path.name() == "Chart.yaml")
             .map(|file| file.path.folder())
             .collect(),
+        terraform: Vec::new(),
         flux: Vec::new(),
         diagnostics: Vec::new(),
     };
     for file in order {
         find::read(&mut inventory, file);
     }
+    terraform::read(&mut inventory);
     generator::read(&mut inventory);
     place::place(&mut inventory);
     comment::read(&mut inventory);

@@ -79,6 +79,7 @@ impl Resource {
             placements: Vec::new(),
             suspended: false,
             is_patch: false,
+            is_test: false,
             also: Vec::new(),
             fragment: Vec::new(),
             applied_by: Vec::new(),

@@ -37,13 +37,25 @@ pub(crate) enum List {
     Json6902,
 }
 
-/// The operations of a JSON patch that set a value.
-pub(super) fn operations<'d, 't>(root: Node<'d, 't>) -> impl Iterator<Item = (Vec<String>, Node<'d, 't>)> {
+/// An operation of a JSON patch that has a value.
+pub(super) struct Operation<'d, 't> {
+    path: Vec<String>,
+    value: Node<'d, 't>,
+    /// Whether it compares the value, and does not set it.
+    is_test: bool,
+}
+
+/// The operations of a JSON patch that set or compare a value.
+pub(super) fn operations<'d, 't>(root: Node<'d, 't>) -> impl Iterator<Item = Operation<'d, 't>> {
     root.items().filter_map(Node::resolved).filter_map(|operation| {
-        let sets = matches!(operation.text_at(&["op"])?, "add" | "replace");
-        let path = operation.text_at(&["path"]).filter(|_| sets)?.strip_prefix('/')?;
+        let is_test = match operation.text_at(&["op"])? {
+            "add" | "replace" => false,
+            "test" => true,
+            _ => return None,
+        };
+        let path = operation.text_at(&["path"])?.strip_prefix('/')?;
         let path = path.split('/').map(|part| part.replace("~1", "/").replace("~0", "~")).collect();
-        Some((path, operation.get("value")?))
+        Some(Operation { path, value: operation.get("value")?, is_test })
     })
 }
 
@@ -61,12 +73,13 @@ pub(super) fn fragments(root: Node<'_, '_>, target: &Target, document: usize) ->
     let may_be_secret = |path: &[String]| {
         kind_name.is_none() && path.first().is_some_and(|key| matches!(key.as_str(), "data" | "stringData"))
     };
-    let values = operations(root).filter(|(path, _)| !may_be_secret(path));
-    let parts = values.map(|(path, value)| Resource {
+    let values = operations(root).filter(|operation| !may_be_secret(&operation.path));
+    let parts = values.map(|operation| Resource {
         kind_name: kind_name.unwrap_or(kind.name()).to_owned(),
         is_patch: true,
-        fragment: path,
-        ..Resource::at(kind, name, None, document, value)
+        is_test: operation.is_test,
+        fragment: operation.path,
+        ..Resource::at(kind, name, None, document, operation.value)
     });
     parts.collect()
 }

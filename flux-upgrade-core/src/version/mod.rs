@@ -11,6 +11,7 @@
 //! [`Version`] keeps the text it was read from. Numbers too large for 64 bits in a pre-release compare as text, which
 //! is why the parser is our own.
 
+mod constraint;
 mod dialect;
 mod flavour;
 mod flux;
@@ -29,6 +30,7 @@ mod shape;
 mod template;
 mod term;
 
+pub use constraint::{Constraint, ConstraintError};
 pub use dialect::{Dialect, DialectError, Library};
 pub use flavour::{Flavour, Prereleases, Refusal};
 pub use flux::{FluxMinor, component_major, component_minor, controllers, flux_minor_of, is_cli_compatible};

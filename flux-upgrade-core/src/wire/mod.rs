@@ -74,6 +74,29 @@ impl Default for Limits {
     }
 }
 
+/// Whom a question goes to: `host[:port]`, which is what a host limits its requests by.
+///
+/// # Examples
+///
+/// ```
+/// use flux_upgrade_core::{resolve::Ask, wire::lane};
+/// assert_eq!(lane(&Ask::Tags { repository: "ghcr.io/stefanprodan/charts/podinfo".to_owned() }), "ghcr.io");
+/// assert_eq!(lane(&Ask::Refs { url: "https://GitHub.com/a/b".to_owned() }), "github.com");
+/// ```
+#[must_use]
+pub fn lane(ask: &Ask) -> String {
+    match ask {
+        Ask::Charts { url, .. } | Ask::Refs { url } => match Address::parse(url) {
+            Some(address) => address.authority.to_ascii_lowercase(),
+            None => crate::reference::normalise_git(url).split('/').next().unwrap_or_default().to_owned(),
+        },
+        Ask::Releases | Ask::Manifests { .. } => "github.com".to_owned(),
+        Ask::Tags { repository } | Ask::Digest { repository, .. } | Ask::Created { repository, .. } => {
+            repository.split('/').next().unwrap_or_default().to_owned()
+        }
+    }
+}
+
 /// What comes next in an exchange.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Next {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Body, Comment, Document, Quote, Slot};
+use super::{Body, Comment, Document, Form, Quote, Slot};
 use crate::text::Span;
 
 impl<'t> Document<'t> {
@@ -28,11 +28,6 @@ impl<'t> Document<'t> {
             start += line.len();
         }
         slots[0].next = slots.len() as u32;
-        Self { text, span, slots, comments, is_yaml: false }
-    }
-
-    /// Whether it is YAML; else its texts are words as they stand.
-    pub(crate) fn is_yaml(&self) -> bool {
-        self.is_yaml
+        Self { text, span, slots, comments, form: Form::Words }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Body, Comments, Document, Node, Quote, parse};
+use super::{Body, Comment, Comments, Document, Form, Node, Quote, parse};
 use crate::text::Span;
 
 /// The documents in a scalar, as far as they can be read.
@@ -42,10 +42,20 @@ pub(crate) fn embedded<'t>(scalar: Node<'_, 't>) -> Vec<Document<'t>> {
                 ..slot
             })
             .collect(),
-        comments: Vec::new(),
-        is_yaml: true,
+        comments: ignores(scalar),
+        form: Form::Decoded,
     };
     documents.into_iter().map(place).collect()
+}
+
+/// Comments beside and above a scalar that say to leave it alone.
+fn ignores(scalar: Node<'_, '_>) -> Vec<Comment> {
+    let (outer, span) = (scalar.document(), scalar.span());
+    let beside = outer.line_comment(span.end).into_iter().chain(outer.comments_above(span.start));
+    let own = beside.filter(|comment| outer.comment_text(*comment).starts_with("flux-upgrade: ignore"));
+    let mut own: Vec<Comment> = own.collect();
+    own.sort_by_key(|comment| comment.span.start);
+    own
 }
 
 /// For each byte of a decoded scalar the bytes of the file that it was decoded from; `None` where that cannot be told.

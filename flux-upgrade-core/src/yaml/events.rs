@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use granit_parser::{Event, Options, Parser, ScalarStyle, StructureStyle};
 
-use super::{Body, Comment, Document, Quote, Slot};
+use super::{Body, Comment, Document, Form, Quote, Slot};
 use crate::text::Span;
 
 /// Why a part of a file is not YAML.
@@ -162,6 +162,6 @@ impl<'t> Reader<'t> {
         self.open.clear();
         let span = Span::new(self.begin, end.max(self.begin).min(self.part.end));
         self.begin = span.end;
-        self.done.push(Document { text: self.text, span, slots, comments, is_yaml: true });
+        self.done.push(Document { text: self.text, span, slots, comments, form: Form::Yaml });
     }
 }

@@ -35,11 +35,22 @@ pub(crate) struct Document<'t> {
     span: Span,
     slots: Vec<Slot<'t>>,
     comments: Vec<Comment>,
-    is_yaml: bool,
+    form: Form,
 }
 
 /// The collection that holds a node, and the key or the index there.
 pub(crate) type Parent<'d, 't> = Option<(Node<'d, 't>, Cow<'d, str>)>;
+
+/// How the texts of a document stand in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As YAML.
+    Yaml,
+    /// As YAML in a scalar that is no literal block: what stands there is decoded before it is read.
+    Decoded,
+    /// As words.
+    Words,
+}
 
 /// A node as it is kept: children follow their parent, `next` is the slot after the last of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +75,11 @@ impl<'t> Document<'t> {
     /// The outermost node, none in a document of comments.
     pub(crate) fn root(&self) -> Option<Node<'_, 't>> {
         (!self.slots.is_empty()).then_some(Node { document: self, at: 0 })
+    }
+
+    /// How its texts stand in the file.
+    pub(crate) fn form(&self) -> Form {
+        self.form
     }
 
     /// The whole text that the document stands in.

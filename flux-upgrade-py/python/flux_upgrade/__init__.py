@@ -11,18 +11,19 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from . import _files, _native
+from . import _files, _live, _native, _request
 from ._errors import AnswerError, FluxUpgradeError, ManifestError, PatchError, RangeError, error_from
+from ._live import Fetch, Request, Response
 from ._migration import Migrated, Migration, migration_from
 from ._native import __version__
 from ._plan import Change, Diagnostic, Held, Owner, Plan, Reason, Site
 from ._record import Record
-from ._response import plan_from
+from ._request import Allow, Digests, Ranges, StrPath
+from ._response import plan_of
 
 __all__ = [
     "AnswerError",
@@ -39,17 +40,16 @@ __all__ = [
     "RangeError",
     "Reason",
     "Record",
+    "Request",
+    "Response",
     "Site",
     "__version__",
     "migrate",
     "plan",
     "render_flux",
+    "take_snapshot",
 ]
 
-StrPath: TypeAlias = str | os.PathLike[str]
-Allow: TypeAlias = Literal["patch", "minor", "major", "none"]
-Ranges: TypeAlias = Literal["keep", "move", "pin"]
-Digests: TypeAlias = Literal["keep", "update", "pin"]
 LogLevel: TypeAlias = Literal["debug", "info", "error"]
 
 
@@ -57,6 +57,8 @@ def plan(
     source: StrPath | Mapping[str, str],
     *,
     snapshot: StrPath | Mapping[str, Any] | None = None,
+    offline: bool = False,
+    fetch: Fetch | None = None,
     allow: Allow | None = None,
     prerelease: bool | None = None,
     ranges: Ranges | None = None,
@@ -66,13 +68,33 @@ def plan(
     flux_version: str | None = None,
     only: Sequence[str] | None = None,
     config: str | None = None,
+    allow_hosts: Sequence[str] = (),
+    max_index_bytes: int | None = None,
+    concurrency: int | None = None,
+    timeout: float | None = None,
 ) -> Plan:
     """Plan upgrades for a folder, or for texts given by path. Nothing is written.
 
     A folder's YAML files are read as UTF-8; those that are not are listed in `Plan.skipped`.
 
-    `snapshot` has the answers of registries, as an object or as the path of its JSON file; a source that it lacks
-    is held as unanswered. An option left out is what `.flux-upgrade.yaml` says, else the default of the command:
+    Sources are asked with the logins, proxies and certificates of this machine, and the interpreter is free
+    meanwhile. A source that fails is held as unanswered; the others are planned. Instead of that
+
+    - `snapshot` has the answers, as an object or as the path of its JSON file; a source that it lacks is unanswered
+    - `offline` asks nothing
+    - `fetch` carries every request, in place of this machine's client and logins: it gets a `Request` and gives a
+      `Response`, from several threads at once. An `OSError` says that there was no response, any other exception comes
+      out unchanged.
+
+    How sources are asked:
+
+    - `allow_hosts`: hosts and networks (`registry.internal`, `10.0.0.0/8`) that are asked although their addresses
+      are private or of this machine
+    - `max_index_bytes`: the largest chart index; 50 MiB if left out
+    - `concurrency`: how many questions are asked at once; 32 if left out, 8 with `fetch`
+    - `timeout`: seconds for one request; 60 if left out; `fetch` has its own
+
+    An option left out is what `.flux-upgrade.yaml` says, else the default of the command:
 
     - `allow`: the largest step, `patch`, `minor`, `major` or `none`
     - `prerelease`: whether pre-releases are candidates
@@ -88,29 +110,47 @@ def plan(
         FluxUpgradeError: the request cannot be planned; its `code` says why. `ManifestError`, `RangeError` and
             `AnswerError` are the ones to expect, and are `ValueError`s too.
         OSError: a file cannot be read.
-        ValueError: the snapshot's file is not JSON, or a text holds half of a surrogate pair.
+        ValueError: the snapshot's file is not JSON, a text holds half of a surrogate pair, or `fetch` stands beside
+            `snapshot` or `offline`.
     """
-    files, skipped = (source, []) if isinstance(source, Mapping) else _files.read(Path(source))
-    options = {
-        "allow": allow,
-        "prerelease": prerelease,
-        "ranges": ranges,
-        "digests": digests,
-        "minAge": min_age,
-        "asOf": as_of,
-        "fluxVersion": flux_version,
-        "only": None if only is None else list(only),
-        "config": config,
-    }
-    request = {
-        "files": dict(files),
-        "snapshot": _snapshot(snapshot),
-        "options": {name: value for name, value in options.items() if value is not None},
-    }
-    response = json.loads(_native.plan(json.dumps(request, ensure_ascii=False)))
-    if "error" in response:
-        raise error_from(response["error"])
-    return plan_from(response, skipped)
+    live = snapshot is None and not offline
+    if fetch is not None and not live:
+        raise ValueError("`fetch` asks the sources, `snapshot` and `offline` do not: pass one of them")
+    request, skipped = _request.build(
+        source,
+        live=live,
+        snapshot=snapshot,
+        allow=allow,
+        prerelease=prerelease,
+        ranges=ranges,
+        digests=digests,
+        min_age=min_age,
+        as_of=as_of,
+        flux_version=flux_version,
+        only=only,
+        config=config,
+        allow_hosts=allow_hosts,
+        max_index_bytes=max_index_bytes,
+        concurrency=concurrency,
+        timeout=timeout,
+    )
+    if fetch is not None:
+        return plan_of(_live.ask(request, fetch, concurrency or 8), skipped)
+    text = _native.plan_live(request)[0] if live else _native.plan(request)
+    return plan_of(json.loads(text), skipped)
+
+
+def take_snapshot(source: StrPath | Mapping[str, str], **options: Any) -> dict[str, Any]:
+    """Ask what a plan with these options of `plan` needs, as a registry snapshot: for plans without a network.
+
+    Raises as `plan` does.
+    """
+    request, _ = _request.build(source, live=True, **options)
+    answer, snapshot = _native.plan_live(request)
+    if not snapshot:
+        raise error_from(json.loads(answer)["error"])
+    taken: dict[str, Any] = json.loads(snapshot)
+    return taken
 
 
 def render_flux(
@@ -185,12 +225,3 @@ def migrate(
     if "error" in response:
         raise error_from(response["error"])
     return migration_from(response, skipped)
-
-
-def _snapshot(source: StrPath | Mapping[str, Any] | None) -> dict[str, Any] | None:
-    if source is None:
-        return None
-    if isinstance(source, Mapping):
-        return dict(source)
-    parsed: dict[str, Any] = json.loads(Path(source).read_bytes())
-    return parsed

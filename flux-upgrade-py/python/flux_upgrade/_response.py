@@ -6,8 +6,16 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ._errors import error_from
 from ._plan import Change, Diagnostic, Held, Owner, Plan, Reason
 from ._record import Record, freeze
+
+
+def plan_of(response: Mapping[str, Any], skipped: Iterable[Diagnostic]) -> Plan:
+    """The plan of a response; raises the error where it is one."""
+    if "error" in response:
+        raise error_from(response["error"])
+    return plan_from(response, skipped)
 
 
 def plan_from(response: Mapping[str, Any], skipped: Iterable[Diagnostic]) -> Plan:

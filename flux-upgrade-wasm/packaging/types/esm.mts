@@ -23,6 +23,13 @@ export function where(error: unknown): string | undefined {
   return isFluxUpgradeError(error) ? error.location?.path : undefined;
 }
 
+await planUpgrade(files, {
+  fetch: async (url, init) => ({ url, init }),
+  onProgress: ({ done, asked }) => [done, asked],
+  credentials: async ({ source }) => (source.startsWith("oci://") ? { token: "t" } : undefined),
+});
+// @ts-expect-error: half a login
+await planUpgrade(files, { credentials: () => ({ username: "robot" }) });
 // @ts-expect-error: no such level
 await planUpgrade(files, { allow: "huge" });
 // @ts-expect-error: no such option

@@ -1,0 +1,443 @@
+//! `apply --commit`: branches, pushes and pull requests instead of files.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use clap::Args;
+use flux_upgrade_core::host::{
+    BranchState, Closing, Deliver, Delivered, Delivery, Forge, ForgeKind, Git, GitError, Home, HttpOptions,
+    Limits, Proposal, Push, Repository, Signing, Synced, SyncedState, Tree, Wanted,
+};
+
+use crate::args::Format;
+use crate::env::Env;
+use crate::fault::Fault;
+use crate::job::Planned;
+use crate::parcel::{Parcel, parcels, replacements, unanswered};
+use crate::streams::Streams;
+
+/// Where the changes of `apply` go when not into the files.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Delivery")]
+pub(crate) struct DeliverFlags {
+    /// Make a branch with one commit for each group of changes; worktree and index stay as they are
+    ///
+    /// The files are planned as the base has them. Run again, a branch that has what is wanted stays, one that has not
+    /// gets a new commit in place of ours, and one with somebody else's commit is kept.
+    #[arg(long)]
+    pub(crate) commit: bool,
+
+    /// How the names of the branches begin; the same in every run
+    #[arg(long, value_name = "PREFIX", default_value = "flux-upgrade/", requires = "commit")]
+    branch_prefix: String,
+
+    /// The branch that they begin at, and are to be merged into [default: the one that HEAD is on]
+    #[arg(long, value_name = "BRANCH", requires = "commit")]
+    base: Option<String>,
+
+    /// Fetch the base and our branches from the remote first, and push what has moved, with git's own program
+    #[arg(long, requires = "commit")]
+    push: bool,
+
+    /// The remote
+    #[arg(long, value_name = "NAME", default_value = "origin", requires = "push")]
+    remote: String,
+
+    /// Open a pull request for each branch, update those that are open, close those that nothing is left of
+    #[arg(long, requires = "push")]
+    pull_request: bool,
+
+    /// Who writes the commits: `Name <mail@example.com>` [default: git's environment and configuration]
+    #[arg(long, value_name = "AUTHOR", requires = "commit")]
+    author: Option<String>,
+
+    /// Sign the commits with what git's configuration names [default: as `commit.gpgSign` says]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", requires = "commit")]
+    sign: Option<bool>,
+
+    /// What the forge speaks: github, gitlab, gitea or forgejo [default: as the remote's URL says]
+    #[arg(long, value_name = "KIND", requires = "pull_request")]
+    forge: Option<String>,
+
+    /// Address of the forge's API, for example https://git.example.com/api/v1
+    #[arg(long, value_name = "URL", requires = "pull_request")]
+    forge_url: Option<String>,
+
+    /// A label that pull requests get beside their own; may be repeated
+    #[arg(long, value_name = "NAME", requires = "pull_request")]
+    label: Vec<String>,
+
+    /// Who is asked to review a pull request that is opened: a user, or ORG/TEAM; may be repeated
+    #[arg(long, value_name = "NAME", requires = "pull_request")]
+    reviewer: Vec<String>,
+
+    /// Open pull requests as drafts
+    #[arg(long, requires = "pull_request")]
+    draft: bool,
+
+    /// Have the forge merge a pull request once its checks have passed
+    #[arg(long, requires = "pull_request", conflicts_with = "draft")]
+    automerge: bool,
+}
+
+/// A path whose changes are delivered.
+pub(crate) struct Delivering<'a> {
+    flags: &'a DeliverFlags,
+    repository: Repository,
+    /// The base's name, without `refs/heads/`.
+    base: String,
+    how: Deliver,
+}
+
+/// What was done, for people and for tools.
+pub(crate) struct Report {
+    rows: Vec<Row>,
+    pub(crate) has_failed: bool,
+    notes: Vec<String>,
+}
+
+struct Row {
+    branch: String,
+    title: String,
+    /// What became of the branch.
+    state: &'static str,
+    /// What there is to say of that.
+    why: Option<String>,
+    commit: Option<String>,
+    pushed: bool,
+    pull: Option<(&'static str, Option<u64>, String)>,
+}
+
+impl<'a> Delivering<'a> {
+    /// Opens the repository, fetches what counts, and finds the base.
+    pub(crate) fn new(flags: &'a DeliverFlags, path: &std::path::Path, env: &Env) -> Result<Self, Fault> {
+        let fault = |error: GitError| Fault::of(&error);
+        let author = flags.author.as_deref().map(str::parse).transpose().map_err(fault)?;
+        let repository = Repository::discover(&env.folder.join(path)).map_err(fault)?;
+        let base = flags.base.clone().or_else(|| repository.head_branch());
+        let base = base.ok_or_else(|| Fault::of(&GitError::NoBranch))?;
+        let start = if flags.push {
+            repository.fetch(&flags.remote, Some(&base), &flags.branch_prefix, &git(env)).map_err(fault)?;
+            format!("refs/remotes/{}/{base}", flags.remote)
+        } else {
+            format!("refs/heads/{base}")
+        };
+        let how = Deliver {
+            base: repository.resolve(&start).map_err(fault)?,
+            prefix: flags.branch_prefix.clone(),
+            remote: flags.push.then(|| flags.remote.clone()),
+            author,
+            signing: match flags.sign {
+                None => Signing::Configured,
+                Some(true) => Signing::Always,
+                Some(false) => Signing::Never,
+            },
+            now: env.time(),
+        };
+        Ok(Self { flags, repository, base, how })
+    }
+
+    /// Where the repository keeps its branches, which one run can deliver to once.
+    pub(crate) fn home(&self) -> PathBuf {
+        self.repository.home().canonicalize().unwrap_or_else(|_| self.repository.home().to_path_buf())
+    }
+
+    /// The files as the base has them.
+    pub(crate) fn tree(&self) -> Result<Tree, Fault> {
+        self.repository.read(self.how.base, &Limits::default()).map_err(|error| Fault::of(&error))
+    }
+
+    /// Makes the branches, pushes them and brings the pull requests there. `is_all` is whether what is not in the plan
+    /// can be taken for obsolete.
+    pub(crate) fn run(&self, planned: &Planned, is_all: bool, env: &Env) -> Result<Report, Fault> {
+        let files = &planned.tree.files;
+        let parcels = parcels(files, &planned.plan);
+        let forge = self.flags.pull_request.then(|| self.forge(env)).transpose()?;
+        let mut report = Report { rows: Vec::new(), has_failed: false, notes: Vec::new() };
+        let names: Vec<String> =
+            parcels.iter().map(|parcel| format!("{}{}", self.flags.branch_prefix, parcel.id)).collect();
+        let declined = match &forge {
+            Some(forge) => {
+                let asked: Vec<(&str, &str)> = names
+                    .iter()
+                    .zip(&parcels)
+                    .map(|(name, parcel)| (name.as_str(), parcel.title.as_str()))
+                    .collect();
+                forge.declined(&asked).map_err(|error| Fault::of(&error))?
+            }
+            None => vec![false; parcels.len()],
+        };
+
+        // What was declined is not made, nor what stands on it; the rest keeps its order.
+        let mut wanted: Vec<Wanted<'_>> = Vec::new();
+        let mut made: BTreeMap<usize, usize> = BTreeMap::new();
+        for (number, parcel) in parcels.iter().enumerate() {
+            let row = |state, why: Option<String>| Row {
+                branch: names[number].clone(),
+                title: parcel.title.clone(),
+                state,
+                why,
+                commit: None,
+                pushed: false,
+                pull: None,
+            };
+            if declined[number] {
+                let why = "somebody has closed its pull request; it comes again with another version";
+                report.rows.push(row("declined", Some(why.to_owned())));
+                continue;
+            }
+            let below = match parcel.onto {
+                None => None,
+                Some(onto) if made.contains_key(&onto) => made.get(&onto).copied(),
+                Some(onto) => {
+                    report.rows.push(row("waits", Some(format!("it stands on {}", names[onto]))));
+                    continue;
+                }
+            };
+            match &parcel.files {
+                Err(why) => {
+                    report.has_failed = true;
+                    report.rows.push(row("refused", Some(why.clone())));
+                }
+                Ok(set) => {
+                    made.insert(number, wanted.len());
+                    wanted.push(Wanted {
+                        branch: names[number].clone(),
+                        onto: below,
+                        message: parcel.message.clone(),
+                        files: replacements(files, set),
+                    });
+                }
+            }
+        }
+        let delivery = self.repository.deliver(&wanted, &self.how).map_err(|error| Fault::of(&error))?;
+        if let Some(remote) = &self.how.remote {
+            let pushes: Vec<Push> =
+                delivery.branches.iter().filter_map(|branch| branch.push.clone()).collect();
+            self.repository.push(remote, &pushes, &git(env)).map_err(|error| Fault::of(&error))?;
+        }
+        let of = |branch: &str| names.iter().position(|name| name == branch).map(|number| &parcels[number]);
+        for delivered in &delivery.branches {
+            report.has_failed |=
+                matches!(delivered.state, BranchState::Refused { .. } | BranchState::CheckedOut { .. });
+            report.rows.push(branch_row(delivered, of(&delivered.branch)));
+        }
+        let kept_from = report.rows.len();
+        let spared: BTreeSet<String> = unanswered(&planned.plan, &planned.rules)
+            .into_iter()
+            .map(|id| format!("{}{id}", self.flags.branch_prefix))
+            .chain(names.iter().cloned())
+            .collect();
+        let obsolete = obsolete(&delivery, is_all, &spared, &mut report);
+        if let Some(forge) = &forge {
+            self.pull_requests(forge, &delivery, &wanted, &of, &obsolete, &mut report)?;
+        }
+        report.rows[..kept_from].sort_by(|a, b| a.branch.cmp(&b.branch));
+        Ok(report)
+    }
+
+    fn forge(&self, env: &Env) -> Result<Forge, Fault> {
+        let flags = self.flags;
+        let kind = flags.forge.as_deref().map(|text| {
+            text.parse::<ForgeKind>().map_err(|error| Fault::bad_value("--forge", text, &error.to_string()))
+        });
+        let remote = &flags.remote;
+        let url = self.repository.remote_url(remote);
+        let url =
+            url.ok_or_else(|| Fault::new(format!("git knows no remote `{remote}`; name one with --remote")))?;
+        let variable = |name: &str| env.variables.get(name).cloned();
+        let home = Home::of_remote(&url, kind.transpose()?, flags.forge_url.as_deref(), variable);
+        let home = home.map_err(|error| Fault::of(&error))?;
+        Forge::new(home, variable, HttpOptions::default(), env.cancel.clone())
+            .map_err(|error| Fault::of(&error))
+    }
+
+    fn pull_requests<'p>(
+        &self,
+        forge: &Forge,
+        delivery: &Delivery,
+        wanted: &[Wanted<'_>],
+        of: &impl Fn(&str) -> Option<&'p Parcel>,
+        obsolete: &[String],
+        report: &mut Report,
+    ) -> Result<(), Fault> {
+        let flags = self.flags;
+        let may_have = |delivered: &&Delivered| {
+            matches!(delivered.state, BranchState::Created | BranchState::Unchanged | BranchState::Moved)
+        };
+        let proposals: Vec<Proposal> = delivery
+            .branches
+            .iter()
+            .filter(may_have)
+            .filter_map(|delivered| {
+                let parcel = of(&delivered.branch)?;
+                let want = wanted.iter().find(|want| want.branch == delivered.branch)?;
+                let base = want.onto.map_or(self.base.as_str(), |onto| wanted[onto].branch.as_str());
+                Some(Proposal {
+                    branch: delivered.branch.clone(),
+                    base: base.to_owned(),
+                    title: parcel.title.clone(),
+                    body: parcel.body.clone(),
+                    labels: parcel.labels.iter().chain(&flags.label).cloned().collect(),
+                    reviewers: flags.reviewer.clone(),
+                    draft: flags.draft,
+                    automerge: flags.automerge,
+                })
+            })
+            .collect();
+        let comment =
+            "Nothing is left to do here: the versions are up to date, or the rules no longer ask for it.";
+        let closings: Vec<Closing> = obsolete
+            .iter()
+            .map(|branch| Closing { branch: branch.clone(), comment: comment.to_owned() })
+            .collect();
+        for result in forge.sync(&proposals, &closings).map_err(|error| Fault::of(&error))? {
+            match result {
+                Ok(Synced { branch, state, number, url, notes }) => {
+                    report.notes.extend(notes.into_iter().map(|note| format!("{branch}: {note}")));
+                    if state == SyncedState::Edited {
+                        report.notes.push(format!(
+                            "{branch}: somebody has changed the text of its pull request, which stays"
+                        ));
+                    }
+                    if let Some(row) = report.rows.iter_mut().find(|row| row.branch == branch) {
+                        row.pull = Some((state.word(), number, url));
+                    }
+                }
+                Err(error) => {
+                    report.has_failed = true;
+                    report.notes.push(error.to_string());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The branches that nothing is left of, as rows; those that hold our commit alone are given back.
+fn obsolete(
+    delivery: &Delivery,
+    is_all: bool,
+    spared: &BTreeSet<String>,
+    report: &mut Report,
+) -> Vec<String> {
+    let mut ours = Vec::new();
+    let all = delivery.obsolete.iter().filter(|old| !spared.contains(&old.branch));
+    for old in all.clone().filter(|_| is_all) {
+        let why = if old.is_ours {
+            ours.push(old.branch.clone());
+            "nothing is left to do on it; it can be deleted"
+        } else {
+            "nothing is left to do on it, but it has a commit that is not ours"
+        };
+        report.rows.push(Row {
+            branch: old.branch.clone(),
+            title: String::new(),
+            state: "obsolete",
+            why: Some(why.to_owned()),
+            commit: None,
+            pushed: false,
+            pull: None,
+        });
+    }
+    if !is_all && all.count() > 0 {
+        let why = "since it is a part of the whole: --only, or a file with an error";
+        report.notes.push(format!("branches that are not in this plan are left alone, {why}"));
+    }
+    ours
+}
+
+fn branch_row(delivered: &Delivered, parcel: Option<&Parcel>) -> Row {
+    let why = match &delivered.state {
+        BranchState::Kept { by } => Some(format!("it has a commit of {by}, and stays as it is")),
+        BranchState::CheckedOut { folder } => {
+            Some(format!("it is checked out in `{}`; switch to another branch there", folder.display()))
+        }
+        BranchState::Refused { why } => Some(why.clone()),
+        _ => None,
+    };
+    Row {
+        branch: delivered.branch.clone(),
+        title: parcel.map(|parcel| parcel.title.clone()).unwrap_or_default(),
+        state: delivered.state.word(),
+        why,
+        commit: delivered.tip.map(|tip| tip.to_string()),
+        pushed: delivered.push.is_some(),
+        pull: None,
+    }
+}
+
+fn git(env: &Env) -> Git {
+    Git { variables: env.variables.clone() }
+}
+
+impl Report {
+    /// Tells it in the form that is asked for; forms of a plan have no place for it, and get it on standard error.
+    pub(crate) fn tell(&self, format: Format, root: Option<&str>, streams: &mut Streams<'_>) {
+        for note in &self.notes {
+            streams.err(&format!("note: {}\n", shown(note)));
+        }
+        match format {
+            Format::Json => streams.out(&self.json(root)),
+            Format::Table => streams.out(&self.table()),
+            _ => streams.err(&self.table()),
+        }
+    }
+
+    fn table(&self) -> String {
+        if self.rows.is_empty() {
+            return "no branches: everything is up to date\n".to_owned();
+        }
+        let width =
+            |of: fn(&Row) -> usize, least: usize| self.rows.iter().map(of).max().unwrap_or(0).max(least);
+        let branch = width(|row| row.branch.chars().count(), 6);
+        let state = width(|row| row.state.len(), 5);
+        let mut out = format!("{:branch$}  {:state$}  {:7}  TITLE\n", "BRANCH", "STATE", "COMMIT");
+        for row in &self.rows {
+            let commit: String = row.commit.iter().flat_map(|commit| commit.chars().take(7)).collect();
+            let line = format!(
+                "{:branch$}  {:state$}  {commit:7}  {}",
+                shown(&row.branch),
+                row.state,
+                shown(&row.title)
+            );
+            out.push_str(line.trim_end());
+            out.push('\n');
+            if let Some(why) = &row.why {
+                out.push_str(&format!("  {}\n", shown(why)));
+            }
+            if let Some((state, _, url)) = &row.pull {
+                out.push_str(&format!("  pull request {state}: {}\n", shown(url)));
+            }
+        }
+        out
+    }
+
+    fn json(&self, root: Option<&str>) -> String {
+        let rows: Vec<serde_json::Value> = self
+            .rows
+            .iter()
+            .map(|row| {
+                let pull = row.pull.as_ref().map(
+                    |(state, number, url)| serde_json::json!({"state": state, "number": number, "url": url}),
+                );
+                serde_json::json!({
+                    "branch": row.branch, "title": row.title, "state": row.state, "why": row.why,
+                    "commit": row.commit, "pushed": row.pushed, "pullRequest": pull,
+                })
+            })
+            .collect();
+        let mut value = serde_json::json!({
+            "schema": "flux-upgrade/delivery/v1", "branches": rows, "notes": self.notes,
+        });
+        if let Some(root) = root {
+            value["root"] = root.into();
+        }
+        format!("{value:#}\n")
+    }
+}
+
+/// A text without characters that steer a terminal.
+fn shown(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}

@@ -1,0 +1,269 @@
+//! `apply --commit --push --pull-request` on repositories on disk and a forge of ours.
+#![allow(clippy::unwrap_used, clippy::print_stdout, dead_code)]
+
+#[path = "../../flux-upgrade-core/tests/forge/fake.rs"]
+mod fake;
+#[path = "../../flux-upgrade-core/tests/live/server.rs"]
+mod server;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use fake::{Fake, Kind, TOKEN};
+use flux_upgrade_cli::{Env, run};
+use tempfile::TempDir;
+
+struct Ran {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+fn project() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+}
+
+fn git(folder: &Path, arguments: &[&str]) -> String {
+    let run = Command::new("git")
+        .args(["-c", "user.name=A Human", "-c", "user.email=human@example.com", "-c", "commit.gpgSign=false"])
+        .args(arguments)
+        .current_dir(folder)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .output()
+        .unwrap();
+    assert!(run.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&run.stderr));
+    String::from_utf8(run.stdout).unwrap().trim_end().to_owned()
+}
+
+/// The example's files in a repository, with a bare one as `origin`; its answers beside them.
+struct Fleet {
+    root: TempDir,
+    variables: Vec<(&'static str, String)>,
+}
+
+impl Fleet {
+    /// `None`, said so, where there is no git.
+    fn new() -> Option<Self> {
+        if !Command::new("git").arg("--version").output().is_ok_and(|run| run.status.success()) {
+            println!("skipped: git is not installed");
+            return None;
+        }
+        let root = tempfile::tempdir().unwrap();
+        let fleet = Self { root, variables: Vec::new() };
+        copy(&project().join("examples/fleet"), &fleet.work());
+        fs::copy(project().join("examples/fleet.registry.json"), fleet.registry()).unwrap();
+        git(&fleet.work(), &["init", "-q", "-b", "main"]);
+        git(&fleet.work(), &["add", "-A"]);
+        git(&fleet.work(), &["commit", "-q", "-m", "First"]);
+        git(fleet.root.path(), &["init", "-q", "--bare", "-b", "main", "origin.git"]);
+        git(&fleet.work(), &["remote", "add", "origin", fleet.bare().to_str().unwrap()]);
+        git(&fleet.work(), &["push", "-q", "origin", "main"]);
+        Some(fleet)
+    }
+
+    fn work(&self) -> PathBuf {
+        self.root.path().join("work")
+    }
+
+    fn bare(&self) -> PathBuf {
+        self.root.path().join("origin.git")
+    }
+
+    fn registry(&self) -> PathBuf {
+        self.root.path().join("fleet.registry.json")
+    }
+
+    /// A newer release comes out.
+    fn publish(&self, old: &str, new: &str) {
+        let text = fs::read_to_string(self.registry()).unwrap();
+        assert!(text.contains(old), "{old} is published");
+        fs::write(self.registry(), text.replace(old, new)).unwrap();
+    }
+
+    fn apply(&self, arguments: &[&str]) -> Ran {
+        let mut variables = Env::of_process().variables;
+        variables.extend(self.variables.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        let env = Env { folder: self.work(), now: Some(1_787_356_800), variables, ..Env::default() };
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let fixed = ["flux-upgrade", "apply", ".", "--offline", "../fleet.registry.json"];
+        let fixed =
+            fixed.iter().chain(&["--commit", "--author", "Upgrade Bot <bot@example.com>", "--sign=false"]);
+        let code = run(fixed.chain(arguments).map(Into::into), &mut out, &mut err, &env);
+        Ran { code, out: String::from_utf8(out).unwrap(), err: String::from_utf8(err).unwrap() }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+fn refs(folder: &Path) -> String {
+    git(folder, &["for-each-ref", "refs/heads"])
+}
+
+/// A line of the table without its commit, which depends on the example's every byte.
+fn without_commit(line: &str) -> String {
+    let mut words: Vec<&str> = line.split_whitespace().collect();
+    if words.len() > 2 {
+        words.remove(2);
+    }
+    words.join(" ")
+}
+
+/// The page's example, and the steps that its text tells.
+#[test]
+fn the_page_shows_what_happens() {
+    let Some(fleet) = Fleet::new() else { return };
+    let page = fs::read_to_string(project().join("docs/delivery.md")).unwrap();
+    let blocks: Vec<&str> =
+        page.split("```text\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let before = git(&fleet.work(), &["status", "--porcelain=v2", "--branch"]);
+    let ran = fleet.apply(&["--push"]);
+    assert_eq!(
+        (ran.code, git(&fleet.work(), &["status", "--porcelain=v2", "--branch"])),
+        (0, before),
+        "{}",
+        ran.err
+    );
+    let lines: Vec<String> = ran.out.lines().map(without_commit).collect();
+    for line in blocks[0].lines().map(without_commit) {
+        assert!(lines.contains(&line), "`{line}` is in\n{}", ran.out);
+    }
+    assert_eq!(lines.len() - blocks[0].lines().count(), 12, "and twelve more");
+    let message = git(&fleet.bare(), &["log", "-1", "--format=%B", "flux-upgrade/podinfo"]);
+    let seal = |text: &str| text.split("Flux-Upgrade-Seal: ").next().unwrap().trim().to_owned();
+    assert_eq!(seal(&message), seal(blocks[1]));
+    assert_eq!(refs(&fleet.work()), refs(&fleet.bare()));
+
+    let first = refs(&fleet.bare());
+    let again = fleet.apply(&["--push"]);
+    assert_eq!((again.code, refs(&fleet.bare())), (0, first), "{}", again.err);
+    assert!(again.out.lines().skip(1).all(|line| line.contains(" unchanged ")), "{}", again.out);
+
+    fleet.publish("6.9.1", "6.9.2");
+    let moved = fleet.apply(&["--push"]);
+    let now: Vec<_> = moved.out.lines().filter(|line| line.contains(" moved ")).map(without_commit).collect();
+    assert_eq!(now, ["flux-upgrade/podinfo moved Update podinfo to 6.9.2"]);
+    assert_eq!(git(&fleet.bare(), &["rev-list", "--count", "main..flux-upgrade/podinfo"]), "1");
+
+    git(fleet.root.path(), &["clone", "-q", "-b", "flux-upgrade/podinfo", "origin.git", "human"]);
+    let human = fleet.root.path().join("human");
+    git(&human, &["commit", "-q", "--allow-empty", "-m", "Mine"]);
+    git(&human, &["push", "-q", "origin", "HEAD"]);
+    fleet.publish("6.9.2", "6.9.3");
+    let kept = fleet.apply(&["--push"]);
+    assert_eq!(kept.code, 0);
+    assert!(kept.out.contains("it has a commit of A Human, and stays as it is"), "{}", kept.out);
+    let theirs = git(&human, &["rev-parse", "HEAD"]);
+    assert_eq!(git(&fleet.bare(), &["rev-parse", "flux-upgrade/podinfo"]), theirs);
+}
+
+/// Merged, one group is gone and the others stay; what cannot be known is not taken for gone.
+#[test]
+fn what_is_merged_becomes_obsolete() {
+    let Some(fleet) = Fleet::new() else { return };
+    fleet.apply(&["--push"]);
+    git(&fleet.work(), &["merge", "-q", "--squash", "flux-upgrade/podinfo"]);
+    git(&fleet.work(), &["commit", "-qm", "Merged"]);
+    git(&fleet.work(), &["push", "-q", "origin", "main"]);
+    let part = fleet.apply(&["--push", "--only", "apps/base/backup/**"]);
+    assert!(!part.out.contains("obsolete") && part.err.contains("left alone"), "{}{}", part.out, part.err);
+    let ran = fleet.apply(&["--push"]);
+    let states: Vec<String> = ran
+        .out
+        .lines()
+        .skip(1)
+        .filter(|line| line.starts_with("flux-upgrade/"))
+        .map(without_commit)
+        .collect();
+    assert_eq!(states.iter().filter(|line| line.contains(" unchanged ")).count(), 16, "{}", ran.out);
+    assert!(states.contains(&"flux-upgrade/podinfo obsolete".to_owned()), "{}", ran.out);
+}
+
+#[test]
+fn pull_requests_follow_the_branches_on_each_forge() {
+    for (kind, name, variable) in [
+        (Kind::GitHub, "github", "GITHUB_TOKEN"),
+        (Kind::GitLab, "gitlab", "GITLAB_TOKEN"),
+        (Kind::Gitea, "forgejo", "FORGEJO_TOKEN"),
+    ] {
+        let Some(mut fleet) = Fleet::new() else { return };
+        let fake = Fake::start(kind);
+        let url = "git@git.example.com:acme/fleet.git";
+        let bare = fleet.bare();
+        git(&fleet.work(), &["config", &format!("url.{}.insteadOf", bare.display()), url]);
+        git(&fleet.work(), &["remote", "set-url", "origin", url]);
+        for unwanted in ["GH_TOKEN", "GITHUB_TOKEN", "CI_JOB_TOKEN"] {
+            fleet.variables.push((unwanted, String::new()));
+        }
+        fleet.variables.push((variable, TOKEN.to_owned()));
+        let flags =
+            ["--push", "--pull-request", "--forge", name, "--forge-url", &fake.api(), "--label", "infra"];
+        let opened = fleet.apply(&flags);
+        fake.assert_no_violation();
+        assert_eq!((opened.code, fake.count()), (0, 17), "{kind:?}: {}{}", opened.out, opened.err);
+        let at = |branch: &str| (0..fake.count()).find(|at| fake.pull(*at).head == branch).unwrap();
+        let podinfo = at("flux-upgrade/podinfo");
+        assert_eq!(fake.pull(podinfo).title, "Update podinfo to 6.9.1");
+        assert_eq!(fake.pull(podinfo).labels, ["flux-upgrade", "minor", "infra"]);
+        assert!(opened.out.contains("pull request opened: https://"), "{}", opened.out);
+
+        let writes = fake.writes();
+        let again = fleet.apply(&flags);
+        assert_eq!(
+            (again.code, fake.writes()),
+            (0, writes),
+            "{kind:?}: nothing but questions: {}",
+            again.out
+        );
+
+        fake.change(at("flux-upgrade/echo"), |pull| pull.state = "closed");
+        fleet.publish("6.9.1", "6.9.2");
+        let echo = git(&bare, &["rev-parse", "flux-upgrade/echo"]);
+        let moved = fleet.apply(&flags);
+        assert!(moved.out.contains("flux-upgrade/echo") && moved.out.contains("declined"), "{}", moved.out);
+        assert_eq!(git(&bare, &["rev-parse", "flux-upgrade/echo"]), echo);
+        assert_eq!((fake.count(), fake.pull(podinfo).title), (17, "Update podinfo to 6.9.2".to_owned()));
+
+        git(&fleet.work(), &["merge", "-q", "--squash", "flux-upgrade/podinfo"]);
+        git(&fleet.work(), &["commit", "-qm", "By hand"]);
+        git(&fleet.work(), &["push", "-q", "origin", "main"]);
+        let closed = fleet.apply(&flags);
+        assert_eq!(fake.pull(podinfo).state, "closed", "{kind:?}: {}{}", closed.out, closed.err);
+        assert_eq!(fake.pull(podinfo).comments.len(), 1);
+        fake.assert_no_violation();
+        for ran in [opened, again, moved, closed] {
+            assert!(!ran.out.contains(TOKEN) && !ran.err.contains(TOKEN));
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_done_is_said_before_anything_is() {
+    let Some(fleet) = Fleet::new() else { return };
+    let before = refs(&fleet.work());
+    for (arguments, expected) in [
+        (&["--base", "gone"][..], "no commit `refs/heads/gone`"),
+        (&["--push", "--remote", "nowhere"][..], "`git fetch` failed"),
+        (&["--push", "--pull-request"][..], "names no project of a forge"),
+        (&["--branch-prefix", "a..b/"][..], "is no name for a branch"),
+        (&["--pull-request"][..], "--push"),
+    ] {
+        let ran = fleet.apply(arguments);
+        assert_eq!((ran.code, refs(&fleet.work())), (1, before.clone()), "{arguments:?}: {}", ran.err);
+        assert!(ran.err.contains(expected), "{arguments:?}: {}", ran.err);
+    }
+    git(&fleet.work(), &["checkout", "-q", "--detach"]);
+    let ran = fleet.apply(&[]);
+    assert!(ran.code == 1 && ran.err.contains("--base"), "{}", ran.err);
+}

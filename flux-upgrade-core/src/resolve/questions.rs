@@ -1,0 +1,179 @@
+//! What is open, what was asked, and what is known so far.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Answer, AnswerError, Ask, Outcome, Query, Resolution, Step};
+use crate::locate::{Site, SourceKey};
+use crate::plan::{Failure, needs};
+use crate::rules::Rules;
+
+/// The state of the questions about some sites, for whoever keeps the sites.
+#[derive(Debug, Clone)]
+pub(crate) struct Questions {
+    asked: BTreeMap<Ask, usize>,
+    open: BTreeMap<usize, Ask>,
+    /// Repositories that every site marks as plain HTTP.
+    insecure: BTreeSet<String>,
+    /// Sites that are not decided yet.
+    undecided: Vec<usize>,
+    next: usize,
+    resolution: Resolution,
+    /// What a site needs to be asked beyond the lists.
+    needs: Needs,
+}
+
+type Needs = fn(&Site, &Resolution, &Rules) -> Vec<Ask>;
+
+impl Questions {
+    pub(crate) fn new(sites: &[Site]) -> Self {
+        let mut questions = Self {
+            asked: BTreeMap::new(),
+            open: BTreeMap::new(),
+            insecure: insecure(sites),
+            undecided: (0..sites.len()).collect(),
+            next: 0,
+            resolution: Resolution::default(),
+            needs,
+        };
+        for ask in lists(sites) {
+            questions.ask(ask);
+        }
+        questions
+    }
+
+    pub(crate) fn with(self, needs: Needs) -> Self {
+        Self { needs, ..self }
+    }
+
+    /// As [`Resolver::step`](super::Resolver::step), with the same sites and rules each time.
+    pub(crate) fn step(&mut self, sites: &[Site], rules: &Rules) -> Step {
+        if self.open.is_empty() {
+            // A site that needed nothing needs nothing later: answers only add to what is known.
+            let mut wanted = BTreeSet::new();
+            let (resolution, wants) = (&self.resolution, self.needs);
+            self.undecided.retain(|index| {
+                let asks = wants(&sites[*index], resolution, rules);
+                let is_open = !asks.is_empty();
+                wanted.extend(asks);
+                is_open
+            });
+            for ask in wanted {
+                self.ask(ask);
+            }
+        }
+        if self.open.is_empty() {
+            return Step::Done(std::mem::take(&mut self.resolution));
+        }
+        let query = |(id, ask): (&usize, &Ask)| {
+            let insecure = ask.repository().is_some_and(|repository| self.insecure.contains(repository));
+            Query { id: *id, ask: ask.clone(), insecure }
+        };
+        Step::Ask(self.open.iter().map(query).collect())
+    }
+
+    /// As [`Resolver::answer`](super::Resolver::answer).
+    pub(crate) fn answer(&mut self, id: usize, outcome: Outcome) -> Result<(), AnswerError> {
+        let ask = self.open.get(&id).ok_or(AnswerError::UnknownQuery(id))?.clone();
+        let other_kind = AnswerError::OtherKind(id);
+        let resolution = &mut self.resolution;
+        // Unpacks an answer of the wanted kind; a failure fits every question.
+        macro_rules! wanted {
+            ($kind:path) => {
+                match outcome {
+                    Ok($kind(value)) => Ok(value),
+                    Ok(_) => return Err(other_kind),
+                    Err(failure) => Err(failure),
+                }
+            };
+        }
+        match ask {
+            Ask::Charts { url, names } => {
+                let charts = wanted!(Answer::Charts);
+                for name in names {
+                    let list = match &charts {
+                        Ok(charts) => charts.get(&name).cloned().ok_or(Failure::NotAsked),
+                        Err(failure) => Err(failure.clone()),
+                    };
+                    resolution.lists.insert(SourceKey::Helm { url: url.clone(), chart: name }, list);
+                }
+            }
+            Ask::Tags { repository } => {
+                resolution.lists.insert(SourceKey::Oci { repository }, wanted!(Answer::Tags));
+            }
+            Ask::Refs { url } => {
+                resolution.lists.insert(SourceKey::Git { url }.canonical(), wanted!(Answer::Refs));
+            }
+            Ask::Releases => {
+                resolution.lists.insert(SourceKey::Flux, wanted!(Answer::Releases));
+            }
+            Ask::Manifests { version } => {
+                resolution.manifests.insert(version, wanted!(Answer::Manifests));
+            }
+            Ask::Digest { repository, tag } => {
+                let digest = wanted!(Answer::Digest);
+                if let (Ok(digest), Some(candidate)) = (&digest, resolution.candidate(&repository, &tag)) {
+                    candidate.digest = Some(digest.clone());
+                }
+                resolution.digests.insert((repository, tag), digest);
+            }
+            Ask::Created { repository, tag } => {
+                let created = wanted!(Answer::Created);
+                if let (Ok(created), Some(candidate)) = (&created, resolution.candidate(&repository, &tag)) {
+                    candidate.created = *created;
+                }
+                resolution.created.insert((repository, tag), created);
+            }
+        }
+        self.open.remove(&id);
+        Ok(())
+    }
+
+    /// Opens a question that was not asked before.
+    fn ask(&mut self, ask: Ask) {
+        if self.asked.contains_key(&ask) {
+            return;
+        }
+        self.asked.insert(ask.clone(), self.next);
+        self.open.insert(self.next, ask);
+        self.next += 1;
+    }
+}
+
+/// The lists that sites need: each source once, all charts of one index in one question.
+fn lists(sites: &[Site]) -> Vec<Ask> {
+    let mut charts: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    let mut git: BTreeMap<SourceKey, &str> = BTreeMap::new();
+    let mut oci: BTreeSet<&str> = BTreeSet::new();
+    let mut flux = None;
+    for site in sites.iter().filter(|site| site.blocked.is_none()) {
+        match &site.source {
+            Ok(SourceKey::Helm { url, chart }) => {
+                charts.entry(url).or_default().insert(chart.clone());
+            }
+            Ok(SourceKey::Oci { repository }) => {
+                oci.insert(repository);
+            }
+            Ok(key @ SourceKey::Git { url }) => {
+                let first = git.entry(key.canonical()).or_insert(url);
+                *first = (*first).min(url);
+            }
+            Ok(SourceKey::Flux) => flux = Some(Ask::Releases),
+            Err(_) => {}
+        }
+    }
+    let charts = charts.into_iter().map(|(url, names)| Ask::Charts { url: url.to_owned(), names });
+    let oci = oci.into_iter().map(|repository| Ask::Tags { repository: repository.to_owned() });
+    let git = git.into_values().map(|url| Ask::Refs { url: url.to_owned() });
+    charts.chain(oci).chain(git).chain(flux).collect()
+}
+
+/// Repositories that are marked as plain HTTP by each site that names them.
+fn insecure(sites: &[Site]) -> BTreeSet<String> {
+    let mut found: BTreeMap<&str, bool> = BTreeMap::new();
+    for site in sites {
+        if let Ok(SourceKey::Oci { repository }) = &site.source {
+            *found.entry(repository).or_insert(true) &= site.insecure;
+        }
+    }
+    found.into_iter().filter(|(_, insecure)| *insecure).map(|(repository, _)| repository.to_owned()).collect()
+}

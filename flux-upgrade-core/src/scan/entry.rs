@@ -1,0 +1,143 @@
+//! What applies objects: Flux Kustomizations of this repository, and where clusters begin.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::build::Builder;
+use super::{Inventory, Kind};
+use crate::text::join;
+use crate::yaml::Node;
+
+/// A namespace that is a text and no variable or template.
+pub(super) fn known(namespace: Option<&str>) -> Option<String> {
+    namespace.filter(|text| !text.contains("${") && !text.contains("{{")).map(str::to_owned)
+}
+
+pub(super) fn kustomizations(inventory: &Inventory<'_>) -> Vec<usize> {
+    let all = inventory.resources.iter().enumerate();
+    let objects = all.filter(|(_, resource)| resource.kind == Kind::Kustomization && !resource.is_patch);
+    objects.map(|(index, _)| index).collect()
+}
+
+/// A path that something applies, and the namespace that it forces.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Entry {
+    pub(super) path: String,
+    pub(super) namespace: Option<String>,
+    pub(super) components: Vec<String>,
+    /// The Flux Kustomization that applies it, where one is in the files.
+    pub(super) by: Option<usize>,
+}
+
+impl Entry {
+    /// What the Flux Kustomization with this index applies from this repository.
+    ///
+    /// Source: Kustomization spec page: `sourceRef` is required, and `path` is the root where it is absent. An object with
+    /// neither is a part of one, such as a patch that no kustomization names.
+    pub(super) fn of(inventory: &Inventory<'_>, urls: &GitUrls, index: usize) -> Option<Self> {
+        let resource = &inventory.resources[index];
+        let spec = inventory.node(resource)?.get("spec")?;
+        let is_part = spec.get("path").is_none() && spec.get("sourceRef").is_none();
+        if is_part || is_foreign(urls, spec) {
+            return None;
+        }
+        let path = join("", spec.text_at(&["path"]).unwrap_or(""))?;
+        let components = spec.get("components").and_then(Node::resolved);
+        Some(Self {
+            components: components
+                .into_iter()
+                .flat_map(Node::items)
+                .filter_map(|item| join(&path, item.text()?))
+                .collect(),
+            namespace: known(spec.text_at(&["targetNamespace"])),
+            path,
+            by: Some(index),
+        })
+    }
+}
+
+/// URLs of the GitRepositories by name.
+pub(super) type GitUrls = BTreeMap<String, BTreeSet<String>>;
+
+pub(super) fn git_urls(inventory: &Inventory<'_>) -> GitUrls {
+    let mut urls = GitUrls::new();
+    for resource in inventory.resources.iter().filter(|resource| resource.kind == Kind::GitRepository) {
+        if let Some(url) = inventory.node(resource).and_then(|node| node.text_at(&["spec", "url"])) {
+            urls.entry(resource.name.clone()).or_default().insert(url.to_owned());
+        }
+    }
+    urls
+}
+
+/// The name that `flux bootstrap` and the Flux Operator give to the source of the repository itself.
+const OWN_SOURCE: &str = "flux-system";
+
+/// Whether a Flux Kustomization applies files of another repository or artifact than this one.
+///
+/// A source of another name is this repository only where nothing says otherwise: its URL is not known to differ.
+fn is_foreign(urls: &GitUrls, spec: Node<'_, '_>) -> bool {
+    let Some(name) = spec.text_at(&["sourceRef", "name"]).filter(|name| *name != OWN_SOURCE) else {
+        return false;
+    };
+    if spec.text_at(&["sourceRef", "kind"]) != Some("GitRepository") {
+        return true;
+    }
+    match (urls.get(OWN_SOURCE), urls.get(name)) {
+        (Some(own), Some(other)) => own.is_disjoint(other),
+        _ => false,
+    }
+}
+
+/// Where clusters begin.
+pub(super) fn entry_points(
+    inventory: &Inventory<'_>,
+    urls: &GitUrls,
+    builder: &mut Builder<'_>,
+) -> BTreeSet<Entry> {
+    let mut entries = BTreeSet::new();
+    let plain = |path: &str| {
+        let path = join("", path).filter(|path| !path.contains("${"))?;
+        Some(Entry { path, namespace: None, components: Vec::new(), by: None })
+    };
+    for resource in inventory.resources.iter().filter(|resource| !resource.is_patch) {
+        let Some(spec) = inventory.node(resource).and_then(|node| node.get("spec")) else { continue };
+        let path = match resource.kind {
+            Kind::FluxInstance => spec.text_at(&["sync", "path"]),
+            Kind::HelmRelease => spec.text_at(&["values", "instance", "sync", "path"]),
+            _ => None,
+        };
+        entries.extend(path.and_then(plain));
+    }
+    for index in kustomizations(inventory) {
+        let Some(entry) = Entry::of(inventory, urls, index) else { continue };
+        let applied = builder.build(&entry.path);
+        let itself = applied.range((index, None)..).next().is_some_and(|(member, _)| *member == index);
+        if entry.namespace.is_none() && itself {
+            entries.insert(entry);
+        }
+    }
+    entries
+}
+
+/// Which Flux Kustomizations apply each object: numbers into [`Inventory::appliers`].
+pub(super) fn appliers(
+    inventory: &Inventory<'_>,
+    urls: &GitUrls,
+    builder: &mut Builder<'_>,
+) -> (BTreeMap<String, Vec<usize>>, Vec<Vec<usize>>) {
+    let mut all: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for index in kustomizations(inventory) {
+        let Some(entry) = Entry::of(inventory, urls, index) else { continue };
+        for path in std::iter::once(entry.path).chain(entry.components) {
+            all.entry(path).or_default().push(index);
+        }
+    }
+    let mut out = vec![Vec::new(); inventory.resources.len()];
+    for (number, path) in all.keys().enumerate() {
+        for (index, _) in builder.build(path).iter() {
+            if out[*index].last() != Some(&number) {
+                out[*index].push(number);
+            }
+        }
+    }
+    (all, out)
+}

@@ -1,0 +1,4 @@
+data "flux_install" "main" {
+  target_path = "clusters/old"
+  version     = "v2.6.4"
+}

@@ -1,0 +1,3 @@
+resource "flux_bootstrap_git" "that" {
+  version = "v2.7.5"
+}

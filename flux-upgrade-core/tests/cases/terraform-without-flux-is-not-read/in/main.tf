@@ -1,0 +1,14 @@
+terraform {
+  required_version = ">= 1.7.0"
+
+  required_providers {
+    flax = {
+      source  = "flaxcd/flax"
+      version = "1.2.2"
+    }
+    github = {
+      source  = "integrations/github"
+      version = "5.18.0"
+    }
+  }
+}
