@@ -211,6 +211,12 @@ impl<'a> Delivering<'a> {
             }
         }
         let delivery = self.repository.deliver(&wanted, &self.how).map_err(|error| Fault::of(&error))?;
+        if delivery.unlocked > 0 {
+            report.notes.push(format!(
+                "an earlier run was killed while it moved branches; {} that it had locked are free again",
+                delivery.unlocked
+            ));
+        }
         if let Some(remote) = &self.how.remote {
             let pushes: Vec<Push> =
                 delivery.branches.iter().filter_map(|branch| branch.push.clone()).collect();

@@ -48,6 +48,8 @@ pub struct Delivery {
     pub branches: Vec<Delivered>,
     /// Branches of ours that nothing is wanted of any more, by name.
     pub obsolete: Vec<Obsolete>,
+    /// How many branches an earlier run had left locked, since it was killed; they are free again.
+    pub unlocked: usize,
 }
 
 /// What became of one branch.
@@ -154,6 +156,7 @@ impl Repository {
     /// # Ok::<(), flux_upgrade_core::host::GitError>(())
     /// ```
     pub fn deliver(&self, wanted: &[Wanted<'_>], how: &Deliver) -> Result<Delivery, GitError> {
+        let unlocked = self.settle_moves()?;
         let hand = self.hand(how.author.as_ref(), how.signing, how.now)?;
         let seen = Seen::of(self, how)?;
         let checked_out = self.checked_out();
@@ -213,7 +216,7 @@ impl Repository {
             let is_ours = self.ours(tip).is_some() || self.is_ancestor(tip, how.base);
             Obsolete { branch, is_ours }
         });
-        Ok(Delivery { obsolete: obsolete.collect(), branches: done })
+        Ok(Delivery { obsolete: obsolete.collect(), branches: done, unlocked })
     }
 
     /// What is to be thought of a branch as it stands, here and at the remote.

@@ -86,11 +86,20 @@ pub fn write(root: &Path, set: &[Replacement<'_>]) -> Result<(), WriteError> {
     if set.len() < 2 {
         return replace(root, set, || Ok(()));
     }
+    // A journal is there as a whole or not at all, and never takes another's place.
     let begin = || {
         let place = root.join(JOURNAL);
-        let mut file = OpenOptions::new().write(true).create_new(true).open(&place)?;
+        let (mut file, beside) = create_beside(&place, set.len())?;
         let written = file.write_all(journal::text(set).as_bytes()).and_then(|()| file.sync_all());
-        written.inspect_err(|_| drop(fs::remove_file(&place)))
+        let written = written.and_then(|()| match fs::hard_link(&beside, &place) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists && !place.exists() => {
+                // A file system without links.
+                fs::rename(&beside, &place)
+            }
+            other => other,
+        });
+        let _ = fs::remove_file(&beside);
+        written
     };
     replace(root, set, begin)?;
     journal::remove(root).map_err(|error| failed(&set[0], set, io::Error::other(error)))

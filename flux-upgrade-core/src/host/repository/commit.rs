@@ -52,7 +52,7 @@ pub enum Signing {
 #[derive(Debug, Clone)]
 pub(in crate::host) struct Hand {
     author: gix::actor::Signature,
-    committer: gix::actor::Signature,
+    pub(super) committer: gix::actor::Signature,
     sign: bool,
 }
 
@@ -201,29 +201,6 @@ impl Repository {
     pub(in crate::host) fn is_shallow(&self) -> bool {
         self.git.is_shallow().unwrap_or(false)
     }
-
-    /// Moves branches together, each from where it is known to be; one that has moved since stops them all.
-    pub(in crate::host) fn move_branches(
-        &self,
-        moves: &[(String, Option<CommitId>, CommitId)],
-        hand: &Hand,
-    ) -> Result<(), GitError> {
-        use gix::refs::transaction::{PreviousValue, RefEdit};
-        use gix::refs::{FullName, Target};
-        let mut edits = Vec::new();
-        for (name, old, new) in moves {
-            let bad = || GitError::BadBranch { name: name.trim_start_matches("refs/heads/").to_owned() };
-            let full = FullName::try_from(name.as_str()).map_err(|_| bad())?;
-            let expected = match old {
-                Some(old) => PreviousValue::MustExistAndMatch(Target::Object(old.0)),
-                None => PreviousValue::MustNotExist,
-            };
-            edits.push(RefEdit::update(full, new.0, expected, "flux-upgrade: apply --commit"));
-        }
-        let mut buffer = Default::default();
-        let moved = self.git.edit_references_as(edits, Some(hand.committer.to_ref(&mut buffer)));
-        moved.map(drop).map_err(|error| GitError::References { detail: chain(&error) })
-    }
 }
 
 fn identity(signature: &gix::actor::Signature) -> String {
@@ -248,7 +225,7 @@ fn ends_with_trailers(message: &str) -> bool {
 }
 
 /// An error with its causes, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -48,11 +48,10 @@ pub enum GitError {
     },
     /// References could not be moved: another process has moved or locked one.
     #[error(
-        "the branches could not be moved, and none was: {detail}; if no other git is at work, a run was killed and has left a \
-         `.lock` beside the branch's file: remove it and run again"
+        "the branches could not be moved: {detail}; if another git is at work, run again when it is done"
     )]
     References {
-        /// What gix says.
+        /// What was found.
         detail: String,
     },
     /// The configured program did not sign.

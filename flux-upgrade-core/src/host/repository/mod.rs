@@ -5,6 +5,7 @@
 
 mod commit;
 mod error;
+mod moves;
 mod program;
 mod read;
 
