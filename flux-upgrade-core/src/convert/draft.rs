@@ -56,19 +56,18 @@ fn shared(inventory: &Inventory<'_>, sites: &[Site], out: &mut Drafted, edits: &
         .collect();
     let others: Vec<Site> =
         everything(inventory).into_iter().filter(|site| !own.contains(site.id.as_str())).collect();
-    for index in 0..out.outcomes.len() {
-        let Ok(converted) = &out.outcomes[index] else { continue };
+    for (site, outcome) in sites.iter().zip(&mut out.outcomes) {
+        let Ok(converted) = &*outcome else { continue };
         let on = |site: &&Site, edit: &Edit| {
             let spots = [Some(&site.spot), site.digest.as_ref()];
             let mut spots = spots.into_iter().flatten().filter(|spot| !spot.raw.is_empty());
             spots.any(|spot| spot.at.path == edit.path && spot.at.span == edit.span)
         };
-        let clash = others.iter().find(|site| converted.edits.iter().any(|edit| on(site, edit)));
-        let Some(other) = clash.filter(|other| other.at.span != sites[index].at.span) else { continue };
-        let wishes = vec![format!("{} -> {}", sites[index].id, converted.to), format!("{} stays", other.id)];
-        let gone = converted.edits.clone();
-        edits.retain(|edit| !gone.contains(edit));
-        out.outcomes[index] = Err(Reason::Disagree { wishes });
+        let clash = others.iter().find(|other| converted.edits.iter().any(|edit| on(other, edit)));
+        let Some(other) = clash.filter(|other| other.at.span != site.at.span) else { continue };
+        let wishes = vec![format!("{} -> {}", site.id, converted.to), format!("{} stays", other.id)];
+        edits.retain(|edit| !converted.edits.contains(edit));
+        *outcome = Err(Reason::Disagree { wishes });
     }
 }
 

@@ -16,7 +16,6 @@ use crate::ranges::Owners;
 use crate::resolve::select::{chart_tag, literal_chart_tag};
 use crate::scan::{Inventory, Kind, Resource};
 use crate::text::{Lines, Span};
-use crate::version::Dialect;
 use crate::yaml::{Comments, Document, Node, Quote, encode, parse, split};
 
 pub(super) struct Charts<'a, 'f> {
@@ -239,7 +238,7 @@ impl<'a, 'f> Charts<'a, 'f> {
         let raw = chart.get("version").and_then(Node::resolved);
         let written = raw.and_then(Node::text).unwrap_or("*");
         let raw = raw.map(|node| node.span().of(node.document().text()).to_owned());
-        let dialect = site.dialect.unwrap_or(Dialect::default());
+        let dialect = site.dialect.unwrap_or_default();
         let exact = match (is_http, site.part) {
             (true, Part::Version) => Some(chart_tag(&standing.resolved)),
             (true, _) => None,
