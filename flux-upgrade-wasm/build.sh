@@ -56,7 +56,7 @@ wasm-bindgen "$target_dir/$target/wasm/flux_upgrade_wasm.wasm" --out-dir js/nati
 
 # From npm, since distributions carry versions (108) that break the module's table without a word.
 npm ci
-npx wasm-opt -Os --strip-debug --strip-producers --strip-target-features --enable-bulk-memory --enable-mutable-globals --enable-multivalue --enable-nontrapping-float-to-int \
+npx wasm-opt -Oz --strip-debug --strip-producers --strip-target-features --enable-bulk-memory --enable-mutable-globals --enable-multivalue --enable-nontrapping-float-to-int \
   --enable-reference-types --enable-sign-ext js/native/flux_upgrade_bg.wasm -o dist/flux_upgrade_bg.wasm
 rm js/native/flux_upgrade_bg.wasm
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use flux_upgrade_core::host::{
     AllowHost, AllowHostError, Cache, CacheOptions, CredentialOptions, Credentials, Guard, GuardOptions,
-    Host, HttpOptions, Lanes, Live, LiveOptions, MappingFrom, Secret, Tree, cache_folder, drive,
+    Host, HttpOptions, Lanes, Live, LiveOptions, MappingFrom, Proxies, Secret, Tree, cache_folder, drive,
 };
 use flux_upgrade_core::locate::Site;
 use flux_upgrade_core::plan::Failure;
@@ -28,6 +28,18 @@ use crate::streams::Streams;
 pub(crate) enum Answers {
     Recorded(Snapshot),
     Live(Box<Sources>),
+}
+
+/// What a snapshot is written from.
+#[derive(Default)]
+pub(crate) struct Recorded {
+    pub(crate) text: String,
+    /// Archives of Flux's manifests, by their path beside the snapshot.
+    pub(crate) archives: Vec<(String, Vec<u8>)>,
+    /// How many sources there are.
+    pub(crate) asked: usize,
+    /// How many answers are failures.
+    pub(crate) failed: usize,
 }
 
 /// The sources themselves.
@@ -65,6 +77,7 @@ impl Answers {
             run_timeout: flags.run_timeout.map(Duration::from_secs),
             extra_ca: flags.ca_file.iter().map(text).collect::<Result<_, _>>()?,
             client_certificate: own.transpose()?,
+            proxies: Proxies::from_variables(|name| env.variables.get(name).cloned()),
             ..HttpOptions::default()
         };
         let limits = wire::Limits {
@@ -144,14 +157,17 @@ impl Answers {
         }
     }
 
-    /// Everything that was answered, as a snapshot, with how many sources there are and how many failed.
-    pub(crate) fn recording(&self, env: &Env) -> (String, usize, usize) {
+    /// Everything that was answered, as a snapshot whose archives lie in `folder` beside it.
+    pub(crate) fn recording(&self, folder: &str, env: &Env) -> Recorded {
         let Self::Live(sources) = self else { return Default::default() };
         let told = sources.told();
-        let is_list = |ask: &&Ask| !matches!(ask, Ask::Digest { .. } | Ask::Created { .. });
+        let is_list = |ask: &&Ask| {
+            matches!(ask, Ask::Charts { .. } | Ask::Tags { .. } | Ask::Refs { .. } | Ask::Releases)
+        };
         let asked = told.outcomes.keys().filter(is_list).count();
         let failed = told.outcomes.values().filter(|outcome| outcome.is_err()).count();
-        (told.recording.to_json(env.time()), asked, failed)
+        let (text, archives) = told.recording.to_files(folder, env.time());
+        Recorded { text, archives, asked, failed }
     }
 }
 
@@ -236,7 +252,7 @@ impl Host for Recorder {
 }
 
 /// Writes a file in one step: the old text stays until the new one is whole.
-pub(crate) fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
+pub(crate) fn write_whole(path: &Path, text: impl AsRef<[u8]>) -> std::io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));
     let beside = path.with_file_name(name);

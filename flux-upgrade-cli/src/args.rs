@@ -14,7 +14,11 @@ use crate::deliver::DeliverFlags;
 use crate::env::Env;
 use crate::fault::Fault;
 use crate::spelling::nearest;
+<<<<<<< HEAD
 use crate::{convert, ranges};
+=======
+use crate::{ranges, repositories};
+>>>>>>> main
 
 /// Plan and apply upgrades of a Git repository that Flux reconciles.
 ///
@@ -238,8 +242,16 @@ pub(crate) struct Common {
     /// Folders that Flux's own paths start from (the top of a repository), or single files; each is read by itself
     ///
     /// Inside a git work tree only tracked files are read, elsewhere .gitignore is honoured.
-    #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+    #[arg(value_name = "PATH", required_unless_present = "repositories", value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<PathBuf>,
+
+    /// Take more paths from this file, one on a line, relative to the file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) repositories: Option<PathBuf>,
+
+    /// Take every COUNT-th path only, from the one at INDEX (from 0), for example 0/4
+    #[arg(long, value_name = "INDEX/COUNT")]
+    pub(crate) shard: Option<String>,
 
     /// Fail when a source has no answer or a file has an error
     #[arg(long)]
@@ -491,7 +503,7 @@ pub(crate) struct Stop {
 
 /// Reads the arguments.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>, env: &Env) -> Result<Cli, Stop> {
-    Cli::try_parse_from(args).map_err(|error| {
+    let mut cli = Cli::try_parse_from(args).map_err(|error| {
         let is_help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
         let terminal = if is_help { env.out_is_terminal } else { env.err_is_terminal };
         let text = match bad_value(&error) {
@@ -500,7 +512,30 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>, env: &Env) -> Resu
             None => error.render().to_string(),
         };
         Stop { text, is_help }
-    })
+    })?;
+    if let Some(common) = cli.command.common() {
+        let stop = |fault: Fault| Stop { text: fault.to_string(), is_help: false };
+        repositories::expand(common, env).map_err(stop)?;
+    }
+    Ok(cli)
+}
+
+impl Command {
+    /// What the command takes on folders, if it is for folders.
+    fn common(&mut self) -> Option<&mut Common> {
+        Some(match self {
+            Self::Scan(args) => &mut args.common,
+            Self::Plan(args) => &mut args.common,
+            Self::Apply(args) => &mut args.plan.common,
+            Self::Verify(args) => &mut args.common,
+            Self::Migrate(args) => &mut args.common,
+            Self::Snapshot(args) => &mut args.common,
+            Self::Ranges(args) => &mut args.common,
+            Self::Lock(args) => &mut args.ranges.common,
+            Self::Rollback(args) => &mut args.common,
+            Self::Install(_) | Self::Completions { .. } => return None,
+        })
+    }
 }
 
 /// A value that is not in a flag's list, with a caret under it.

@@ -10,7 +10,7 @@ use flux_upgrade_core::report::{self, Style, Tense};
 use flux_upgrade_core::rules::{Overrides, Rules};
 use flux_upgrade_core::time::Timestamp;
 
-use crate::answers::{Answers, write_whole};
+use crate::answers::{Answers, Recorded, write_whole};
 use crate::args::{
     Apply, Cli, Command, Common, Format, Plan, RulesFlags, Scan, ScanFormat, Snapshot as SnapshotArgs,
 };
@@ -21,6 +21,11 @@ use crate::flux;
 use crate::job::{self, Planned, Scanned, Settle};
 use crate::migrate;
 use crate::pick::pick;
+<<<<<<< HEAD
+=======
+use crate::ranges;
+use crate::repositories;
+>>>>>>> main
 use crate::streams::Streams;
 use crate::{CHANGES, FAILED, FINE, INTERRUPTED};
 use crate::{convert, ranges};
@@ -92,13 +97,20 @@ fn run_plan(args: &Plan, streams: &mut Streams<'_>, env: &Env) -> Result<i32, Fa
         return explain(&job, site, streams);
     }
     let mut code = FINE;
+    let mut found = Vec::new();
     for number in 0..args.common.paths.len() {
+        let name = args.common.paths[number].display().to_string();
         let Some(planned) = job.plan(number, streams) else {
             code = FAILED;
+            found.push((name, None));
             continue;
         };
         streams.out(&job.print(number, &planned, Tense::Planned)?);
         code = worse(code, job.code(&planned));
+        found.push((name, Some(report::Summary::of(&planned.plan))));
+    }
+    if found.len() > 1 && args.format == Format::Table && !args.common.quiet {
+        streams.out(&repositories::table(&found));
     }
     Ok(code)
 }
@@ -226,10 +238,20 @@ fn run_snapshot(args: &SnapshotArgs, streams: &mut Streams<'_>, env: &Env) -> Re
             code = FAILED;
         }
     }
-    let (text, asked, failed) = answers.recording(env);
+    let place = env.folder.join(&args.output);
+    let folder = format!("{}.d", args.output.file_name().unwrap_or_default().to_string_lossy());
+    let Recorded { text, archives, asked, failed } = answers.recording(&folder, env);
     let file = args.output.display();
     let failure = |error: &std::io::Error| Fault::of(error).under(format!("cannot write `{file}`"));
-    write_whole(&env.folder.join(&args.output), &text).map_err(|error| failure(&error))?;
+    // What it names is there before it is.
+    for (path, bytes) in archives {
+        let archive = place.with_file_name(path);
+        let folder = archive.parent().unwrap_or(&env.folder);
+        std::fs::create_dir_all(folder)
+            .and_then(|()| write_whole(&archive, bytes))
+            .map_err(|error| failure(&error))?;
+    }
+    write_whole(&place, &text).map_err(|error| failure(&error))?;
     if !args.common.quiet {
         let failed = if failed > 0 { format!(", {failed} answers are failures") } else { String::new() };
         let sources = if asked == 1 { "1 source".to_owned() } else { format!("{asked} sources") };
@@ -450,7 +472,8 @@ pub(crate) fn note_untracked(common: &Common, number: usize, tree: &Tree, stream
 
 /// The path as given, where there are several.
 pub(crate) fn root_name(common: &Common, number: usize) -> Option<String> {
-    (common.paths.len() > 1).then(|| common.paths[number].display().to_string())
+    (common.paths.len() > 1 || common.repositories.is_some())
+        .then(|| common.paths[number].display().to_string())
 }
 
 /// A heading over each of several tables.

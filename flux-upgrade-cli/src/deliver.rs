@@ -8,12 +8,13 @@ use flux_upgrade_core::host::{
     BranchState, Closing, Deliver, Delivered, Delivery, Forge, ForgeKind, Git, GitError, Home, HttpOptions,
     Limits, Proposal, Push, Repository, Signing, Synced, SyncedState, Tree, Wanted,
 };
+use flux_upgrade_core::plan;
 
 use crate::args::Format;
 use crate::env::Env;
 use crate::fault::Fault;
 use crate::job::Planned;
-use crate::parcel::{Parcel, parcels, replacements, unanswered};
+use crate::parcel::{Parcel, parcels, replacements};
 use crate::streams::Streams;
 
 /// Where the changes of `apply` go when not into the files.
@@ -229,7 +230,7 @@ impl<'a> Delivering<'a> {
             report.rows.push(branch_row(delivered, of(&delivered.branch)));
         }
         let kept_from = report.rows.len();
-        let spared: BTreeSet<String> = unanswered(&planned.plan, &planned.rules)
+        let spared: BTreeSet<String> = plan::unanswered_groups(&planned.plan, &planned.rules)
             .into_iter()
             .map(|id| format!("{}{id}", self.flags.branch_prefix))
             .chain(names.iter().cloned())

@@ -1,8 +1,9 @@
 //! The commands on Flux itself: `install` and `verify`.
 
 use flux_upgrade_core::SourceFile;
-use flux_upgrade_core::flux::{self, Installation, Options, Release};
-use flux_upgrade_core::report;
+use flux_upgrade_core::flux::{self, Declared, Installation, Options, Release};
+use flux_upgrade_core::locate::Site;
+use flux_upgrade_core::{locate, report, scan};
 
 use crate::args::{Install, Verify, VerifyFormat};
 use crate::command::{heading, out_style, tell};
@@ -49,23 +50,31 @@ pub(crate) fn verify(args: &Verify, streams: &mut Streams<'_>, env: &Env) -> Res
             }
         };
         tell(common, &tree.diagnostics, streams, env);
-        let (found, broken) = check(&tree.files, releases.as_ref(), streams);
+        let sites = locate(&scan(&tree.files));
+        let (found, broken) = check((&tree.files, &sites), releases.as_ref(), streams);
+        let declared = flux::declared(&sites, &[]);
         for (path, error) in &broken {
             streams.err(&Fault::new(format!("{path}: {error} [{}]", error.code())).to_string());
         }
         let style = out_style(common, env);
         streams.out(&match args.format {
-            VerifyFormat::Table => heading(common, number, style) + &report::verify_table(&found, style),
-            VerifyFormat::Json => report::verify_json(&found),
+            VerifyFormat::Table => {
+                heading(common, number, style) + &report::verify_table(&found, &declared, style)
+            }
+            VerifyFormat::Json => report::verify_json(&found, &declared),
         });
-        if !common.quiet && found.is_empty() && broken.is_empty() {
-            streams.err("note: no file of Flux's manifests was found; a FluxInstance, a chart or Terraform installs Flux without one\n");
+        if !common.quiet && found.is_empty() && broken.is_empty() && declared.is_empty() {
+            streams.err("note: nothing that installs Flux was found\n");
         }
         if !common.quiet && releases.is_none() && !found.is_empty() {
             streams.err("note: no manifests are compared; pass --flux-releases DIR with DIR/vX.Y.Z/manifests.tar.gz\n");
         }
         let unclear = common.strict && found.iter().any(Installation::is_unclear);
-        if unclear || !broken.is_empty() || found.iter().any(Installation::is_wrong) {
+        if unclear
+            || !broken.is_empty()
+            || found.iter().any(Installation::is_wrong)
+            || declared.iter().any(Declared::is_wrong)
+        {
             code = FAILED;
         }
     }
@@ -74,11 +83,11 @@ pub(crate) fn verify(args: &Verify, streams: &mut Streams<'_>, env: &Env) -> Res
 
 /// What is found, with the releases that it needs.
 fn check(
-    files: &[SourceFile],
+    (files, sites): (&[SourceFile], &[Site]),
     releases: Option<&Releases>,
     streams: &mut Streams<'_>,
 ) -> (Vec<Installation>, Vec<(flux_upgrade_core::RepoPath, flux::RecoverError)>) {
-    let (found, broken) = flux::verify(files, &[]);
+    let (found, broken) = flux::verify(files, sites, &[]);
     let Some(releases) = releases else { return (found, broken) };
     let mut known: Vec<Release> = Vec::new();
     let newest = releases.newest().map(str::to_owned);
@@ -92,10 +101,10 @@ fn check(
             Err(fault) => streams.err(&fault.to_string()),
         }
     }
-    let (found, broken) = flux::verify(files, &known);
+    let (found, broken) = flux::verify(files, sites, &known);
     // Images that came from another release need the other releases to be told.
     match found.iter().any(Installation::has_unknown_images) {
-        true => flux::verify(files, &releases.all()),
+        true => flux::verify(files, sites, &releases.all()),
         false => (found, broken),
     }
 }

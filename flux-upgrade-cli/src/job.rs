@@ -156,7 +156,7 @@ impl Planned {
     pub(crate) fn drop_refused(&mut self) {
         let refused = &self.set.refused;
         let is_refused = |path: &RepoPath| refused.iter().any(|refused| refused.path == *path);
-        self.plan.changes.retain(|change| !change.edits.iter().any(|edit| is_refused(&edit.path)));
+        self.plan.retain(|change| !change.edits.iter().any(|edit| is_refused(&edit.path)));
     }
 
     /// Writes the files of the patch set.

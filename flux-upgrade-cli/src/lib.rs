@@ -19,6 +19,7 @@ mod pick;
 mod progress;
 mod ranges;
 mod releases;
+mod repositories;
 mod spelling;
 mod streams;
 

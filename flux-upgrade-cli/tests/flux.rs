@@ -199,3 +199,39 @@ fn verify_without_releases_is_unclear() {
         ran.err
     );
 }
+
+#[test]
+fn verify_knows_flux_where_no_file_holds_its_manifests() {
+    let root = tempfile::tempdir().unwrap();
+    let instance = |version: &str, path: &str| {
+        format!(
+            "apiVersion: fluxcd.controlplane.io/v1\nkind: FluxInstance\nmetadata:\n  name: flux\n  namespace: flux-system\n\
+             spec:\n  distribution:\n    version: \"{version}\"\n  sync:\n    kind: GitRepository\n    \
+             url: https://github.com/example/fleet\n    ref: refs/heads/main\n    path: {path}\n"
+        )
+    };
+    put(root.path(), "clusters/one/flux.yaml", instance("2.6.x", "clusters/one"));
+    put(root.path(), "clusters/two/flux.yaml", instance("2.9.1", "clusters/two"));
+    put(root.path(), "clusters/three/flux.yaml", instance("2.x", "clusters/three"));
+    put(root.path(), "main.tf", "resource \"flux_bootstrap_git\" \"this\" {\n  version = \"v2.9.0\"\n}\n");
+    let ran = run_in(root.path(), &["verify", "."]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    let words: Vec<String> =
+        ran.out.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    for line in [
+        "clusters/one/flux.yaml:8 clusters/one 2.6.x no, 2.7 and newer are Flux Operator",
+        "clusters/three/flux.yaml:8 clusters/three 2.x floats Flux Operator",
+        "clusters/two/flux.yaml:8 clusters/two 2.9.1 yes Flux Operator",
+        "main.tf:2 v2.9.0 yes Terraform",
+        "clusters run different minors: 2.6 in clusters/one; 2.9 in clusters/two",
+        "4 installations, 1 wrong",
+    ] {
+        assert!(words.iter().any(|word| word == line), "{line}\n{}", ran.out);
+    }
+    let json = run_in(root.path(), &["verify", ".", "--format", "json"]);
+    let json: Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(json["declared"][0]["support"]["kind"], "unsupported");
+    assert_eq!(json["declared"][0]["minor"], "2.6");
+    put(root.path(), "clusters/one/flux.yaml", instance("2.8.x", "clusters/one"));
+    assert_eq!(run_in(root.path(), &["verify", "."]).code, 0);
+}

@@ -218,3 +218,39 @@ fn a_reader_that_leaves_is_no_failure_and_a_full_disk_is() {
         assert_eq!(code, expected, "{}", String::from_utf8_lossy(&err));
     }
 }
+
+/// A list of repositories, one part of it, and one that cannot be read: the others go on, and a table tells of each.
+#[test]
+fn several_repositories_are_planned_in_one_run() {
+    let root = folders();
+    fs::write(root.path().join("list.txt"), "# ours\nfine\n\n  broken  \nnowhere\n").unwrap();
+    fs::write(root.path().join("answers.json"), r#"{"schema": "flux-upgrade/registry-snapshot/v1"}"#)
+        .unwrap();
+    let plan = |more: &[&str]| {
+        let all = [&["plan", "--offline", "answers.json", "--repositories", "list.txt"], more].concat();
+        run_in(&env(root.path()), &all)
+    };
+    let ran = plan(&[]);
+    assert_eq!(ran.code, 1, "one cannot be read");
+    let table: Vec<String> = ran
+        .out
+        .split("REPOSITORY")
+        .nth(1)
+        .unwrap()
+        .lines()
+        .skip(1)
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(table, ["fine 0 0 0 0", "broken 0 0 0 0", "nowhere failed"], "{}", ran.out);
+    let roots = |ran: &Ran| {
+        let documents = serde_json::Deserializer::from_str(&ran.out).into_iter::<serde_json::Value>();
+        documents.map(|document| document.unwrap()["root"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(roots(&plan(&["--shard", "0/2", "--format", "json"])), ["fine"]);
+    assert_eq!(roots(&plan(&["--shard", "1/2", "--format", "json"])), ["broken"]);
+    assert_eq!(roots(&plan(&["--shard", "7/8", "--format", "json"])), Vec::<String>::new());
+    for bad in ["2/2", "x", "1", "-1/2"] {
+        let ran = plan(&[&format!("--shard={bad}")]);
+        assert!(ran.code == 1 && ran.err.contains("INDEX/COUNT"), "{bad}: {}", ran.err);
+    }
+}

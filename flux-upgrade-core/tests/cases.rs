@@ -229,3 +229,23 @@ fn the_example_fleet_is_planned_as_written_by_hand() {
     );
     assert!(wrong.is_empty(), "{}", wrong.concat());
 }
+
+#[test]
+fn every_folder_that_the_promises_name_is_there() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/conformance.md");
+    let text = fs::read_to_string(page).expect("docs/conformance.md");
+    let table = text.split("## What is promised of sites").nth(1).and_then(|rest| rest.split("\n## ").next());
+    let rows = table
+        .expect("the table of promises")
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| -"));
+    let mut named = 0;
+    for row in rows.skip(1) {
+        let last = row.trim_end_matches([' ', '|']).rsplit_once(" | ").expect("two columns").1;
+        for name in last.split('`').skip(1).step_by(2).filter(|name| !name.contains('/')) {
+            assert!(root().join(name).join("expect.txt").is_file(), "{name} is no case folder");
+            named += 1;
+        }
+    }
+    assert!(named > 60, "only {named} folders are named");
+}

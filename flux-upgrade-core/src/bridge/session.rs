@@ -267,7 +267,7 @@ impl Session {
 /// The address that credentials are found by.
 fn source(ask: &Ask) -> String {
     match ask {
-        Ask::Charts { url, .. } | Ask::Refs { url } => url.clone(),
+        Ask::Charts { url, .. } | Ask::Refs { url } | Ask::Dates { url, .. } => url.clone(),
         Ask::Releases => crate::wire::flux_release::REPOSITORY.to_owned(),
         Ask::Manifests { .. } => crate::wire::flux_release::RELEASES.to_owned(),
         Ask::Tags { repository } | Ask::Digest { repository, .. } | Ask::Created { repository, .. } => {

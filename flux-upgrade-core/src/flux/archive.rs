@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 
+use flate2::Compression;
 use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
 
 use super::options::Component;
 use crate::version::Version;
@@ -187,6 +189,34 @@ impl Release {
             }
         }
         Ok(release)
+    }
+
+    /// The release as an archive that [`Release::read`] gives back: the same files, not the bytes that were published.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use flux_upgrade_core::flux::Release;
+    /// fn copied(release: &Release) -> bool {
+    ///     Release::read(release.version().text(), &release.archive()).as_ref() == Ok(release)
+    /// }
+    /// ```
+    #[must_use]
+    pub fn archive(&self) -> Vec<u8> {
+        let mut out = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::default()));
+        let mut add = || -> std::io::Result<()> {
+            for (name, text) in &self.files {
+                let mut header = tar::Header::new_gnu();
+                header.set_size(text.len() as u64);
+                header.set_mode(0o644);
+                header.set_cksum();
+                out.append_data(&mut header, name, text.as_bytes())?;
+            }
+            Ok(())
+        };
+        // Nothing is written but memory.
+        let _ = add();
+        out.into_inner().and_then(GzEncoder::finish).unwrap_or_default()
     }
 
     /// The version, with its `v`.

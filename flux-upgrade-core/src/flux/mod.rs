@@ -14,6 +14,7 @@ mod archive;
 mod block;
 mod carry;
 mod compare;
+mod declared;
 mod manifest;
 mod options;
 mod patches;
@@ -25,6 +26,7 @@ mod upgrade;
 mod verify;
 
 pub use archive::{ArchiveError, Release};
+pub use declared::{Declared, Way, declared, minors_by_cluster};
 pub use manifest::{Generation, ObjectId};
 pub use options::{Component, LogLevel, OptionError, Options};
 pub use patches::{Fit, PatchCheck, check_patches};

@@ -8,6 +8,7 @@ use super::patches::{PatchCheck, check_patches};
 use super::prove::{Cause, Difference, prove};
 use super::recover::{RecoverError, Recovered, recover};
 use super::render::{RenderError, is_known};
+use crate::locate::{Consumer, Site};
 use crate::scan::is_kustomization_file;
 use crate::text::{RepoPath, SourceFile};
 use crate::version::Version;
@@ -23,6 +24,8 @@ const SUPPORTED_MINORS: u64 = 3;
 pub struct Installation {
     /// The file.
     pub file: RepoPath,
+    /// The clusters that apply it, where the files tell.
+    pub clusters: Vec<String>,
     /// What was recovered from it.
     pub recovered: Recovered,
     /// Whether its minor gets fixes.
@@ -44,7 +47,7 @@ pub enum Support {
         /// The oldest minor that does, such as `2.7`.
         oldest: String,
     },
-    /// The file names no version.
+    /// No one minor is named.
     Unknown,
 }
 
@@ -91,17 +94,18 @@ impl Installation {
 
 /// Finds and checks every installation of Flux that is in a repository as a file of manifests.
 ///
-/// `releases` are those at hand, in any order; a file whose release is not among them is unproven. Files that hold other
+/// `sites` are those of the same files, which say who applies them; `releases` are those at hand, in any order; a file whose release is not among them is unproven. Files that hold other
 /// manifests are passed over; one that is named as Flux names its own and is not YAML comes in the second list.
 #[must_use]
 pub fn verify(
     files: &[SourceFile],
+    sites: &[Site],
     releases: &[Release],
 ) -> (Vec<Installation>, Vec<(RepoPath, RecoverError)>) {
     let (mut found, mut failed) = (Vec::new(), Vec::new());
     for file in files.iter().filter(|file| is_flux_manifest(file) || is_named_by_flux(&file.path)) {
         match recover(&file.text) {
-            Ok(recovered) => found.push(installation(file, files, releases, recovered)),
+            Ok(recovered) => found.push(installation(file, (files, sites), releases, recovered)),
             Err(error @ RecoverError::Syntax { .. }) if is_named_by_flux(&file.path) => {
                 failed.push((file.path.clone(), error));
             }
@@ -117,7 +121,7 @@ fn is_named_by_flux(path: &RepoPath) -> bool {
 
 fn installation(
     file: &SourceFile,
-    files: &[SourceFile],
+    (files, sites): (&[SourceFile], &[Site]),
     releases: &[Release],
     recovered: Recovered,
 ) -> Installation {
@@ -132,17 +136,21 @@ fn installation(
         Err(error) => (Vec::new(), Some(ManifestState::Unproven { why: error.to_string() })),
     };
     let version = recovered.version().and_then(|text| Version::parse(text).ok());
-    let support = version.as_ref().map_or(Support::Unknown, |version| support(version, releases));
+    let support = version
+        .as_ref()
+        .map_or(Support::Unknown, |version| support_of((version.major(), version.minor()), releases));
     let manifest = broken.unwrap_or_else(|| state(file, &recovered, releases));
-    Installation { file: file.path.clone(), recovered, support, manifest, patches }
+    let own = |site: &&Site| site.at.path == file.path && site.consumer == Consumer::FluxManifests;
+    let clusters = sites.iter().find(own).map_or_else(Vec::new, |site| site.clusters.clone());
+    Installation { file: file.path.clone(), clusters, recovered, support, manifest, patches }
 }
 
-fn support(version: &Version, releases: &[Release]) -> Support {
-    let minor = |version: &Version| (version.major(), version.minor());
-    let at_hand = releases.iter().map(|release| minor(release.version())).max();
+/// Whether a minor gets fixes.
+pub(super) fn support_of(minor: (u64, u64), releases: &[Release]) -> Support {
+    let at_hand = releases.iter().map(|release| (release.version().major(), release.version().minor())).max();
     let newest = at_hand.unwrap_or(NEWEST).max(NEWEST);
     let oldest = (newest.0, newest.1.saturating_sub(SUPPORTED_MINORS - 1));
-    match minor(version) >= oldest {
+    match minor >= oldest {
         true => Support::Supported,
         false => Support::Unsupported { oldest: format!("{}.{}", oldest.0, oldest.1) },
     }

@@ -3,6 +3,7 @@
 //! The protocol is that of [`wire`](crate::wire); here are the pipes. `ssh` is the program that the user has set up, with its
 //! agent, configuration and known hosts; it never asks anybody anything.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::process::{Child, Command, Stdio};
@@ -13,7 +14,10 @@ use std::time::{Duration, Instant};
 use super::{Cancel, Credential, Guard, LiveOptions, Login};
 use crate::plan::Failure;
 use crate::resolve::{Answer, Candidate, Outcome};
-use crate::wire::{Advertised, Limits, Packet, advertised, listed, ls_refs_request, next_packet};
+use crate::time::Timestamp;
+use crate::wire::{
+    Advertised, Limits, Packet, advertised, dated, fetch_request, listed, ls_refs_request, next_packet,
+};
 
 /// Asks git servers that do not speak HTTP.
 #[derive(Debug)]
@@ -24,6 +28,14 @@ pub(super) struct GitStreams {
     timeout: Duration,
     files: bool,
     ssh: Option<String>,
+}
+
+/// What is asked of a repository.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Wanted<'a> {
+    Refs,
+    /// Dates of refs, by name, each with its object.
+    Dates(&'a BTreeMap<String, String>),
 }
 
 /// Where a repository is.
@@ -51,10 +63,16 @@ impl GitStreams {
         matches!(place(url), Some(Place::Ssh { .. }))
     }
 
-    pub(super) fn refs(&self, url: &str, credential: Option<&Credential>, limits: Limits) -> Outcome {
+    pub(super) fn ask(
+        &self,
+        url: &str,
+        wanted: Wanted<'_>,
+        credential: Option<&Credential>,
+        limits: Limits,
+    ) -> Outcome {
         let unknown = || Failure::Malformed { detail: format!("`{url}` is no address of a git repository") };
-        let refs = match place(url).ok_or_else(unknown)? {
-            Place::File(path) if self.files => of_folder(path),
+        match place(url).ok_or_else(unknown)? {
+            Place::File(path) if self.files => of_folder(path, wanted),
             Place::File(_) => Err(Failure::Unreachable {
                 detail: "folders of this machine are not read; if it is meant, allow it with `--allow-host file://`".to_owned(),
             }),
@@ -64,11 +82,12 @@ impl GitStreams {
                 let hello = format!("{:04x}{text}", text.len() + 4);
                 let (reader, mut writer) = (stream.try_clone().map_err(|error| unreachable(&error))?, stream);
                 writer.write_all(hello.as_bytes()).map_err(|error| unreachable(&error))?;
-                self.converse(reader, writer, limits).map_err(Into::into)
+                self.converse(reader, writer, wanted, limits).map_err(Into::into)
             }
-            Place::Ssh { user, host, port, path } => self.over_ssh((user, host, port, &path), credential, limits),
-        };
-        refs.map(Answer::Refs)
+            Place::Ssh { user, host, port, path } => {
+                self.over_ssh((user, host, port, &path), wanted, credential, limits)
+            }
+        }
     }
 
     /// A connection to the first address of the host that may be asked and answers.
@@ -96,9 +115,10 @@ impl GitStreams {
     fn over_ssh(
         &self,
         (user, host, port, path): (Option<&str>, &str, Option<u16>, &str),
+        wanted: Wanted<'_>,
         credential: Option<&Credential>,
         limits: Limits,
-    ) -> Result<Vec<Candidate>, Failure> {
+    ) -> Outcome {
         let refused = |refused: super::Refused| Failure::Unreachable {
             detail: format!("{refused}; {}", refused.help()),
         };
@@ -153,7 +173,7 @@ impl GitStreams {
             let _ = stderr.take(4096).read_to_end(&mut text);
             String::from_utf8_lossy(&text).into_owned()
         });
-        let outcome = self.converse(stdout, stdin, limits);
+        let outcome = self.converse(stdout, stdin, wanted, limits);
         drop(child);
         outcome.map_err(|broken| match broken {
             // It says nothing on its output and why on the other.
@@ -167,27 +187,33 @@ impl GitStreams {
         &self,
         reader: impl Read + Send + 'static,
         mut writer: impl Write,
+        wanted: Wanted<'_>,
         limits: Limits,
-    ) -> Result<Vec<Candidate>, Broken> {
+    ) -> Result<Answer, Broken> {
         let until = Instant::now() + self.timeout;
         let messages = messages(reader, limits.refs_bytes);
         let first = self.message(&messages, until)?;
-        let Advertised::Version2 { object_format } = (match advertised(&first)? {
+        let (object_format, filters) = match advertised(&first)? {
+            Advertised::Version2 { object_format, filters } => (object_format, filters),
             Advertised::Refs(refs) => {
                 let _ = writer.write_all(b"0000");
-                return Ok(refs);
+                return Ok(match wanted {
+                    Wanted::Refs => Answer::Refs(refs),
+                    Wanted::Dates(_) => Answer::Dates(BTreeMap::new()),
+                });
             }
-            version2 => version2,
-        }) else {
-            return Err(Broken::Failed(Failure::Cancelled));
         };
-        writer
-            .write_all(&ls_refs_request(&object_format))
-            .and_then(|()| writer.flush())
-            .map_err(|error| unreachable(&error))?;
-        let refs = listed(&self.message(&messages, until)?)?;
+        let request = match wanted {
+            Wanted::Refs => ls_refs_request(&object_format),
+            Wanted::Dates(refs) => fetch_request(&object_format, filters, refs.values()),
+        };
+        writer.write_all(&request).and_then(|()| writer.flush()).map_err(|error| unreachable(&error))?;
+        let said = self.message(&messages, until)?;
         let _ = writer.write_all(b"0000");
-        Ok(refs)
+        Ok(match wanted {
+            Wanted::Refs => Answer::Refs(listed(&said)?),
+            Wanted::Dates(refs) => Answer::Dates(dated(&said, refs, &object_format)?),
+        })
     }
 
     fn message(
@@ -294,26 +320,43 @@ fn packet(reader: &mut impl Read, message: &mut Vec<u8>) -> io::Result<Option<bo
     Ok(Some(matches!(next_packet(&head), Some(Packet::Flush))))
 }
 
-/// A folder's branches and tags.
-fn of_folder(path: &str) -> Result<Vec<Candidate>, Failure> {
+/// A folder's branches and tags, or when they were made.
+fn of_folder(path: &str, wanted: Wanted<'_>) -> Outcome {
     if !std::path::Path::new(path).is_dir() {
         return Err(Failure::NotFound);
     }
     let malformed = |error: &dyn std::fmt::Display| Failure::Malformed { detail: error.to_string() };
     let options = gix::open::Options::isolated();
     let repository = gix::open_opts(path, options).map_err(|error| malformed(&error))?;
+    if let Wanted::Dates(refs) = wanted {
+        return Ok(Answer::Dates(refs.iter().filter_map(|(name, id)| date(&repository, name, id)).collect()));
+    }
     let platform = repository.references().map_err(|error| malformed(&error))?;
     let mut refs = Vec::new();
     for found in platform.all().map_err(|error| malformed(&error))? {
         let mut found = found.map_err(|error| Failure::Malformed { detail: error.to_string() })?;
         let name = found.name().as_bstr().to_string();
         if name.starts_with("refs/heads/") || name.starts_with("refs/tags/") {
-            let commit = found.peel_to_id().map_err(|error| malformed(&error))?;
-            refs.push(Candidate { digest: Some(commit.to_string()), ..Candidate::new(name) });
+            let own = found.try_id().map(|id| id.to_string());
+            let commit = found.peel_to_id().map_err(|error| malformed(&error))?.to_string();
+            let tag_object = own.filter(|own| *own != commit);
+            refs.push(Candidate { digest: Some(commit), tag_object, ..Candidate::new(name) });
         }
     }
     refs.sort_by(|a, b| a.text.cmp(&b.text));
-    Ok(refs)
+    Ok(Answer::Refs(refs))
+}
+
+/// When the object of a ref was made: by its tagger, else by its committer.
+fn date(repository: &gix::Repository, name: &str, id: &str) -> Option<(String, Timestamp)> {
+    let object = repository.find_object(gix::ObjectId::from_hex(id.as_bytes()).ok()?).ok()?;
+    let tagger = |tag: gix::Tag<'_>| Some(tag.tagger().ok()??.time().ok()?.seconds);
+    let seconds = object.clone().try_into_tag().ok().and_then(tagger);
+    let seconds = match seconds {
+        Some(seconds) => seconds,
+        None => object.peel_to_commit().ok()?.time().ok()?.seconds,
+    };
+    (seconds > 0).then(|| (name.to_owned(), Timestamp::from_seconds(seconds)))
 }
 
 fn place(url: &str) -> Option<Place<'_>> {

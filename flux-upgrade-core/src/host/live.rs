@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::git::GitStreams;
+use super::git::{GitStreams, Wanted};
 use super::http::{Client, HttpOptions, Trouble};
 use super::{Cache, Cancel, Credential, Credentials, Entry, Guard, Host, Key, Login, Protocol, Tls};
 use crate::plan::Failure;
@@ -111,7 +111,7 @@ impl Live {
         let (mut exchange, mut next) = Exchange::start(query, self.limits, &self.doors());
         let (protocol, source) = match &query.ask {
             Ask::Charts { url, .. } => (Protocol::Helm, url.clone()),
-            Ask::Refs { url } => (Protocol::Git, url.clone()),
+            Ask::Refs { url } | Ask::Dates { url, .. } => (Protocol::Git, url.clone()),
             Ask::Releases => (Protocol::Git, crate::wire::flux_release::REPOSITORY.to_owned()),
             other => (Protocol::Oci, other.repository().unwrap_or_default().to_owned()),
         };
@@ -238,9 +238,13 @@ impl Live {
 impl Host for Live {
     fn answer(&self, query: &Query) -> Outcome {
         match &query.ask {
-            Ask::Refs { url } if Address::parse(url).is_none() => {
+            ask @ (Ask::Refs { url } | Ask::Dates { url, .. }) if Address::parse(url).is_none() => {
                 let credential = self.streams.wants_key(url).then(|| self.find(Protocol::Git, url)).flatten();
-                self.streams.refs(url, credential.as_ref(), self.limits)
+                let wanted = match ask {
+                    Ask::Dates { refs, .. } => Wanted::Dates(refs),
+                    _ => Wanted::Refs,
+                };
+                self.streams.ask(url, wanted, credential.as_ref(), self.limits)
             }
             _ => self.talk(query),
         }

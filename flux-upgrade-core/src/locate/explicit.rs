@@ -61,7 +61,8 @@ pub(super) fn comments<'a>(
             else {
                 continue;
             };
-            let here = Here { inventory, links, dialects, resource, node: root, lines, user: None };
+            let here =
+                Here { inventory, links, dialects, resource, node: root, lines, user: None, input: None };
             let path = &inventory.file_of(resource).path;
             let spot = node.resolved().map_or(node.span().start, |node| node.span().start);
             match known.get(&(path.clone(), spot)) {

@@ -1,5 +1,6 @@
 //! A field that holds a version: its place, its bytes, and whether it may be edited.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::{Consumer, Frame, Here, Insertion, Part, Site, SourceKey, Spot, Style};
@@ -62,6 +63,18 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// A place of an input, as a text of a template takes it.
+    pub(super) fn of_input(mut self, name: &str, (before, after): (&str, &str)) -> Self {
+        if !(before.is_empty() && after.is_empty()) {
+            let frame = &mut self.spot.frame;
+            frame.lead.insert_str(0, before);
+            frame.trail.push_str(after);
+            self.spot.value = format!("{before}{}{after}", self.spot.value);
+        }
+        self.variable.get_or_insert_with(|| format!("inputs.{name}"));
+        self
+    }
+
     /// The same, with the object that defines the variable.
     pub(super) fn held_by(self, holder: usize) -> Self {
         Self { holder: Some(holder), ..self }
@@ -126,6 +139,9 @@ impl<'f> Here<'_, 'f> {
     /// Where the bytes of a text stand: in the field, in the anchor that it repeats, or where its variable is defined.
     pub(super) fn places(&self, text: &Text<'_, 'f>) -> Vec<Place> {
         let (Some(value), Some(all)) = (text.value(), text.node.text()) else { return Vec::new() };
+        if let Some(places) = self.inputs(value) {
+            return places;
+        }
         let document = self.resource.document;
         let around = |range: Range<usize>| Frame {
             before: all[..text.range.start + range.start].to_owned(),
@@ -140,7 +156,7 @@ impl<'f> Here<'_, 'f> {
             return plain();
         }
         let mut variables = expressions(value);
-        let (Some(variable), None) = (variables.next(), variables.next()) else {
+        let (Some(variable), None, 1) = (variables.next(), variables.next(), names(value).count()) else {
             let also_from = self.definitions_in(value);
             let all = plain().into_iter();
             return all.map(|place| Place { also_from: also_from.clone(), ..place }).collect();
@@ -171,8 +187,10 @@ impl<'f> Here<'_, 'f> {
 
     /// Where the variables of a text are defined.
     fn definitions_in(&self, text: &str) -> Vec<Location> {
-        let all = expressions(text)
-            .flat_map(|one| self.links.definitions(self.inventory, self.subject(), one.name).nodes);
+        let names: BTreeSet<&str> = names(text).collect();
+        let all = names
+            .into_iter()
+            .flat_map(|name| self.links.definitions(self.inventory, self.subject(), name).nodes);
         let scalars = all.filter_map(|found| Some((found.document, found.node.resolved()?.span())));
         scalars.map(|(document, span)| self.inventory.locate(document, span)).collect()
     }
@@ -267,7 +285,7 @@ impl<'f> Here<'_, 'f> {
         } else if matches!(scalar.quote(), Some(Quote::Literal | Quote::Folded)) || raw.contains(['\n', '\r'])
         {
             Some(Reason::MultiLine)
-        } else if value.contains("{{") || value.contains("<< ") {
+        } else if value.contains("{{") || value.contains("<< ") || value.contains("<<-") {
             Some(Reason::Templated)
         } else if let Some(variable) = variable(value) {
             Some(Reason::Substituted { variable: variable.to_owned() })
@@ -386,6 +404,12 @@ pub(super) fn variable(value: &str) -> Option<&str> {
     let rest = &value[value.find("${")? + 2..];
     let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
     Some(&rest[..end])
+}
+
+/// The variables of a text, also those that something is done to: `${NAME/a/b}`, `${NAME:=${OTHER}}`.
+fn names(value: &str) -> impl Iterator<Item = &str> {
+    let open = value.match_indices("${").filter(|(at, _)| !value[..*at].ends_with('$'));
+    open.filter_map(|(at, _)| variable(&value[at..])).filter(|name| !name.is_empty())
 }
 
 /// A variable in a text.

@@ -12,7 +12,59 @@ use crate::yaml::Node;
 /// `spec.chart.spec.version` of a HelmRelease, which may be a patch that leaves the rest to its base.
 pub(super) fn release(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
     let Some(version) = here.at(&["spec", "chart", "spec", "version"]) else { return };
-    sites.extend(chart_sites(here, version, "spec.chart.spec.version", release_source(here)));
+    let mut own = chart_sites(here, version, "spec.chart.spec.version", release_source(here));
+    hold_with_controllers(here, &mut own);
+    sites.extend(own);
+}
+
+/// Images of the community's chart of Flux, by their keys in its values.
+const CONTROLLERS: &[&str] = &[
+    "cli",
+    "helmController",
+    "imageAutomationController",
+    "imageReflectionController",
+    "kustomizeController",
+    "notificationController",
+    "sourceController",
+];
+
+/// Holds the chart flux2 where its values fix tags of controllers: they belong to one release of Flux, and the chart would leave
+/// them behind.
+///
+/// Source: values of the chart flux2, where each tag has its release's as default.
+fn hold_with_controllers(here: &Here<'_, '_>, sites: &mut [Site]) {
+    if !is_flux_chart(here) {
+        return;
+    }
+    let fixed: Vec<&str> = CONTROLLERS
+        .iter()
+        .copied()
+        .filter(|key| here.at(&["spec", "values", key, "tag"]).is_some())
+        .collect();
+    for site in sites.iter_mut().filter(|_| !fixed.is_empty()) {
+        let detail = format!("the tags in values to go with it: {}", fixed.join(", "));
+        site.blocked.get_or_insert(Reason::Requires { detail });
+    }
+}
+
+/// The chart of the community that installs Flux.
+const FLUX_CHART: &str = "flux2";
+
+/// Whether a release is one of that chart, by its name there or its registry.
+pub(super) fn is_flux_chart(here: &Here<'_, '_>) -> bool {
+    here.text_at(&["spec", "chart", "spec", "chart"]) == Some(FLUX_CHART)
+}
+
+/// Holds tags of controllers among the values of that chart: alone they would leave their release.
+pub(super) fn hold_controllers(sites: &mut [Site]) {
+    let is_tag = |site: &&mut Site| {
+        let key = site.field.strip_prefix("spec.values.").and_then(|field| field.split('.').next());
+        key.is_some_and(|key| CONTROLLERS.contains(&key))
+    };
+    for site in sites.iter_mut().filter(is_tag) {
+        let detail = format!("the chart {FLUX_CHART} to go with it");
+        site.blocked.get_or_insert(Reason::Requires { detail });
+    }
 }
 
 /// Where the chart of a release is published.
@@ -28,12 +80,15 @@ pub(super) fn chart(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
 
 /// Where the chart of a HelmChart is published.
 pub(super) fn chart_source(here: &Here<'_, '_>) -> Result<Source, Reason> {
-    let named =
-        here.text_at(&["spec", "chart"]).zip(here.at(&["spec", "sourceRef"]).and_then(Reference::read));
-    match named {
-        Some((chart, reference)) => source(here, chart, Reference { namespace: None, ..reference }),
-        None => Err(Reason::SourceNotFound { source: "`chart` and `sourceRef` of the HelmChart".to_owned() }),
-    }
+    let text = |path: &[&str]| here.built_text(path);
+    let (chart, name) = (text(&["spec", "chart"])?, text(&["spec", "sourceRef", "name"])?);
+    let kind = text(&["spec", "sourceRef", "kind"])?;
+    let (Some(chart), Some(name)) = (chart, name) else {
+        let source = "`chart` and `sourceRef` of the HelmChart".to_owned();
+        return Err(Reason::SourceNotFound { source });
+    };
+    let kind = kind.as_deref().unwrap_or(Kind::HelmRepository.name());
+    source(here, &chart, Reference { kind, name: &name, namespace: None })
 }
 
 /// `spec.chart.version` of a `helm.fluxcd.io` HelmRelease, which names its repository itself.
@@ -135,7 +190,7 @@ fn source(here: &Here<'_, '_>, chart: &str, reference: Reference<'_>) -> Result<
             detail: format!("a chart from a {} takes its version from its Chart.yaml", reference.kind),
         });
     }
-    let (chart, name) = (here.expand(chart)?, here.expand(reference.name)?);
+    let (chart, name) = (here.expand(chart)?, here.name(Kind::HelmRepository, reference.name)?);
     let namespace = reference.namespace.map(|namespace| here.expand(namespace)).transpose()?;
     let reference = Reference { name: &name, namespace: namespace.as_deref(), ..reference };
     let read = |resource: &Resource, built: Option<&Effective>| {
@@ -149,7 +204,7 @@ fn source(here: &Here<'_, '_>, chart: &str, reference: Reference<'_>) -> Result<
     let ((url, oci), resource) =
         here.links.agreed(known, here.inventory, asked, &here.resource.placements, read)?;
     let at = here.inventory.location(resource);
-    let url = here.links.expand(here.inventory, resource, &url)?;
+    let url = here.expand_of(resource, &url)?;
     published(&url, &chart, oci).map(|(key, consumer, _, url)| (key, consumer, Some(at), url))
 }
 

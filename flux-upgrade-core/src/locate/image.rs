@@ -35,6 +35,13 @@ fn is_of_release(here: &Here<'_, '_>) -> bool {
         && label("version").is_some_and(|version| Version::parse(version).is_ok())
 }
 
+/// Images in the inputs of a ResourceSet: whole references, whatever takes them.
+pub(super) fn inputs(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
+    if let Some(inputs) = here.at(&["spec", "inputs"]) {
+        Images::new(here, None).walk(inputs, &mut vec!["spec".to_owned(), "inputs".to_owned()], sites);
+    }
+}
+
 /// Images below one object, or below the values of a release.
 pub(super) struct Images<'h, 'a, 'f> {
     here: &'h Here<'a, 'f>,
@@ -170,8 +177,31 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
             }
             return sites;
         }
+        if self.here.resource.within.is_some() && value.contains("<<") {
+            return self.templated(node, value, path);
+        }
         let Some((draft, range)) = self.draft(value, path) else { return Vec::new() };
         self.here.sites(&Text { node, range }, |_| draft.clone())
+    }
+
+    /// A reference that a template of a ResourceSet makes: its tag is an input, or all of it is; else it is held.
+    fn templated(&self, node: Node<'_, 'f>, value: &str, path: &[String]) -> Vec<Site> {
+        let expression = super::input::only(value);
+        let tag = expression.as_ref().filter(|only| only.after.is_empty() && only.before.ends_with(':'));
+        if let Some(only) = tag {
+            let repository = &only.before[..only.before.len() - 1];
+            let draft = self.here.image(dotted(path), Part::Tag, repository);
+            let range = only.before.len()..value.len();
+            return self.here.sites(&Text { node, range }, |_| draft.clone());
+        }
+        let whole = expression.as_ref().filter(|only| only.before.is_empty() && only.after.is_empty());
+        if let Some((there, input)) = whole.and_then(|only| self.here.input_at(only.name))
+            && let Some((draft, range)) = input.text().and_then(|text| self.draft(text, path))
+        {
+            return there.sites(&Text { node: input, range }, |_| draft.clone());
+        }
+        let draft = Draft { source: Err(Reason::Templated), ..self.here.image(dotted(path), Part::Tag, "") };
+        self.here.sites(&Text::whole(node), |_| draft.clone())
     }
 
     /// What a whole reference is as a site, and the bytes of it that move.

@@ -156,6 +156,11 @@ impl<'a> Links<'a> {
         matching(&self.by_name, (kind, name), namespace, from)
     }
 
+    /// Whether any object has this kind and name.
+    pub(super) fn knows(&self, kind: Kind, name: &str) -> bool {
+        self.by_name.contains_key(&(kind, name))
+    }
+
     /// Patches of the object of this kind and name at `from`.
     pub(super) fn patches_of(&self, kind: Kind, name: &str, from: &[Placement]) -> Vec<&'a Resource> {
         matching(&self.patches, (kind, name), None, from)

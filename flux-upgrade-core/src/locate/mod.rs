@@ -7,6 +7,7 @@ mod finding;
 mod git;
 mod helm;
 mod image;
+mod input;
 mod install;
 mod instance;
 mod keys;
@@ -59,27 +60,18 @@ pub fn locate(inventory: &Inventory<'_>) -> Vec<Site> {
     for resource in inventory.resources() {
         let Some(node) = inventory.node(resource) else { continue };
         let lines = inventory.lines(inventory.held(resource).file);
-        let at = Here { inventory, links: &links, dialects: &dialects, resource, node, lines, user: None };
-        match resource.kind {
-            Kind::HelmRelease => {
-                helm::release(&at, &mut sites);
-                values::release(&at, &mut sites);
-            }
-            Kind::HelmOperatorRelease => {
-                helm::operator_release(&at, &mut sites);
-                values::release(&at, &mut sites);
-            }
-            Kind::HelmChart => helm::chart(&at, &mut sites),
-            Kind::OciRepository => oci::repository(&at, &mut sites),
-            Kind::GitRepository => git::repository(&at, &mut sites),
-            Kind::Kustomization => kustomize::flux(&at, &mut sites),
-            Kind::KustomizationFile => kustomize::file(&at, &mut sites),
-            Kind::FluxInstance => instance::instance(&at, &mut sites),
-            Kind::Object => image::object(&at, &mut sites),
-            Kind::ChartFile => chart_file::dependencies(&at, &mut sites),
-            Kind::Workflow => tools::workflow(&at, &mut sites),
-            Kind::Plain => instance::values(&at, &[], &mut sites),
-            Kind::HelmRepository | Kind::Bucket | Kind::ExternalArtifact | Kind::ConfigMap => {}
+        let here = Here {
+            inventory,
+            links: &links,
+            dialects: &dialects,
+            resource,
+            node,
+            lines,
+            user: None,
+            input: None,
+        };
+        for input in here.all_inputs() {
+            kinds(&Here { input, ..here }, &mut sites);
         }
     }
     tools::tool_versions(inventory, &mut sites);
@@ -90,7 +82,8 @@ pub fn locate(inventory: &Inventory<'_>) -> Vec<Site> {
     sites.sort_by(|a, b| (&a.at, &a.owner, &a.field).cmp(&(&b.at, &b.owner, &b.field)));
     mark_insecure(inventory, &mut sites);
     sites.dedup_by(|later, first| {
-        later.spot == first.spot && later.at == first.at && later.owner == first.owner
+        let same = later.spot == first.spot && later.at == first.at && later.owner == first.owner;
+        same && later.source == first.source
     });
     drop_unused_readings(&mut sites);
     hold_lone_aliases(&mut sites);
@@ -102,6 +95,36 @@ pub fn locate(inventory: &Inventory<'_>) -> Vec<Site> {
         site.findings.extend(own);
     }
     sites
+}
+
+/// The sites of an object.
+fn kinds(at: &Here<'_, '_>, sites: &mut Vec<Site>) {
+    match at.resource.kind {
+        Kind::HelmRelease => {
+            helm::release(at, sites);
+            let values = sites.len();
+            values::release(at, sites);
+            if helm::is_flux_chart(at) {
+                helm::hold_controllers(&mut sites[values..]);
+            }
+        }
+        Kind::HelmOperatorRelease => {
+            helm::operator_release(at, sites);
+            values::release(at, sites);
+        }
+        Kind::HelmChart => helm::chart(at, sites),
+        Kind::OciRepository => oci::repository(at, sites),
+        Kind::GitRepository => git::repository(at, sites),
+        Kind::Kustomization => kustomize::flux(at, sites),
+        Kind::KustomizationFile => kustomize::file(at, sites),
+        Kind::FluxInstance => instance::instance(at, sites),
+        Kind::Object => image::object(at, sites),
+        Kind::ResourceSet => image::inputs(at, sites),
+        Kind::ChartFile => chart_file::dependencies(at, sites),
+        Kind::Workflow => tools::workflow(at, sites),
+        Kind::Plain => instance::values(at, &[], sites),
+        Kind::HelmRepository | Kind::Bucket | Kind::ExternalArtifact | Kind::ConfigMap => {}
+    }
 }
 
 /// Sites whose source is another object that says `insecure: true`.
@@ -200,6 +223,8 @@ struct Here<'a, 'f> {
     lines: &'a Lines<'f>,
     /// The release that takes its values from here.
     user: Option<&'a Resource>,
+    /// The inputs that a ResourceSet makes the object with.
+    input: Option<Node<'a, 'f>>,
 }
 
 impl<'a, 'f> Here<'a, 'f> {
@@ -239,7 +264,7 @@ impl<'a, 'f> Here<'a, 'f> {
 
     /// A text of the object with its variables filled in.
     fn expand<'t>(&self, text: &'t str) -> Result<Cow<'t, str>, Reason> {
-        self.links.expand(self.inventory, self.resource, text)
+        self.expand_of(self.resource, text)
     }
 
     fn namespaces(&self) -> Vec<String> {
@@ -292,7 +317,8 @@ impl<'a, 'f> Here<'a, 'f> {
 
     /// `spec.url` of the object, or of the one that it patches, with the place of that one.
     fn url(&self) -> Result<(String, Option<Location>), Reason> {
-        if let Some(url) = self.built_url()? {
+        let is_completed = !self.resource.is_patch && self.inventory.is_completed(self.resource);
+        if let Some(url) = self.built_text(&["spec", "url"])?.filter(|_| is_completed) {
             return Ok((self.expand(&url)?.into_owned(), None));
         }
         if let Some(url) = self.text_at(&["spec", "url"]) {
@@ -303,19 +329,23 @@ impl<'a, 'f> Here<'a, 'f> {
             self.inventory.text_of(base, built, &["spec", "url"])
         };
         let (url, base) = self.agreed_by_base(&self.links.urls, None, read)?;
-        let url = self.links.expand(self.inventory, base, &url)?.into_owned();
+        let url = self.expand_of(base, &url)?.into_owned();
         Ok((url, Some(self.inventory.location(base))))
     }
 
-    /// `spec.url` of an object that patches complete, where it is the same in all its places.
-    fn built_url(&self) -> Result<Option<String>, Reason> {
+    /// The text at a path of an object: of one that patches complete as it is built, where it is the same in all its places.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::Ambiguous`] with the patches where it differs; whatever keeps it from being built.
+    fn built_text(&self, path: &[&str]) -> Result<Option<String>, Reason> {
         if self.resource.is_patch || !self.inventory.is_completed(self.resource) {
-            return Ok(None);
+            return Ok(self.text_at(path).map(str::to_owned));
         }
         let mut found: BTreeMap<Option<String>, BTreeSet<Location>> = BTreeMap::new();
         for placement in &self.resource.placements {
             let built = self.inventory.effective(self.resource, placement)?;
-            found.entry(built.text_at(&["spec", "url"])).or_default().extend(built.patches);
+            found.entry(built.text_at(path)).or_default().extend(built.patches);
         }
         if found.len() > 1 {
             let patches: BTreeSet<Location> = found.into_values().flatten().collect();

@@ -20,7 +20,8 @@ pub(super) fn mark(sites: &mut [Site]) {
             continue;
         }
         let Some(found) = keys(site).next().and_then(|key| patches.get(&key)) else { continue };
-        let by = found.iter().map(|index| &sites[*index]).filter(|other| shares(site, other));
+        let by = found.iter().map(|index| &sites[*index]);
+        let by = by.filter(|other| shares(site, other) && rank(other) >= rank(site));
         let by = by.map(|other| other.at.clone()).collect();
         sites[index].overridden_by = by;
     }
@@ -33,7 +34,21 @@ type Key = (String, String, String);
 fn keys(site: &Site) -> impl Iterator<Item = Key> {
     let one = site.also_owned.is_empty().then_some(&site.owner.name);
     let names = one.into_iter().chain(&site.also_owned);
-    names.map(|name| (site.owner.kind.clone(), name.clone(), site.field.clone()))
+    let field = if rank(site) > 0 { "spec.ref" } else { site.field.as_str() };
+    names.map(move |name| (site.owner.kind.clone(), name.clone(), field.to_owned()))
+}
+
+/// Which of the fields of a reference counts before the others; 0 for any other field.
+///
+/// Source: the spec pages of OCIRepository and, for what runs, fluxcd/pkg `git/gogit/clone.go`.
+fn rank(site: &Site) -> usize {
+    let order: &[&str] = match site.owner.kind.as_str() {
+        "OCIRepository" => &["tag", "semver", "digest"],
+        "GitRepository" => &["semver", "tag", "name", "commit"],
+        _ => &[],
+    };
+    let field = site.field.strip_prefix("spec.ref.");
+    field.and_then(|field| order.iter().position(|known| *known == field)).map_or(0, |at| at + 1)
 }
 
 /// Whether two sites of objects of one name may be of one object.
@@ -64,7 +79,7 @@ pub(super) fn tie_tests(sites: &mut Vec<Site>) {
         let test = &sites[index];
         let same = |other: &&usize| {
             let other = &sites[**other];
-            other.spot.value == test.spot.value && shares(test, other)
+            other.field == test.field && other.spot.value == test.spot.value && shares(test, other)
         };
         let fields = keys(test).filter_map(|key| fields.get(&key)).flatten();
         let mut partners: Vec<usize> = fields.filter(same).copied().collect();

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::Ignore;
 use crate::diagnostic::Diagnostic;
+use crate::migrate::Goal;
 use crate::plan::Reason;
 use crate::text::Location;
 use crate::version::Dialect;
@@ -30,6 +31,8 @@ pub enum Part {
     Name,
     /// A git branch, which moves by itself; only [`unpinned`](super::unpinned) gives such sites.
     Branch,
+    /// The API version of a manifest.
+    Api,
 }
 
 /// The object that holds a site.
@@ -163,6 +166,11 @@ pub enum Consumer {
     Flux,
     /// Nobody: it is the version of a file of Flux's own manifests, which is rendered again as a whole.
     FluxManifests,
+    /// The API of a cluster, which serves some versions of a kind.
+    Api {
+        /// What the document is moved to.
+        goal: Goal,
+    },
 }
 
 impl Consumer {
@@ -340,7 +348,7 @@ pub struct Site {
 
 impl Site {
     /// A site of a file that is no object: nothing applies it, and nothing else stands beside it.
-    pub(super) fn alone(
+    pub(crate) fn alone(
         at: Location,
         owner: Owner,
         (field, part): (&str, Part),

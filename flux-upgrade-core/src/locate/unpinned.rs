@@ -29,7 +29,16 @@ pub fn unpinned(inventory: &Inventory<'_>) -> Vec<Site> {
     for resource in inventory.resources().iter().filter(|resource| !resource.is_patch) {
         let Some(node) = inventory.node(resource) else { continue };
         let lines = inventory.lines(inventory.held(resource).file);
-        let here = Here { inventory, links: &links, dialects: &dialects, resource, node, lines, user: None };
+        let here = Here {
+            inventory,
+            links: &links,
+            dialects: &dialects,
+            resource,
+            node,
+            lines,
+            user: None,
+            input: None,
+        };
         match resource.kind {
             Kind::GitRepository => {
                 let url = node.text_at(&["spec", "url"]).map(normalise_git);

@@ -123,13 +123,15 @@ pub(super) fn age(version: &str) -> Option<(u64, u8, u64)> {
 pub struct Goal {
     from: Option<FluxMinor>,
     to: FluxMinor,
+    /// Whether only what `to` does not serve is moved.
+    needed: bool,
 }
 
 impl Goal {
     /// The versions that a Flux minor stores; `None` where the minor is not known.
     #[must_use]
     pub fn release(to: FluxMinor) -> Option<Self> {
-        minors().any(|known| known == to).then_some(Self { from: None, to })
+        minors().any(|known| known == to).then_some(Self { from: None, to, needed: false })
     }
 
     /// The newest versions that two minors both serve; `None` where one of them is not known.
@@ -137,6 +139,17 @@ impl Goal {
     pub fn step(from: FluxMinor, to: FluxMinor) -> Option<Self> {
         Self::release(from)?;
         Self::release(to).map(|goal| Self { from: Some(from), ..goal })
+    }
+
+    /// The same goal for those objects alone that [`Goal::to`] does not serve as they are.
+    #[must_use]
+    pub fn needed(self) -> Self {
+        Self { needed: true, ..self }
+    }
+
+    /// Whether an object stays in its version, since that is served and no more is wanted.
+    pub(super) fn leaves(&self, group: &str, kind: &str, version: &str) -> bool {
+        self.needed && of_kind(group, kind).any(|api| api.version == version && api.is_served(self.to))
     }
 
     /// The minor that the manifests shall be ready for.

@@ -3,7 +3,7 @@
 use super::apis::{Goal, age, is_group, of_kind};
 use super::draft::{Draft, Piece};
 use super::edit;
-use super::find::{Named, entry, named, needs};
+use super::find::{Named, TEMPLATE_FIELDS_GONE, entry, named, needs};
 use super::meaning::Tasks;
 use super::op::{Op, Task};
 use super::problem::Problem;
@@ -62,6 +62,19 @@ pub(super) fn migrate(file: &SourceFile, goal: &Goal, out: &mut Migration) {
         let at = lines.locate(&file.path, problem.at);
         Diagnostic::new(problem.code, problem.severity, at, problem.message).with_help(problem.help)
     }));
+}
+
+/// Whether a text may hold an object that the goal's minor does not serve, told by its bytes.
+pub(crate) fn needs_migration(text: &str, goal: &Goal) -> bool {
+    if !matters(text) {
+        return false;
+    }
+    let gone = super::apis().iter().filter(|api| !api.is_served(goal.to()));
+    let mut gone = gone.filter(|api| api.last.is_some_and(|last| last < goal.to()));
+    gone.any(|api| has(text, api.group) && has(text, api.version))
+        || (goal.from().is_some_and(|from| from < TEMPLATE_FIELDS_GONE)
+            && goal.to() >= TEMPLATE_FIELDS_GONE
+            && [".Updated", ".Changed.ImageResult"].iter().any(|field| has(text, field)))
 }
 
 /// Objects that are tried one by one when a file cannot be proven.
@@ -317,7 +330,8 @@ impl<'t> Work<'t, '_> {
             return;
         };
         let (Some(have), Some(wanted)) = (age(version), self.goal.version(group, kind)) else { return };
-        if age(wanted).is_none_or(|wanted| have >= wanted)
+        if self.goal.leaves(group, kind, version)
+            || age(wanted).is_none_or(|wanted| have >= wanted)
             || of_kind(group, kind).all(|api| api.version != version)
         {
             return;

@@ -21,7 +21,7 @@ const REMOVED: &[(&str, &str, &str)] = &[
 /// The minor from which `.Updated` and `.Changed.ImageResult` stall an ImageUpdateAutomation.
 ///
 /// Source: fluxcd/image-automation-controller 1.0.0, changelog.
-const TEMPLATE_FIELDS_GONE: FluxMinor = FluxMinor::new(2, 7);
+pub(super) const TEMPLATE_FIELDS_GONE: FluxMinor = FluxMinor::new(2, 7);
 
 /// What `apiVersion` and `kind` of a mapping say about it.
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +73,8 @@ pub(super) fn needs(node: Node<'_, '_>, named: Named<'_>, goal: &Goal) -> Needs 
         out.problems.push(Problem::not_served(at, &api(version), kind, goal.to(), first));
         return out;
     };
+    let leaves = goal.leaves(group, kind, version);
+    let wanted = if leaves { version } else { wanted };
     let wanted_age = age(wanted).unwrap_or(have);
     if have > wanted_age {
         let found = of_kind(group, kind).find(|api| api.version == version);
@@ -84,7 +86,7 @@ pub(super) fn needs(node: Node<'_, '_>, named: Named<'_>, goal: &Goal) -> Needs 
         out.tasks.push(Task { node: node.number(), op: to, field: "apiVersion".to_owned() });
     }
     let last = have.max(wanted_age);
-    let at_least = |version: &str| age(version).is_some_and(|age| last >= age);
+    let at_least = |version: &str| !leaves && age(version).is_some_and(|age| last >= age);
     if let Some(spec) = node.get("spec").and_then(Node::resolved).filter(|spec| spec.is_mapping()) {
         let mut fields = Fields { out: &mut out, is_whole: is_whole(kind, spec) };
         for (_, key, _) in REMOVED.iter().filter(|(of, _, since)| *of == kind && at_least(since)) {

@@ -24,6 +24,7 @@ mod schema;
 mod steps;
 
 pub use apis::{Api, Goal, KNOWN, apis};
+pub(crate) use file::needs_migration;
 pub use preflight::{Preflight, Running, beside_migration, preflight, running};
 pub use releases::{Behaviour, Support, behaviours, supported_kubernetes};
 pub use steps::{Step, steps};
@@ -94,4 +95,9 @@ pub fn migrate(files: &[SourceFile], goal: &Goal) -> Migration {
     out.set.files.sort_by(|a, b| a.path.cmp(&b.path));
     out.set.refused.sort_by(|a, b| a.path.cmp(&b.path));
     out
+}
+
+/// As [`migrate`], for one file.
+pub(crate) fn migrate_one(file: &SourceFile, goal: &Goal) -> Migration {
+    migrate(std::slice::from_ref(file), goal)
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use memchr::memmem;
 
 use crate::text::Span;
-use crate::yaml::{Comments, Document, parse, split};
+use crate::yaml::{Comments, Document, block_parts, parse, split};
 
 /// Texts without any of these hold nothing to migrate.
 const NEEDLE: &str = "toolkit.fluxcd.io/";
@@ -92,23 +92,6 @@ pub(super) fn block_documents(view: &str, block: Span) -> Option<Vec<Read<'_>>> 
         |read: &Read<'_>| read.document.root().is_none_or(|root| root.is_mapping() || root.is_sequence());
     let any = out.iter().any(|read| read.document.root().is_some());
     (any && out.iter().all(is_collection)).then_some(out)
-}
-
-/// The parts of a block scalar between its `---` lines, which stand as deep as the rest of it.
-fn block_parts(view: &str, block: Span) -> Vec<Span> {
-    let mut parts = Vec::new();
-    let (mut from, mut at) = (block.start, block.start);
-    for line in block.of(view).split_inclusive('\n') {
-        let end = at + line.len();
-        let body = line.trim_start_matches(' ');
-        if body.trim_end() == "---" || body.starts_with("--- ") {
-            parts.push(Span::new(from, at));
-            from = at + (line.len() - body.len()) + 3;
-        }
-        at = end;
-    }
-    parts.push(Span::new(from, block.end));
-    parts
 }
 
 /// The parts of a file.

@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod diff;
 pub(crate) mod lock;
+mod migrated;
 mod verify;
 
 pub use apply::PatchError;
@@ -82,6 +83,7 @@ pub fn patch(files: &[SourceFile], plan: &Plan) -> PatchSet {
         .filter(|change| plan.site_of(change).consumer == Consumer::FluxManifests)
         .map(|change| (&plan.site_of(change).at.path, change.to.as_str()))
         .collect();
+    let goals = migrated::goals(plan);
     let mut set = PatchSet::default();
     for (path, mut edits) in by_file {
         edits.sort();
@@ -89,7 +91,10 @@ pub fn patch(files: &[SourceFile], plan: &Plan) -> PatchSet {
         let before = texts.get(path).copied().unwrap_or("");
         let proven = match rewritten.get(path) {
             Some(version) => rendered(path, before, edits, version),
-            None => proven(path, before, edits),
+            None => match goals.get(path) {
+                Some((goal, moves)) => migrated::proven(path, before, edits, *goal, moves),
+                None => proven(path, before, edits),
+            },
         };
         match proven {
             Ok(file) => set.files.push(file),

@@ -4,7 +4,7 @@ use super::{Edit, FilePatch};
 use crate::hcl;
 use crate::scan::is_terraform;
 use crate::text::Span;
-use crate::yaml::{Comments, Document, Node, Quote, embedded, parse, split};
+use crate::yaml::{Comments, Document, Node, Quote, block_parts, embedded, parse, split, templated};
 
 /// Why a patched text is not what was planned.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -239,7 +239,41 @@ fn comments(old: &Document<'_>, new: &Document<'_>, edits: &[Edit]) -> Result<us
 /// Compares the YAML inside a block scalar.
 fn nested(before: Node<'_, '_>, block: Span, after: Node<'_, '_>, edits: &[Edit]) -> Result<usize, Unproven> {
     let new = after.block().ok_or(Unproven::Unreadable)?;
+    let text = before.document().text();
+    if memchr::memmem::find(block.of(text).as_bytes(), b"<<").is_some() || block_parts(text, block).len() > 1
+    {
+        return template(before, after, within(edits, block));
+    }
     part(before.document().text(), block, after.document().text(), new, within(edits, block))
+}
+
+/// Compares the documents inside a block that is a template: its lines of tags are the same, and so is all between documents.
+fn template(before: Node<'_, '_>, after: Node<'_, '_>, edits: &[Edit]) -> Result<usize, Unproven> {
+    let foreign = || Unproven::Foreign { at: after.span().start };
+    let lines =
+        |node: Node<'_, '_>| node.block().map_or(0, |block| block.of(node.document().text()).lines().count());
+    let ((old, old_broken), (new, new_broken)) = (templated(before), templated(after));
+    if old.is_empty() || old.len() != new.len() || old_broken.is_some() != new_broken.is_some() {
+        return Err(Unproven::Unreadable);
+    }
+    // Every byte outside of the edits is the same.
+    let (block, whole) = (before.block().ok_or_else(foreign)?, after.block().ok_or_else(foreign)?);
+    let (mut wanted, mut from) = (String::new(), block.start);
+    for edit in edits {
+        wanted.push_str(before.document().text().get(from..edit.span.start).ok_or_else(foreign)?);
+        wanted.push_str(&edit.replace);
+        from = edit.span.end;
+    }
+    wanted.push_str(&before.document().text()[from..block.end]);
+    let inserted = edits.iter().filter(|edit| edit.replace.contains('\n')).count();
+    if whole.of(after.document().text()) != wanted || lines(before) + inserted != lines(after) {
+        return Err(foreign());
+    }
+    let mut arrived = 0;
+    for (old, new) in old.iter().zip(&new) {
+        arrived += documents(old, new, within(edits, old.span()))?;
+    }
+    Ok(arrived)
 }
 
 /// Compares the YAML inside a scalar of any other style: the scalar has the planned words in place of others, and its

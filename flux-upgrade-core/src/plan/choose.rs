@@ -2,7 +2,7 @@
 
 use super::decide::{Context, Stop};
 use super::offer::{Offer, Written};
-use super::{Beyond, Reason, Verdict};
+use super::{Beyond, Reason, Verdict, step};
 use crate::locate::SourceKey;
 use crate::resolve::{Ask, Candidate};
 use crate::version::{Level, Prereleases, Version, newest};
@@ -31,6 +31,9 @@ impl Choice {
         offers: &[Offer<'_>],
     ) -> Reason {
         if let Some((newest, level, rule)) = &self.refused {
+            if let Some(later) = step::next_step(context.site, newest).filter(|_| *rule == step::RULE) {
+                return later;
+            }
             return Reason::BeyondRules { newest: newest.clone(), level: *level, rule };
         }
         if let Some(reason) = floating(written) {
@@ -164,7 +167,10 @@ pub(super) fn refusal(
     {
         return Ok(Some(("asOf", format!("published later than {as_of}"))));
     }
-    date(context, offer.candidate)
+    if let Some(found) = date(context, offer.candidate)? {
+        return Ok(Some(found));
+    }
+    Ok(step::refusal(context.site, &offer.text))
 }
 
 /// Why a candidate is too young, where a rule asks for an age or a date, with the rule.
@@ -189,6 +195,17 @@ pub(super) fn date(
                 }
             }
         }
+        (None, Ok(SourceKey::Git { url })) => match context.resolution.ref_date(url, &candidate.text) {
+            Some(Some(created)) => created,
+            Some(None) => return Err(no_date()),
+            None => {
+                let Some(object) = candidate.tag_object.as_ref().or(candidate.digest.as_ref()) else {
+                    return Err(no_date());
+                };
+                let refs = [(candidate.text.clone(), object.clone())].into();
+                return Err(Stop::Needs(vec![Ask::Dates { url: url.clone(), refs }]));
+            }
+        },
         (None, _) => return Err(no_date()),
     };
     if context.rules.as_of.is_some_and(|as_of| created > as_of) {

@@ -69,6 +69,8 @@ pub(super) fn decide(site: &Site, resolution: &Resolution, rules: &Rules, sink: 
             Ok(step)
         }
         Part::Version | Part::Tag | Part::Name => pinned(&context, sink),
+        // It goes with Flux, which decides.
+        Part::Api => Err(Reason::UpToDate.into()),
         Part::Branch => Err(Reason::Floating { resolves_to: site.spot.value.clone() }.into()),
     }
 }

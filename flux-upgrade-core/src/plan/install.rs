@@ -2,7 +2,7 @@
 
 use super::decide::Stop;
 use super::{Failure, Reason};
-use crate::flux::{Fate, Kind, LocalEdits, Release, Upgrade, summarize, upgrade};
+use crate::flux::{Fate, Kind, LocalEdits, Release, Summary, Upgrade, summarize, upgrade};
 use crate::locate::Site;
 use crate::patch::{Edit, diff};
 use crate::resolve::{Ask, Resolution};
@@ -55,12 +55,41 @@ pub(super) fn edits(
         return Err(Reason::Requires { detail });
     }
     let mut notes: Vec<String> = lost.map(Kind::to_string).collect();
+    notes.extend(told(&summary));
     let fates = found.proof.differences.iter().zip(&found.fates);
     notes.extend(fates.filter(|(one, _)| one.is_edit()).map(|(one, fate)| match fate {
         Fate::Kept => format!("kept: {one}"),
         _ => format!("not kept: {one}"),
     }));
     Ok((diff::edits(&site.at.path, text, new), notes))
+}
+
+/// What the move means for the cluster, in short: the controllers, and what else a reviewer should look at.
+fn told(summary: &Summary) -> Vec<String> {
+    let mut out = Vec::new();
+    let moved: Vec<String> = summary
+        .controllers
+        .iter()
+        .map(|one| match (&one.from, &one.to) {
+            (Some(from), Some(to)) => format!("{} {from} → {to}", one.name),
+            (None, to) => format!("{} {} is new", one.name, to.as_deref().unwrap_or_default()),
+            (_, None) => format!("{} is gone", one.name),
+        })
+        .collect();
+    if !moved.is_empty() {
+        out.push(format!("controllers: {}", moved.join(", ")));
+    }
+    for (what, changed) in
+        [("arguments", &summary.arguments), ("roles", &summary.rbac), ("network policies", &summary.network)]
+    {
+        let names: Vec<&str> = changed.iter().map(|one| one.name.as_str()).collect();
+        if !names.is_empty() {
+            let more = names.len().saturating_sub(NAMED);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            out.push(format!("{what}: {}{more}", names[..names.len().min(NAMED)].join(", ")));
+        }
+    }
+    out
 }
 
 /// Why edits made by hand hold the file.

@@ -3,16 +3,20 @@
 mod choose;
 mod decide;
 mod edits;
+mod group;
 mod install;
 mod lock;
+mod migrations;
 mod offer;
 mod range;
 mod reason;
 mod standing;
+mod step;
 
 use std::collections::BTreeMap;
 
 pub(crate) use edits::{preferred_quote, replace as replace_spot};
+pub use group::{Group, unanswered_groups};
 pub use reason::{Beyond, Failure, Reason};
 pub use standing::Standing;
 pub(crate) use standing::{is_exact, is_floating, standing, standing_needs};
@@ -38,6 +42,8 @@ pub struct Plan {
     pub held: Vec<Held>,
     /// Findings about the files.
     pub diagnostics: Vec<Diagnostic>,
+    /// The changes by what goes together, each group after those that it needs.
+    pub groups: Vec<Group>,
 }
 
 /// A site that moves.
@@ -116,8 +122,13 @@ pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution
     let mut decisions: Vec<Decision> =
         sites.iter().map(|site| decide(site, resolution, rules, &mut |_| {})).collect();
     while agree(&sites, &mut decisions) {}
-    let mut out =
-        Plan { changes: Vec::new(), held: Vec::new(), diagnostics: inventory.diagnostics.clone(), sites };
+    let mut out = Plan {
+        changes: Vec::new(),
+        held: Vec::new(),
+        diagnostics: inventory.diagnostics.clone(),
+        groups: Vec::new(),
+        sites,
+    };
     let texts: BTreeMap<&RepoPath, &str> =
         inventory.files.iter().map(|file| (&file.path, file.text.as_str())).collect();
     let mut quotes = BTreeMap::new();
@@ -156,10 +167,12 @@ pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution
             }
         }
     }
+    migrations::add(inventory, &mut out, rules);
     let stale = lock::stale(inventory, &out, &texts);
     out.diagnostics.extend(stale);
     out.diagnostics.sort_by(|a, b| (&a.at, a.code, &a.message).cmp(&(&b.at, b.code, &b.message)));
     out.diagnostics.dedup();
+    out.groups = group::groups(inventory, &out, rules);
     out
 }
 

@@ -111,7 +111,7 @@ fn offer<'a>(
         // A container runtime takes any tag; signatures and the like are no versions.
         Consumer::Image => (raw.into(), raw.into()),
         // Flux's releases begin with `v`; the operator and the action take them without it too.
-        Consumer::Flux | Consumer::FluxManifests => {
+        Consumer::Flux | Consumer::FluxManifests | Consumer::Api { .. } => {
             let bare = raw.strip_prefix('v').unwrap_or(raw);
             let text: Cow<'_, str> =
                 if site.spot.value.starts_with('v') { format!("v{bare}").into() } else { bare.into() };

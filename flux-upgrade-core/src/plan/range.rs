@@ -3,7 +3,7 @@
 use super::choose::{AHEAD, ahead, refusal};
 use super::decide::{Context, Decision, Move};
 use super::offer::{Offer, TAGS, offers};
-use super::{Reason, Verdict};
+use super::{Reason, Verdict, step};
 use crate::locate::Consumer;
 use crate::resolve::{Candidate, select};
 use crate::rules::Ranges;
@@ -87,7 +87,9 @@ pub(super) fn decide(context: &Context<'_>, sink: &mut dyn FnMut(Verdict)) -> De
     }
     sink(verdict(current, true, format!("the newest that {text} selects")));
     let beyond = |rule: &'static str| match &refused {
-        Some((newest, level, rule)) => Reason::BeyondRules { newest: newest.clone(), level: *level, rule },
+        Some((newest, level, rule)) => step::next_step(site, newest)
+            .filter(|_| *rule == step::RULE && target.is_none())
+            .unwrap_or_else(|| Reason::BeyondRules { newest: newest.clone(), level: *level, rule }),
         None => match &target {
             Some((_, offer, level)) => {
                 Reason::BeyondRules { newest: offer.text.clone(), level: *level, rule }
@@ -150,7 +152,7 @@ pub(super) fn selected(context: &Context<'_>, text: &str, range: &Range) -> Opti
             let found = select::oci_tag(range, filter.as_ref(), *chart, &list, dialect).ok()?;
             Some(found.candidate.text.clone())
         }
-        Consumer::Flux | Consumer::FluxManifests | Consumer::Image => {
+        Consumer::Flux | Consumer::FluxManifests | Consumer::Api { .. } | Consumer::Image => {
             let list: Vec<Candidate> = list.collect();
             let found = select::git_tag(range, &list, dialect).ok()?;
             Some(found.candidate.text.clone())

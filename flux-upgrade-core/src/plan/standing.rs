@@ -45,7 +45,7 @@ pub(crate) fn is_floating(site: &Site) -> bool {
         Part::Name => !site.spot.value.starts_with(TAGS),
         // A range field that holds one version is no range, and was meant to be one.
         Part::Version => is_range_field(site),
-        Part::Digest | Part::Commit => false,
+        Part::Digest | Part::Commit | Part::Api => false,
     }
 }
 
@@ -90,6 +90,7 @@ fn stand(site: &Site, resolution: &Resolution, rules: &Rules) -> Result<Standing
         Part::Range => by_range(&context)?,
         Part::Version if is_range_field(site) => by_range(&context)?,
         Part::Digest | Part::Commit => return Ok(by_digest(&context)),
+        Part::Api => return Err(Reason::UpToDate.into()),
         Part::Branch => by_ref(&context, &format!("{HEADS}{}", site.spot.value))?,
         Part::Name => by_ref(&context, &site.spot.value)?,
         Part::Tag | Part::Version => by_text(&context)?,

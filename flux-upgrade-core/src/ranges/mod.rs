@@ -119,7 +119,7 @@ pub fn survey(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resoluti
         let follows = match site.part {
             Part::Range | Part::Version => Follows::Range,
             Part::Branch => Follows::Branch,
-            Part::Name => Follows::Branch,
+            Part::Name | Part::Api => Follows::Branch,
             _ => Follows::Tag,
         };
         let owner = owners.of(site);

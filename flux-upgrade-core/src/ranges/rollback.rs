@@ -51,6 +51,7 @@ pub fn rollback(
         changes: Vec::new(),
         held: Vec::new(),
         diagnostics: inventory.diagnostics.clone(),
+        groups: Vec::new(),
     };
     let mut wanted = Vec::new();
     for (index, outcome) in outcomes {

@@ -12,7 +12,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::locate::{Owner, Part, Site, SourceKey};
 use crate::migrate::{Goal, Migration};
 use crate::patch::{Edit, PatchSet};
-use crate::plan::{Beyond, Plan, Reason};
+use crate::plan::{Beyond, Group, Plan, Reason};
 use crate::text::{Lines, Location, RepoPath, SourceFile, Span};
 use crate::version::Level;
 
@@ -89,6 +89,7 @@ struct PlanJson<'a> {
     summary: Summary,
     changes: Vec<ChangeJson<'a>>,
     held: Vec<HeldJson<'a>>,
+    groups: Vec<GroupJson<'a>>,
     diagnostics: Vec<DiagnosticJson<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     refused: Vec<RefusedJson<'a>>,
@@ -142,6 +143,20 @@ struct ChangeJson<'a> {
     clusters: &'a [String],
     suspended: bool,
     edits: Vec<EditJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct GroupJson<'a> {
+    id: &'a str,
+    title: &'a str,
+    level: Level,
+    delivery: &'static str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    schedule: &'a [String],
+    /// Ids of its changes.
+    changes: Vec<&'a str>,
+    /// Ids of the groups before it.
+    after: Vec<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -252,6 +267,7 @@ pub fn json(files: &[SourceFile], plan: &Plan, set: &PatchSet, root: Option<&str
         summary: Summary::of(plan),
         changes: changes.collect(),
         held: held.collect(),
+        groups: plan.groups.iter().map(|group| group_json(plan, group)).collect(),
         diagnostics: plan.diagnostics.iter().map(diagnostic).collect(),
         refused: set
             .refused
@@ -260,6 +276,20 @@ pub fn json(files: &[SourceFile], plan: &Plan, set: &PatchSet, root: Option<&str
             .collect(),
         verified: set.refused.is_empty(),
     })
+}
+
+fn group_json<'a>(plan: &'a Plan, group: &'a Group) -> GroupJson<'a> {
+    let changes = group.changes.iter().filter_map(|change| plan.changes.get(*change));
+    let after = group.after.iter().filter_map(|before| plan.groups.get(*before));
+    GroupJson {
+        id: &group.id,
+        title: &group.title,
+        level: group.level,
+        delivery: group.delivery.word(),
+        schedule: &group.schedule,
+        changes: changes.map(|change| plan.site_of(change).id.as_str()).collect(),
+        after: after.map(|before| before.id.as_str()).collect(),
+    }
 }
 
 /// The sites and findings of a scan as JSON, with a line end after it.
@@ -400,6 +430,19 @@ mod tests {
         assert_eq!(
             held["reason"],
             json!({"kind": "beyondRules", "newest": "18.2.0", "level": "major", "rule": "allow"})
+        );
+    }
+
+    #[test]
+    fn groups_name_their_changes_and_what_goes_before_them() {
+        assert_eq!(
+            sample_json()["groups"],
+            json!([
+                {"id": "apps", "title": "Update apps to 6.7.1", "level": "minor", "delivery": "pull-request",
+                 "changes": ["apps/podinfo.yaml:2:10"], "after": []},
+                {"id": "backend", "title": "Update backend to 1.2.1", "level": "patch", "delivery": "commit",
+                 "changes": ["infra/sources.yaml:1:6"], "after": ["apps"]},
+            ])
         );
     }
 

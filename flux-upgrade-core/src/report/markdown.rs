@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use super::summary::Summary;
-use super::words::{clean, count, day, package, short, step};
+use super::words::{clean, count, day, package, short, step, variable};
+use crate::diagnostic::Diagnostic;
 use crate::locate::Site;
-use crate::plan::{Plan, Reason};
+use crate::plan::{Change, Plan, Reason};
 use crate::version::Level;
 
 /// A plan as Markdown: the changes, the majors that the rules hold, the findings folded away.
@@ -15,14 +16,44 @@ use crate::version::Level;
 pub fn markdown(plan: &Plan) -> String {
     let mut text = format!("**{}**\n", Summary::of(plan));
     if !plan.changes.is_empty() {
-        text.push_str("\n| File | Object | From | To | Level | Published | Notes |\n");
-        text.push_str("| --- | --- | --- | --- | --- | --- | --- |\n");
+        text.push('\n');
+        text.push_str(&changes_table(plan, plan.changes.iter()));
     }
-    for change in &plan.changes {
+    let majors: Vec<_> = plan
+        .held
+        .iter()
+        .filter_map(|held| match &held.reason {
+            Reason::BeyondRules { newest, level: Level::Major, .. } => Some((&plan.sites[held.site], newest)),
+            _ => None,
+        })
+        .collect();
+    if !majors.is_empty() {
+        text.push_str("\n### Majors held\n\n| File | Object | From | Newest |\n| --- | --- | --- | --- |\n");
+    }
+    for (site, newest) in majors {
+        let written = code(&short(&site.written()));
+        let _ = writeln!(text, "| {} | {} | {written} | {} |", file(site), object(site), code(newest));
+    }
+    if !plan.diagnostics.is_empty() {
+        let (open, close) = details(&format!("{} in the files", count(plan.diagnostics.len(), "finding")));
+        text.push_str(&open);
+        for diagnostic in &plan.diagnostics {
+            let _ = writeln!(text, "{}", finding(diagnostic));
+        }
+        text.push_str(close);
+    }
+    text
+}
+
+/// Changes as a table.
+pub(super) fn changes_table<'p>(plan: &Plan, changes: impl Iterator<Item = &'p Change>) -> String {
+    let mut text = String::from("| File | Object | From | To | Level | Published | Notes |\n");
+    text.push_str("| --- | --- | --- | --- | --- | --- | --- |\n");
+    for change in changes {
         let site = plan.site_of(change);
         let mut notes = Vec::new();
-        if let Some(variable) = &site.variable {
-            notes.push(format!("by {}", code(&format!("${{{variable}}}"))));
+        if let Some(name) = &site.variable {
+            notes.push(format!("by {}", code(&variable(name))));
         }
         if let Some(first) = site.overridden_by.first() {
             let more = site.overridden_by.len() - 1;
@@ -49,36 +80,23 @@ pub fn markdown(plan: &Plan) -> String {
             notes.join("; "),
         );
     }
-    let majors: Vec<_> = plan
-        .held
-        .iter()
-        .filter_map(|held| match &held.reason {
-            Reason::BeyondRules { newest, level: Level::Major, .. } => Some((&plan.sites[held.site], newest)),
-            _ => None,
-        })
-        .collect();
-    if !majors.is_empty() {
-        text.push_str("\n### Majors held\n\n| File | Object | From | Newest |\n| --- | --- | --- | --- |\n");
-    }
-    for (site, newest) in majors {
-        let written = code(&short(&site.written()));
-        let _ = writeln!(text, "| {} | {} | {written} | {} |", file(site), object(site), code(newest));
-    }
-    if !plan.diagnostics.is_empty() {
-        let found = count(plan.diagnostics.len(), "finding");
-        let _ = writeln!(text, "\n<details>\n<summary>{found} in the files</summary>\n");
-        for diagnostic in &plan.diagnostics {
-            let at = code(&diagnostic.at.to_string());
-            let message = plain(&diagnostic.message);
-            let _ = write!(text, "- {at}: {}: {message} ({})", diagnostic.severity, code(diagnostic.code));
-            if let Some(help) = &diagnostic.help {
-                let _ = write!(text, "; {}", plain(help));
-            }
-            text.push('\n');
-        }
-        text.push_str("\n</details>\n");
+    text
+}
+
+/// A finding as an item of a list.
+pub(super) fn finding(diagnostic: &Diagnostic) -> String {
+    let at = code(&diagnostic.at.to_string());
+    let message = plain(&diagnostic.message);
+    let mut text = format!("- {at}: {}: {message} ({})", diagnostic.severity, code(diagnostic.code));
+    if let Some(help) = &diagnostic.help {
+        let _ = write!(text, "; {}", plain(help));
     }
     text
+}
+
+/// What stands before and after a text that is folded away.
+pub(super) fn details(summary: &str) -> (String, &'static str) {
+    (format!("\n<details>\n<summary>{summary}</summary>\n\n"), "\n</details>\n")
 }
 
 fn file(site: &Site) -> String {
@@ -94,7 +112,7 @@ fn object(site: &Site) -> String {
 }
 
 /// A code span that shows `text` literally, also in a table cell.
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     let text = clean(text).replace('|', "\\|");
     let mut longest = 0;
     for run in text.split(|c| c != '`') {
@@ -106,7 +124,7 @@ fn code(text: &str) -> String {
 }
 
 /// `text` with everything escaped that Markdown or HTML would read; code spans in backticks stay.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let text = clean(text);
     let mut parts = text.split('`');
     let mut out = escaped(parts.next().unwrap_or(""));

@@ -3,7 +3,8 @@
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::locate::{Consumer, Frame, Owner, Part, Site, SourceKey, Spot, Style};
 use crate::patch::{Edit, FilePatch, PatchSet, apply};
-use crate::plan::{Beyond, Change, Failure, Held, Plan, Reason};
+use crate::plan::{Beyond, Change, Failure, Group, Held, Plan, Reason};
+use crate::rules::Delivery;
 use crate::text::{Lines, Location, RepoPath, SourceFile, Span};
 use crate::version::Level;
 
@@ -145,11 +146,25 @@ pub(super) fn plan() -> Plan {
         Diagnostic::new("yaml.syntax", Severity::Error, broken, "a tab where `key:` | was expected")
             .with_help("indent with <blanks>");
     diagnostic.related.push(podinfo.at.clone());
+    let group = |id: &str, to: &str, level, change, after, delivery| Group {
+        id: id.into(),
+        title: format!("Update {id} to {to}"),
+        level,
+        changes: vec![change],
+        after,
+        delivery,
+        schedule: vec![],
+    };
+    let groups = vec![
+        group("apps", "6.7.1", Level::Minor, 0, vec![], Delivery::PullRequest),
+        group("backend", "1.2.1", Level::Patch, 1, vec![0], Delivery::Commit),
+    ];
     Plan {
         sites: vec![podinfo, oci, nginx, quiet, lost.clone(), lost],
         changes,
         held,
         diagnostics: vec![diagnostic],
+        groups,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::grid::{Grid, Paint, painted, plain};
 use super::summary::Summary;
-use super::words::{self, clean, count, day, short};
+use super::words::{self, clean, count, day, short, variable};
 use crate::locate::{Part, Site};
 use crate::plan::{Change, Plan, Reason};
 use crate::version::Level;
@@ -238,18 +238,12 @@ pub fn sites_table(sites: &[Site], style: Style) -> String {
     text
 }
 
-/// A variable as its file spells it: `${NAME}` of Flux, `var.NAME` of Terraform.
-fn spelled(variable: &str) -> String {
-    let variable = clean(variable);
-    if variable.contains('.') { variable.into_owned() } else { format!("${{{variable}}}") }
-}
-
 /// What a reviewer should know of a change, in one line.
 fn notes(site: &Site, change: &Change, others: usize) -> String {
     let mut notes = Vec::new();
     match (&site.variable, others) {
-        (Some(variable), 0) => notes.push(format!("by {}", spelled(variable))),
-        (Some(variable), _) => notes.push(format!("by {}, in {} places", spelled(variable), others + 1)),
+        (Some(name), 0) => notes.push(format!("by {}", clean(&variable(name)))),
+        (Some(name), _) => notes.push(format!("by {}, in {} places", clean(&variable(name)), others + 1)),
         (None, 0) => {}
         (None, _) => notes.push(format!("in {} places", others + 1)),
     }
@@ -405,7 +399,7 @@ mod tests {
 
     #[test]
     fn an_empty_plan_is_its_summary() {
-        let none = Plan { sites: vec![], changes: vec![], held: vec![], diagnostics: vec![] };
+        let none = Plan { sites: vec![], changes: vec![], held: vec![], diagnostics: vec![], groups: vec![] };
         let text = table(&none, Style::default(), Tense::Planned);
         assert_eq!(text, "0 changes, 0 majors held, 0 sources unanswered\n");
     }

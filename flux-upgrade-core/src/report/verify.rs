@@ -5,7 +5,9 @@ use serde::Serialize;
 use super::Style;
 use super::grid::{Cell, Grid, Paint, painted, plain};
 use super::words::{clean, count};
-use crate::flux::{Cause, Difference, Fit, Installation, ManifestState, Options, Support};
+use crate::flux::{
+    Cause, Declared, Difference, Fit, Installation, ManifestState, Options, Support, Way, minors_by_cluster,
+};
 
 /// The name of the JSON form of [`verify_json`].
 pub const VERIFY_SCHEMA: &str = "flux-upgrade/verify/v1";
@@ -14,16 +16,51 @@ pub const VERIFY_SCHEMA: &str = "flux-upgrade/verify/v1";
 const SHOWN: usize = 12;
 
 /// Installations of Flux as a table, and below it what is wrong with each.
+///
+/// Rows of `declared` have no manifests to compare; `MANIFEST` says how Flux comes there.
 #[must_use]
-pub fn verify_table(installations: &[Installation], style: Style) -> String {
+pub fn verify_table(installations: &[Installation], declared: &[Declared], style: Style) -> String {
     let mut grid = Grid::default();
-    grid.header(&["FILE", "FLUX", "SUPPORTED", "MANIFEST", "PATCHES"]);
+    let by_cluster = installations.iter().any(|one| !one.clusters.is_empty())
+        || declared.iter().any(|one| !one.clusters.is_empty());
+    let mut header = vec!["FILE", "FLUX", "SUPPORTED", "MANIFEST", "PATCHES"];
+    if by_cluster {
+        header.insert(1, "CLUSTERS");
+    }
+    grid.header(&header);
+    let mut row = |clusters: &[String], mut cells: Vec<Cell>| {
+        if by_cluster {
+            cells.insert(1, plain(clean(&clusters.join(", ")).into_owned()));
+        }
+        grid.row(cells);
+    };
     for one in installations {
         let version = one.recovered.version().unwrap_or("unknown");
-        let [support, manifest, patches] = [support(one), manifest(one), patches(one)];
-        grid.row(vec![plain(clean(one.file.as_str())), plain(clean(version)), support, manifest, patches]);
+        let [support, manifest, patches] = [support(&one.support), manifest(one), patches(one)];
+        let file = plain(clean(one.file.as_str()));
+        row(&one.clusters, vec![file, plain(clean(version)), support, manifest, patches]);
     }
-    let mut text = if installations.is_empty() { String::new() } else { grid.print(style.color) };
+    for one in declared {
+        let file = plain(format!("{}:{}", clean(one.at.path.as_str()), one.at.line));
+        let way = plain(one.way.to_string());
+        let written = plain(clean(&one.written));
+        let support = match one.minor {
+            Some(_) => support(&one.support),
+            None => plain("floats"),
+        };
+        row(&one.clusters, vec![file, written, support, way, plain("")]);
+    }
+    let is_empty = installations.is_empty() && declared.is_empty();
+    let mut text = if is_empty { String::new() } else { grid.print(style.color) };
+    let minors = minors_by_cluster(installations, declared);
+    if !minors.is_empty() {
+        let each = minors.iter().map(|(minor, clusters)| {
+            let clusters: Vec<&str> = clusters.iter().map(String::as_str).collect();
+            format!("{minor} in {}", clusters.join(", "))
+        });
+        let line = format!("clusters run different minors: {}", each.collect::<Vec<_>>().join("; "));
+        text.push_str(&format!("\n{}\n", clean(&line)));
+    }
     for one in installations {
         let details = details(one);
         if details.is_empty() {
@@ -36,9 +73,10 @@ pub fn verify_table(installations: &[Installation], style: Style) -> String {
             text.push_str(&format!("  {}\n", clean(&line)));
         }
     }
-    let wrong = installations.iter().filter(|one| one.is_wrong()).count();
+    let wrong = installations.iter().filter(|one| one.is_wrong()).count()
+        + declared.iter().filter(|one| one.is_wrong()).count();
     let unclear = installations.iter().filter(|one| !one.is_wrong() && one.is_unclear()).count();
-    let mut line = count(installations.len(), "installation");
+    let mut line = count(installations.len() + declared.len(), "installation");
     if wrong > 0 {
         line.push_str(&format!(", {wrong} wrong"));
     }
@@ -51,8 +89,8 @@ pub fn verify_table(installations: &[Installation], style: Style) -> String {
     format!("{text}{}\n", Paint::Bold.on(&line, style.color))
 }
 
-fn support(one: &Installation) -> Cell {
-    match &one.support {
+fn support(support: &Support) -> Cell {
+    match support {
         Support::Supported => painted("yes", Paint::Green),
         Support::Unsupported { oldest } => painted(format!("no, {oldest} and newer are"), Paint::Red),
         Support::Unknown => painted("unknown", Paint::Yellow),
@@ -123,12 +161,27 @@ fn lines_of(differences: &[Difference]) -> Vec<String> {
 struct Json<'a> {
     schema: &'static str,
     installations: Vec<InstallationJson<'a>>,
+    declared: Vec<DeclaredJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct DeclaredJson<'a> {
+    path: &'a str,
+    line: usize,
+    column: usize,
+    way: Way,
+    written: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    minor: Option<String>,
+    clusters: &'a [String],
+    support: &'a Support,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct InstallationJson<'a> {
     file: &'a str,
+    clusters: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -148,11 +201,12 @@ struct PatchJson<'a> {
     fit: &'a Fit,
 }
 
-/// Installations of Flux as JSON: `{"schema": "flux-upgrade/verify/v1", "installations": […]}`, with a line end.
+/// Installations of Flux as JSON: `{"schema": "flux-upgrade/verify/v1", "installations": […], "declared": […]}`, with a line end.
 #[must_use]
-pub fn verify_json(installations: &[Installation]) -> String {
+pub fn verify_json(installations: &[Installation], declared: &[Declared]) -> String {
     let installations = installations.iter().map(|one| InstallationJson {
         file: one.file.as_str(),
+        clusters: &one.clusters,
         version: one.recovered.version(),
         header: one.recovered.header.as_deref(),
         options: &one.recovered.options,
@@ -170,6 +224,17 @@ pub fn verify_json(installations: &[Installation]) -> String {
             })
             .collect(),
     });
-    let json = Json { schema: VERIFY_SCHEMA, installations: installations.collect() };
+    let declared = declared.iter().map(|one| DeclaredJson {
+        path: one.at.path.as_str(),
+        line: one.at.line,
+        column: one.at.column,
+        way: one.way,
+        written: &one.written,
+        minor: one.minor.map(|minor| minor.to_string()),
+        clusters: &one.clusters,
+        support: &one.support,
+    });
+    let declared = declared.collect();
+    let json = Json { schema: VERIFY_SCHEMA, installations: installations.collect(), declared };
     super::json::print(&json)
 }

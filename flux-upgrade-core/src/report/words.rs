@@ -21,6 +21,15 @@ pub(super) fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
+/// A variable as its users spell it: `${NAME}` of Flux, `<< inputs.name >>` of a ResourceSet, `var.NAME` of Terraform.
+pub(super) fn variable(name: &str) -> String {
+    match name.split_once('.') {
+        Some(("inputs", _)) => format!("<< {name} >>"),
+        Some(_) => name.to_owned(),
+        None => format!("${{{name}}}"),
+    }
+}
+
 /// `text` without characters that steer a terminal or turn the direction of writing; each becomes `\u{…}`.
 ///
 /// Paths and values come from a repository, and a plan of somebody else's repository must not paint its own screen.

@@ -29,6 +29,8 @@ pub struct Candidate {
     pub text: String,
     /// Its digest, for git its commit, where the source tells.
     pub digest: Option<String>,
+    /// For a tag of git that is an object of its own, that object; its commit is the digest.
+    pub tag_object: Option<String>,
     /// When it was published, where the source tells.
     pub created: Option<Timestamp>,
     /// `appVersion` of a chart.
@@ -54,6 +56,8 @@ pub struct Resolution {
     digests: BTreeMap<(String, String), Result<String, Failure>>,
     created: BTreeMap<(String, String), Result<Option<Timestamp>, Failure>>,
     manifests: BTreeMap<String, Result<Release, Failure>>,
+    /// Refs of git, by canonical URL and name.
+    ref_dates: BTreeMap<(String, String), Option<Timestamp>>,
 }
 
 impl Resolution {
@@ -75,6 +79,11 @@ impl Resolution {
     fn candidate(&mut self, repository: &str, tag: &str) -> Option<&mut Candidate> {
         let key = SourceKey::Oci { repository: repository.to_owned() };
         self.lists.get_mut(&key)?.as_mut().ok()?.iter_mut().find(|candidate| candidate.text == tag)
+    }
+
+    /// When a tag or commit of git was made; the outer none where nobody asked yet.
+    pub(crate) fn ref_date(&self, url: &str, name: &str) -> Option<Option<Timestamp>> {
+        self.ref_dates.get(&(crate::reference::normalise_git(url), name.to_owned())).copied()
     }
 
     pub(crate) fn digest(&self, repository: &str, tag: &str) -> Option<&Result<String, Failure>> {

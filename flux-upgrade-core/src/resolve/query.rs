@@ -42,6 +42,13 @@ pub enum Ask {
         /// Its URL, as the first file writes it.
         url: String,
     },
+    /// When some refs of a git repository were made; answered by [`Answer::Dates`].
+    Dates {
+        /// Its URL.
+        url: String,
+        /// Objects by the name of the ref: of an annotated tag the tag, otherwise the commit.
+        refs: BTreeMap<String, String>,
+    },
     /// The releases of Flux itself; answered by [`Answer::Releases`].
     Releases,
     /// The manifests of a release of Flux; answered by [`Answer::Manifests`].
@@ -59,7 +66,11 @@ impl Ask {
             Self::Tags { repository }
             | Self::Digest { repository, .. }
             | Self::Created { repository, .. } => Some(repository),
-            Self::Charts { .. } | Self::Refs { .. } | Self::Releases | Self::Manifests { .. } => None,
+            Self::Charts { .. }
+            | Self::Refs { .. }
+            | Self::Dates { .. }
+            | Self::Releases
+            | Self::Manifests { .. } => None,
         }
     }
 
@@ -67,7 +78,7 @@ impl Ask {
     #[must_use]
     pub fn source(&self) -> String {
         match self {
-            Self::Charts { url, .. } | Self::Refs { url } => url.clone(),
+            Self::Charts { url, .. } | Self::Refs { url } | Self::Dates { url, .. } => url.clone(),
             Self::Tags { repository } => format!("oci://{repository}"),
             Self::Releases => crate::locate::SourceKey::Flux.address(),
             Self::Manifests { version } => format!("manifests.tar.gz of Flux {version}"),
@@ -102,6 +113,8 @@ pub enum Answer {
     Created(Option<Timestamp>),
     /// Full ref names, each with its commit in [`Candidate::digest`].
     Refs(Vec<Candidate>),
+    /// Times by the name of the ref: of the tagger, else of the committer; a ref that has none is absent.
+    Dates(BTreeMap<String, Timestamp>),
     /// Releases of Flux, `vX.Y.Z`.
     Releases(Vec<Candidate>),
     /// What a release's `manifests.tar.gz` holds.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Answer, AnswerError, Ask, Outcome, Query, Resolution, Step};
 use crate::locate::{Site, SourceKey};
 use crate::plan::{Failure, needs};
+use crate::reference::normalise_git;
 use crate::rules::Rules;
 
 /// The state of the questions about some sites, for whoever keeps the sites.
@@ -57,7 +58,7 @@ impl Questions {
                 wanted.extend(asks);
                 is_open
             });
-            for ask in wanted {
+            for ask in together(wanted) {
                 self.ask(ask);
             }
         }
@@ -103,6 +104,20 @@ impl Questions {
             Ask::Refs { url } => {
                 resolution.lists.insert(SourceKey::Git { url }.canonical(), wanted!(Answer::Refs));
             }
+            Ask::Dates { url, refs } => {
+                // A site without a date says so itself, and the list of its source is there.
+                let dates: BTreeMap<_, _> = wanted!(Answer::Dates).unwrap_or_default();
+                let key = SourceKey::Git { url: url.clone() }.canonical();
+                for name in refs.into_keys() {
+                    let date = dates.get(&name).copied();
+                    if let Some(Ok(list)) = resolution.lists.get_mut(&key)
+                        && let Some(found) = list.iter_mut().find(|found| found.text == name)
+                    {
+                        found.created = date;
+                    }
+                    resolution.ref_dates.insert((normalise_git(&url), name), date);
+                }
+            }
             Ask::Releases => {
                 resolution.lists.insert(SourceKey::Flux, wanted!(Answer::Releases));
             }
@@ -137,6 +152,24 @@ impl Questions {
         self.open.insert(self.next, ask);
         self.next += 1;
     }
+}
+
+/// Questions about dates of one git repository in one: a server that is asked for many commits is asked once.
+fn together(asks: BTreeSet<Ask>) -> Vec<Ask> {
+    let mut dates: BTreeMap<String, (String, BTreeMap<String, String>)> = BTreeMap::new();
+    let mut out = Vec::new();
+    for ask in asks {
+        match ask {
+            Ask::Dates { url, refs } => {
+                // The first in order is the one that the list was asked of.
+                let known = dates.entry(normalise_git(&url)).or_insert_with(|| (url, BTreeMap::new()));
+                known.1.extend(refs);
+            }
+            other => out.push(other),
+        }
+    }
+    out.extend(dates.into_values().map(|(url, refs)| Ask::Dates { url, refs }));
+    out
 }
 
 /// The lists that sites need: each source once, all charts of one index in one question.

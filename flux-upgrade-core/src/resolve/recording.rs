@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::snapshot::SCHEMA;
 use super::{Answer, Ask, Candidate, Outcome};
+use crate::flux;
 use crate::plan::Failure;
 use crate::reference::{normalise_git, normalise_repository, normalise_url};
 use crate::time::Timestamp;
@@ -32,6 +33,7 @@ pub struct Recording {
     git: BTreeMap<String, Git>,
     flux: Vec<Release>,
     flux_failure: Option<Failure>,
+    manifests: BTreeMap<String, Result<flux::Release, Failure>>,
 }
 
 #[derive(Serialize)]
@@ -43,7 +45,10 @@ struct File<'a> {
     helm: Vec<&'a Helm>,
     oci: Vec<&'a Oci>,
     git: Vec<&'a Git>,
-    flux: &'a [Release],
+    flux: Vec<Release>,
+    /// Releases of which only the manifests were asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    flux_manifests: Vec<Release>,
     #[serde(skip_serializing_if = "Option::is_none")]
     flux_failure: Option<&'a Failure>,
 }
@@ -111,11 +116,16 @@ struct Ref {
     created: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Release {
     version: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     created: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    manifests: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    manifests_failure: Option<Failure>,
 }
 
 impl Recording {
@@ -162,8 +172,23 @@ impl Recording {
                     entry.refs = refs.iter().map(Ref::from).collect();
                 }
             }
-            // An archive is no JSON; a snapshot names the place of one.
-            (Ask::Manifests { .. }, _) => {}
+            // A ref without a date is a ref whose date was not found.
+            (Ask::Dates { url, .. }, Ok(Answer::Dates(dates))) => {
+                let entry = self.git.entry(normalise_git(url)).or_default();
+                for found in &mut entry.refs {
+                    if let Some(time) = dates.get(&found.name) {
+                        found.created = Some(time.to_string());
+                    }
+                }
+            }
+            (Ask::Dates { .. }, _) => {}
+            (Ask::Manifests { version }, Ok(Answer::Manifests(release))) => {
+                self.manifests.insert(version.clone(), Ok(release.clone()));
+            }
+            (Ask::Manifests { version }, outcome) => {
+                let failure = outcome.as_ref().err().cloned().unwrap_or(Failure::NotAsked);
+                self.manifests.insert(version.clone(), Err(failure));
+            }
             (Ask::Releases, outcome) => {
                 self.flux_failure = failure;
                 if let Ok(Answer::Releases(releases)) = outcome {
@@ -184,20 +209,52 @@ impl Recording {
     }
 
     /// The snapshot as JSON, sources in order; `taken` is the time that ages are counted from when it is planned with.
+    ///
+    /// Archives of Flux's manifests are no JSON, and are left out; [`Recording::to_files`] has them.
     #[must_use]
     pub fn to_json(&self, taken: Option<Timestamp>) -> String {
+        self.json(taken, None)
+    }
+
+    /// The snapshot as JSON with the archives of Flux's manifests that it names: each with its path below `folder`, which is
+    /// to lie beside the snapshot.
+    #[must_use]
+    pub fn to_files(&self, folder: &str, taken: Option<Timestamp>) -> (String, Vec<(String, Vec<u8>)>) {
+        let archives = self.manifests.iter().filter_map(|(version, release)| {
+            Some((place(folder, version), release.as_ref().ok()?.archive()))
+        });
+        (self.json(taken, Some(folder)), archives.collect())
+    }
+
+    fn json(&self, taken: Option<Timestamp>, folder: Option<&str>) -> String {
+        let with_manifests = |release: Release| match self.manifests.get(&release.version) {
+            Some(Ok(_)) => {
+                Release { manifests: folder.map(|folder| place(folder, &release.version)), ..release }
+            }
+            Some(Err(failure)) => Release { manifests_failure: Some(failure.clone()), ..release },
+            None => release,
+        };
+        let is_listed = |version: &String| self.flux.iter().any(|release| release.version == *version);
+        let others = self.manifests.keys().filter(|version| !is_listed(version));
+        let others =
+            others.map(|version| with_manifests(Release { version: version.clone(), ..Release::default() }));
         let file = File {
             schema: SCHEMA,
             taken: taken.map(|time| time.to_string()),
             helm: self.helm.values().collect(),
             oci: self.oci.values().collect(),
             git: self.git.values().collect(),
-            flux: &self.flux,
+            flux: self.flux.iter().cloned().map(with_manifests).collect(),
+            flux_manifests: others.collect(),
             flux_failure: self.flux_failure.as_ref(),
         };
         let text = serde_json::to_string_pretty(&file).expect("a snapshot is plain JSON");
         text + "\n"
     }
+}
+
+fn place(folder: &str, version: &str) -> String {
+    format!("{folder}/{version}/manifests.tar.gz")
 }
 
 impl From<&Candidate> for Version {
@@ -233,7 +290,8 @@ impl From<&Candidate> for Ref {
 
 impl From<&Candidate> for Release {
     fn from(release: &Candidate) -> Self {
-        Self { version: release.text.clone(), created: release.created.map(|time| time.to_string()) }
+        let created = release.created.map(|time| time.to_string());
+        Self { version: release.text.clone(), created, ..Self::default() }
     }
 }
 

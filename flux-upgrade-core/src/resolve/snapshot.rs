@@ -66,15 +66,19 @@ struct File {
     git: Vec<GitEntry>,
     #[serde(default)]
     flux: Vec<FluxEntry>,
+    #[serde(default, rename = "fluxManifests")]
+    flux_manifests: Vec<FluxEntry>,
     #[serde(rename = "fluxFailure")]
     flux_failure: Option<Failure>,
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct FluxEntry {
     version: String,
     created: Option<String>,
     manifests: Option<String>,
+    manifests_failure: Option<Failure>,
 }
 
 #[derive(Deserialize)]
@@ -224,10 +228,15 @@ impl Snapshot {
                 list.push(candidate(&entry.url, found.name, found.commit, found.created)?);
             }
         }
-        for release in file.flux {
-            let place = release.manifests.map(|place| (release.version.clone(), place));
-            out.places.extend(place);
-            out.flux.push(candidate("flux", release.version, None, release.created)?);
+        let listed = file.flux.into_iter().map(|release| (true, release));
+        for (is_listed, release) in listed.chain(file.flux_manifests.into_iter().map(|one| (false, one))) {
+            let version = &release.version;
+            out.places.extend(release.manifests.map(|place| (version.clone(), place)));
+            let failed = release.manifests_failure;
+            out.failures.extend(failed.map(|failure| (Failed::Manifests(version.clone()), failure)));
+            if is_listed {
+                out.flux.push(candidate("flux", release.version, None, release.created)?);
+            }
         }
         Ok(out)
     }
@@ -277,6 +286,13 @@ impl Snapshot {
                     .map(Answer::Manifests)
                     .map_err(|error| Failure::Malformed { detail: error.to_string() })
             }
+            Ask::Dates { url, refs } => {
+                let known = self.git.get(&normalise_git(url)).ok_or(Failure::NotAsked)?;
+                let dated = known.iter().filter(|found| refs.contains_key(&found.text));
+                Ok(Answer::Dates(
+                    dated.filter_map(|found| Some((found.text.clone(), found.created?))).collect(),
+                ))
+            }
             Ask::Releases if self.flux.is_empty() => Err(Failure::NotAsked),
             Ask::Releases => Ok(Answer::Releases(self.flux.clone())),
             Ask::Refs { url } => {
@@ -299,7 +315,7 @@ impl Failed {
         match ask {
             Ask::Charts { url, .. } => Self::Charts(normalise_url(url)),
             Ask::Tags { repository } => Self::Tags(normalise_repository(repository)),
-            Ask::Refs { url } => Self::Refs(normalise_git(url)),
+            Ask::Refs { url } | Ask::Dates { url, .. } => Self::Refs(normalise_git(url)),
             Ask::Digest { repository, tag } => Self::Digest(normalise_repository(repository), tag.clone()),
             Ask::Created { repository, tag } => Self::Created(normalise_repository(repository), tag.clone()),
             Ask::Releases => Self::Releases,

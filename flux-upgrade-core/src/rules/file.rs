@@ -1,6 +1,8 @@
 //! `.flux-upgrade.yaml` to rules, with the place of every mistake.
 
-use super::{Allow, Digests, Glob, Layer, Matcher, Ranges, Rule, Rules, Slash, ValueError, nearest};
+use super::{
+    Allow, Delivery, Digests, Glob, Layer, Matcher, Promote, Ranges, Rule, Rules, Slash, ValueError, nearest,
+};
 use crate::flux::LocalEdits;
 use crate::text::{Lines, Location, RepoPath, Span};
 use crate::time::Age;
@@ -21,10 +23,21 @@ pub struct RulesError {
     pub at: Location,
 }
 
-pub(super) const TOP: &[&str] = &["version", "defaults", "rules", "credentials"];
+pub(super) const TOP: &[&str] = &["version", "defaults", "rules", "promote", "credentials"];
 pub(super) const MATCH: &[&str] = &["kind", "name", "namespace", "path", "source", "package"];
-pub(super) const SETTINGS: &[&str] =
-    &["allow", "prerelease", "ranges", "digests", "localEdits", "minimumAge", "range", "ignore", "group"];
+pub(super) const SETTINGS: &[&str] = &[
+    "allow",
+    "prerelease",
+    "ranges",
+    "digests",
+    "localEdits",
+    "minimumAge",
+    "range",
+    "ignore",
+    "group",
+    "delivery",
+    "schedule",
+];
 
 pub(super) fn read(path: &RepoPath, text: &str) -> Result<Rules, RulesError> {
     let file = File { path, lines: Lines::new(text) };
@@ -56,6 +69,12 @@ pub(super) fn read(path: &RepoPath, text: &str) -> Result<Rules, RulesError> {
                     rules.rules.push(file.rule(item)?);
                 }
             }
+            "promote" if value.resolved().is_some_and(Node::is_sequence) => {
+                for item in file.items(value)? {
+                    rules.promotions.push(Promote::read(&file, item)?);
+                }
+            }
+            "promote" => rules.promotions.push(Promote::read(&file, value)?),
             "credentials" => rules.credentials = file.credentials(value)?,
             _ => {}
         }
@@ -200,16 +219,7 @@ impl File<'_> {
                         }
                     });
                 }
-                "minimumAge" => {
-                    let text = self.text(value)?;
-                    layer.minimum_age = Some(Age::parse(text).map_err(|error| {
-                        self.value(
-                            value,
-                            error.to_string(),
-                            Some("write for example `3d` or `36h`".to_owned()),
-                        )
-                    })?);
-                }
+                "minimumAge" => layer.minimum_age = Some(self.age(value)?),
                 "range" => {
                     let text = self.text(value)?;
                     layer.range = Some(Range::parse(text).map_err(|error| {
@@ -221,10 +231,21 @@ impl File<'_> {
                     let texts = self.texts(value)?;
                     layer.ignore = Some(texts.into_iter().map(|(text, _)| text.to_owned()).collect());
                 }
+                "delivery" => layer.delivery = Some(self.word(value, str::parse::<Delivery>)?),
+                "schedule" => {
+                    let texts = self.texts(value)?;
+                    layer.schedule = Some(texts.into_iter().map(|(text, _)| text.to_owned()).collect());
+                }
                 _ => layer.group = Some(self.text(value)?.to_owned()),
             }
         }
         Ok(layer)
+    }
+
+    pub(super) fn age(&self, node: Node<'_, '_>) -> Result<Age, RulesError> {
+        Age::parse(self.text(node)?).map_err(|error| {
+            self.value(node, error.to_string(), Some("write for example `3d` or `36h`".to_owned()))
+        })
     }
 
     fn word<T>(

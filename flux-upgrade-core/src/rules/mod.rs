@@ -5,6 +5,7 @@
 mod credentials;
 mod file;
 mod glob;
+mod promote;
 mod renovate;
 #[cfg(test)]
 mod schema;
@@ -16,6 +17,7 @@ use std::str::FromStr;
 pub use credentials::{CredentialFrom, CredentialRule, Username};
 pub use file::RulesError;
 pub(crate) use glob::{Glob, Slash};
+pub use promote::Promote;
 pub use renovate::Renovate;
 
 use crate::flux::LocalEdits;
@@ -56,6 +58,18 @@ pub enum Digests {
     Update,
     /// As `update`, and a tag without a digest gets one.
     Pin,
+}
+
+/// How changes come into the repository; the more careful is the smaller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Delivery {
+    /// On a branch of their own, with a pull request.
+    #[default]
+    PullRequest,
+    /// As a commit, without a pull request.
+    Commit,
+    /// Not at all: ranges in the files resolve in the cluster, and the lock file keeps the record.
+    Inline,
 }
 
 /// A text that is none of the values of a setting.
@@ -118,6 +132,7 @@ macro_rules! words {
 words!(Allow, "patch" => Allow::Patch, "minor" => Allow::Minor, "major" => Allow::Major, "none" => Allow::None);
 words!(Ranges, "keep" => Ranges::Keep, "move" => Ranges::Move, "pin" => Ranges::Pin);
 words!(Digests, "keep" => Digests::Keep, "update" => Digests::Update, "pin" => Digests::Pin);
+words!(Delivery, "pull-request" => Delivery::PullRequest, "commit" => Delivery::Commit, "inline" => Delivery::Inline);
 words!(LocalEdits, "hold" => LocalEdits::Hold, "keep" => LocalEdits::Keep, "discard" => LocalEdits::Discard);
 
 impl Allow {
@@ -144,6 +159,8 @@ pub(crate) struct Layer {
     pub(crate) range: Option<Range>,
     pub(crate) ignore: Option<Vec<String>>,
     pub(crate) group: Option<String>,
+    pub(crate) delivery: Option<Delivery>,
+    pub(crate) schedule: Option<Vec<String>>,
 }
 
 /// What a rule applies to; every list that is given must match, by any of its items.
@@ -195,6 +212,7 @@ pub struct Rules {
     pub(crate) defaults: Layer,
     pub(crate) rules: Vec<Rule>,
     pub(crate) credentials: Vec<CredentialRule>,
+    pub(crate) promotions: Vec<Promote>,
     pub(crate) flags: Layer,
     pub(crate) as_of: Option<Timestamp>,
     pub(crate) now: Option<Timestamp>,
@@ -294,6 +312,29 @@ impl Rules {
     pub fn group<'r>(&'r self, site: &Site, level: Level) -> Option<&'r str> {
         let own = self.layers(site).filter_map(|layer| layer.group.as_deref()).last();
         own.or_else(|| self.renovate.group(site, level))
+    }
+
+    /// How a move of a site comes into the repository.
+    #[must_use]
+    pub fn delivery(&self, site: &Site) -> Delivery {
+        self.layers(site).filter_map(|layer| layer.delivery).last().unwrap_or_default()
+    }
+
+    /// When a move of a site may be delivered, as written: the core has no clock and reads no calendar.
+    pub fn schedule<'r>(&'r self, site: &Site) -> impl Iterator<Item = &'r str> {
+        let own = self.layers(site).filter_map(|layer| layer.schedule.as_deref()).last();
+        own.unwrap_or_else(|| self.renovate.schedule(site)).iter().map(String::as_str)
+    }
+
+    /// From where versions are promoted, in the order of the file.
+    #[must_use]
+    pub fn promotions(&self) -> &[Promote] {
+        &self.promotions
+    }
+
+    /// The folder that versions are promoted to, of a file in one.
+    pub(crate) fn promotion_to(&self, path: &crate::RepoPath) -> Option<&str> {
+        self.promotions.iter().find(|promote| promote.is_to(path)).map(Promote::to)
     }
 
     /// Whether `--only` leaves files of this path in the plan.

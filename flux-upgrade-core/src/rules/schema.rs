@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Allow, Digests, LocalEdits, Ranges, Rules, credentials, file};
+use super::{Allow, Delivery, Digests, LocalEdits, Ranges, Rules, credentials, file, promote};
 use crate::text::RepoPath;
 
 fn schema() -> Value {
@@ -30,6 +30,7 @@ fn it_has_every_key_and_no_other() {
         ("/properties/defaults", set([file::SETTINGS])),
         (item, set([file::SETTINGS, &["name", "match"]])),
         ("/properties/rules/items/properties/match", set([file::MATCH])),
+        ("/$defs/promote", set([promote::KEYS])),
         (place, set([credentials::PLACES])),
         ("/properties/credentials/additionalProperties/properties/env", set([credentials::VARIABLES])),
     ] {
@@ -47,6 +48,7 @@ fn it_has_every_word_of_every_setting() {
         ("ranges", Ranges::WORDS),
         ("digests", Digests::WORDS),
         ("localEdits", LocalEdits::WORDS),
+        ("delivery", Delivery::WORDS),
     ] {
         assert_eq!(schema["$defs"][name]["enum"], serde_json::json!(words), "{name}");
     }
@@ -63,6 +65,8 @@ fn samples(name: &str) -> (Vec<&'static str>, Vec<&'static str>) {
         "minimumAge" => (vec!["3d", "36h", "0d", "2w", "5m", "9s"], vec!["3 days", "d", "-1d", "[3d]"]),
         "range" => (vec!["\"<17\"", "1.x"], vec!["[1.x]", "{}"]),
         "ignore" => (vec!["\"1.0.0\"", "[\"1.0.0\", v2]", "[]"], vec!["{a: b}", "[[a]]"]),
+        "delivery" => (Delivery::WORDS.to_vec(), vec!["merge", "[]"]),
+        "schedule" => (vec!["\"before 6am\"", "[\"* 0-5 * * *\"]", "[]"], vec!["{a: b}", "[[a]]"]),
         "group" => (vec!["monitoring"], vec!["[a]", "{}"]),
         other => panic!("no samples of {other}"),
     }

@@ -54,6 +54,14 @@ pub(super) fn show(rules: &Rules) -> String {
         out.push_str("  - ");
         out.push_str(text.trim_start());
     }
+    if !rules.promotions.is_empty() {
+        out.push_str("promote:\n");
+    }
+    for promote in &rules.promotions {
+        let after = promote.after().map(|after| format!(", after: {after}")).unwrap_or_default();
+        let (from, to) = (quoted(promote.from()), quoted(promote.to()));
+        writeln!(out, "  - {{from: {from}, to: {to}{after}}}").expect("writing to a String does not fail");
+    }
     if !rules.credentials.is_empty() {
         out.push_str("credentials:\n");
     }
@@ -98,6 +106,8 @@ fn layer(out: &mut String, indent: &str, layer: &Layer) {
         ("range", layer.range.as_ref().map(|value| quoted(&value.to_string()))),
         ("ignore", layer.ignore.as_ref().map(|value| list(value.iter().map(String::as_str)))),
         ("group", layer.group.as_deref().map(quoted)),
+        ("delivery", layer.delivery.map(|value| value.to_string())),
+        ("schedule", layer.schedule.as_ref().map(|value| list(value.iter().map(String::as_str)))),
     ];
     for (name, value) in words {
         if let Some(value) = value {

@@ -30,12 +30,15 @@ pub(super) struct Builder<'i> {
 /// Objects that patches complete, each with the namespace set on the way and the patches that went over it, in order.
 type Chains = BTreeSet<(usize, Option<String>, Vec<usize>)>;
 
+/// Patches by the object that they change.
+type ByObject = BTreeMap<usize, Vec<usize>>;
+
 /// What patches change among the objects whose build is wanted as a whole.
 pub(super) struct Changes {
-    /// By the folder of a kustomization: patches and what each selects, in the order in which they are applied.
-    by_folder: BTreeMap<String, Vec<(usize, BTreeSet<usize>)>>,
+    /// By the folder of a kustomization: the patches of each object, in the order in which they are applied.
+    by_folder: BTreeMap<String, ByObject>,
     /// The same by the Flux Kustomization that applies them.
-    by_applier: BTreeMap<usize, Vec<(usize, BTreeSet<usize>)>>,
+    by_applier: BTreeMap<usize, ByObject>,
     objects: BTreeSet<usize>,
 }
 
@@ -47,27 +50,26 @@ impl Changes {
         };
         let mut out =
             Self { by_folder: BTreeMap::new(), by_applier: BTreeMap::new(), objects: BTreeSet::new() };
-        for found in targets {
-            let selected: BTreeSet<usize> = found.selected.iter().copied().filter(is_completed).collect();
-            if selected.is_empty() {
-                continue;
-            }
-            out.objects.extend(&selected);
+        // What a patch of a Flux Kustomization adds comes after that one's own patches.
+        let order = |found: &&Selected| {
             let patch = &inventory.patches[found.patch];
-            if patch.by.is_none() {
-                out.by_folder.entry(patch.folder.clone()).or_default().push((found.patch, selected));
-            } else {
-                for applier in &found.of {
-                    out.by_applier.entry(*applier).or_default().push((found.patch, selected.clone()));
+            (patch.order.0, patch.by.is_some_and(|by| inventory.resources[by].is_patch), patch.order.1)
+        };
+        let mut ordered: Vec<&Selected> = targets.iter().collect();
+        ordered.sort_by_key(order);
+        for found in ordered {
+            let patch = &inventory.patches[found.patch];
+            for object in found.selected.iter().filter(|index| is_completed(index)) {
+                out.objects.insert(*object);
+                let add = |all: &mut ByObject| all.entry(*object).or_default().push(found.patch);
+                match patch.by {
+                    None => add(out.by_folder.entry(patch.folder.clone()).or_default()),
+                    Some(_) => {
+                        found.of.iter().for_each(|applier| add(out.by_applier.entry(*applier).or_default()))
+                    }
                 }
             }
         }
-        // What a patch of a Flux Kustomization adds comes after that one's own patches.
-        let order = |(patch, _): &(usize, BTreeSet<usize>)| {
-            let patch = &inventory.patches[*patch];
-            (patch.order.0, patch.by.is_some_and(|by| inventory.resources[by].is_patch), patch.order.1)
-        };
-        out.by_folder.values_mut().chain(out.by_applier.values_mut()).for_each(|all| all.sort_by_key(order));
         out
     }
 }
@@ -260,11 +262,9 @@ impl<'i> Builder<'i> {
 }
 
 /// Objects with some patches over them.
-fn patched(all: Chains, patches: &[(usize, BTreeSet<usize>)]) -> Chains {
+fn patched(all: Chains, patches: &ByObject) -> Chains {
     let over = |(index, set, mut chain): (usize, Option<String>, Vec<usize>)| {
-        chain.extend(
-            patches.iter().filter(|(_, selected)| selected.contains(&index)).map(|(patch, _)| *patch),
-        );
+        chain.extend(patches.get(&index).into_iter().flatten());
         (index, set, chain)
     };
     all.into_iter().map(over).collect()

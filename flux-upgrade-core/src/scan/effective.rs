@@ -8,7 +8,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::patch::SECRET;
-use super::value::{Lists, apply, merge, value};
+use super::value::{Lists, apply, bounded, merge};
 use super::{Inventory, Placement, Resource};
 use crate::plan::Reason;
 use crate::text::Location;
@@ -127,13 +127,15 @@ impl Inventory<'_> {
 
     /// An object with some patches over it.
     fn patched(&self, resource: &Resource, chain: &[usize]) -> Result<Effective, Unbuilt> {
-        let mut object = self.node(resource).map_or(Value::Null, value);
+        let whole = |at: Location| Unbuilt::Patch { at, why: "its aliases make it too large".to_owned() };
+        let object = self.node(resource).map_or(Some(Value::Null), bounded);
+        let mut object = object.ok_or_else(|| whole(self.location(resource)))?;
         let mut patches = Vec::with_capacity(chain.len());
         for number in chain {
             let patch = &self.patches[*number];
             let at = self.patch_location(*number);
             let root = self.documents[patch.document].document.node(patch.node);
-            let over = root.map_or(Value::Null, value);
+            let over = root.map_or(Some(Value::Null), bounded).ok_or_else(|| whole(at.clone()))?;
             if let Err(why) = put_over(&mut object, &over) {
                 return Err(Unbuilt::Patch { at, why });
             }

@@ -9,7 +9,8 @@ use crate::yaml::Node;
 
 /// A namespace that is a text and no variable or template.
 pub(super) fn known(namespace: Option<&str>) -> Option<String> {
-    namespace.filter(|text| !text.contains("${") && !text.contains("{{")).map(str::to_owned)
+    let is_text = |text: &&str| ["${", "{{", "<<"].iter().all(|tag| !text.contains(tag));
+    namespace.filter(is_text).map(str::to_owned)
 }
 
 pub(super) fn kustomizations(inventory: &Inventory<'_>) -> Vec<usize> {

@@ -47,14 +47,11 @@ impl Generator {
             });
             let literals = items(generator, "literals").filter_map(|node| {
                 let (key, value) = node.text()?.split_once('=')?;
-                let quoted = value.len() > 1
-                    && ['"', '\''].iter().any(|q| value.starts_with(*q) && value.ends_with(*q));
-                let start = key.len() + 1 + usize::from(quoted);
-                Some((
-                    key.to_owned(),
-                    node.number(),
-                    start..key.len() + 1 + value.len() - usize::from(quoted),
-                ))
+                // Kustomize takes quotes off both ends, whether they match or not.
+                let own = value.trim_start_matches(['"', '\'']);
+                let start = key.len() + 1 + value.len() - own.len();
+                let range = start..start + own.trim_end_matches(['"', '\'']).len();
+                Some((key.to_owned(), node.number(), range))
             });
             let older = generator.text_at(&["env"]).into_iter();
             Some(Self {

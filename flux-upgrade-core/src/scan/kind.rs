@@ -23,6 +23,8 @@ pub enum Kind {
     Kustomization,
     /// FluxInstance of the Flux Operator.
     FluxInstance,
+    /// ResourceSet of the Flux Operator, which makes objects of templates.
+    ResourceSet,
     /// A ConfigMap, whose data may be variables or chart values.
     ConfigMap,
     /// An object of any other kind, which may name images.
@@ -60,6 +62,7 @@ const TABLE: &[(&str, &str, Kind, &[&str])] = {
             &["v1alpha1", "v1beta1", "v1beta2", "v1"],
         ),
         ("fluxcd.controlplane.io", "FluxInstance", Kind::FluxInstance, &["v1"]),
+        ("fluxcd.controlplane.io", "ResourceSet", Kind::ResourceSet, &["v1"]),
         ("", "ConfigMap", Kind::ConfigMap, &["v1"]),
     ]
 };

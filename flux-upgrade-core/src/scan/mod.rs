@@ -112,6 +112,8 @@ pub struct Resource {
     pub suspended: bool,
     /// Whether it is a patch of another object and no object itself.
     pub is_patch: bool,
+    /// The ResourceSet that makes it, as a number of the resources.
+    pub(crate) within: Option<usize>,
     /// Whether it is what a `test` operation of a JSON patch compares with.
     pub(crate) is_test: bool,
     /// Names of objects that a patch changes by a selector, besides `name`.

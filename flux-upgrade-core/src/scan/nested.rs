@@ -11,7 +11,7 @@ use super::object::Objects;
 use super::patch::{List, Patch, fragments};
 use super::target::Target;
 use super::{Encryption, Held, Inventory, Kind, Resource};
-use crate::yaml::{Document, Node, embedded};
+use crate::yaml::{Document, Node, embedded, templated};
 
 /// Something inside an object.
 pub(super) struct Nested<'f> {
@@ -25,6 +25,8 @@ enum What {
     Patch { target: Option<Target>, by: Option<usize>, order: (List, usize) },
     /// Chart values that a ConfigMap holds under a key.
     Data { key: String, by: usize },
+    /// An object that the ResourceSet with this index makes.
+    Object { by: usize },
 }
 
 /// How it is written.
@@ -33,6 +35,8 @@ enum Body<'f> {
     Text(Vec<Document<'f>>),
     /// As the node with this number.
     Node(u32),
+    /// As a template whose YAML cannot be told, from this byte on.
+    Broken(usize),
 }
 
 /// How many patches may stand in one another: a kustomization patches a Flux Kustomization, which patches a release, which
@@ -57,6 +61,10 @@ pub(super) fn keep<'f>(
                 let next = inventory.resources.len();
                 added.keep(folder, &mut inventory.resources, &mut inventory.patches);
                 keep(inventory, (file, encryption), outer, inner, (next, depth + 1));
+            }
+            Body::Broken(at) => {
+                let help = "templates are left alone; the other documents of the file are read";
+                inventory.report(file, "yaml.template", at, "a template and not YAML", help);
             }
             Body::Text(documents) => {
                 for document in documents {
@@ -117,6 +125,11 @@ impl Added {
                 let values = root.is_mapping().then(|| Resource::at(Kind::Plain, key, None, document, root));
                 return Self { resources: values.into_iter().collect(), patch: None };
             }
+            What::Object { by } => {
+                let mut resources = Objects::of(root, document).resources;
+                resources.iter_mut().for_each(|resource| resource.within = Some(first + by));
+                return Self { resources, patch: None };
+            }
             What::Patch { target, by, order } => (target.clone(), by, *order),
         };
         let target = target.or_else(|| Target::of(root).filter(|_| root.is_mapping()));
@@ -150,7 +163,7 @@ impl Added {
 
     /// What stands inside it in turn.
     fn inner<'f>(&self, root: Node<'_, 'f>, depth: usize) -> Vec<Nested<'f>> {
-        if self.patch.is_some() && depth < DEEPEST_PATCH { nested(root, &self.resources) } else { Vec::new() }
+        if depth < DEEPEST_PATCH { nested(root, &self.resources) } else { Vec::new() }
     }
 
     fn keep(self, folder: &str, resources: &mut Vec<Resource>, patches: &mut Vec<Patch>) {
@@ -177,6 +190,14 @@ pub(super) fn nested<'f>(root: Node<'_, 'f>, resources: &[Resource]) -> Vec<Nest
                     kustomize.into_iter().for_each(|kustomize| patches(kustomize, Some(by), &mut out));
                 }
             }
+            Kind::ResourceSet => {
+                let spec = node.get("spec").and_then(Node::resolved);
+                for spec in
+                    spec.into_iter().flat_map(|spec| std::iter::once(spec).chain(items(spec, "steps")))
+                {
+                    resources_of(spec, by, &mut out);
+                }
+            }
             Kind::ConfigMap => {
                 let data = node.get("data").and_then(Node::resolved);
                 for (key, value) in data.into_iter().flat_map(Node::entries) {
@@ -191,6 +212,21 @@ pub(super) fn nested<'f>(root: Node<'_, 'f>, resources: &[Resource]) -> Vec<Nest
         }
     }
     out
+}
+
+/// The objects of a ResourceSet, or of one of its steps: as they are, and in a template.
+///
+/// Source: Flux Operator, its documentation of ResourceSet: `resources` and `resourcesTemplate`.
+fn resources_of<'f>(spec: Node<'_, 'f>, by: usize, out: &mut Vec<Nested<'f>>) {
+    for node in items(spec, "resources").filter(|node| node.is_mapping()) {
+        out.push(Nested { what: What::Object { by }, body: Body::Node(node.number()) });
+    }
+    let template = spec.get("resourcesTemplate").and_then(Node::resolved);
+    if let Some(template) = template {
+        let (documents, broken) = templated(template);
+        out.push(Nested { what: What::Object { by }, body: Body::Text(documents) });
+        out.extend(broken.map(|at| Nested { what: What::Object { by }, body: Body::Broken(at) }));
+    }
 }
 
 /// The inline patches of a kustomization, a Flux Kustomization or a post-renderer.

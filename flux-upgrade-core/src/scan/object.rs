@@ -79,6 +79,7 @@ impl Resource {
             placements: Vec::new(),
             suspended: false,
             is_patch: false,
+            within: None,
             is_test: false,
             also: Vec::new(),
             fragment: Vec::new(),

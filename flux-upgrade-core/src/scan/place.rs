@@ -81,6 +81,15 @@ pub(super) fn place(inventory: &mut Inventory<'_>) {
             placements[part].clone_from(&own);
         }
     }
+    // What a ResourceSet makes goes to the clusters of that one, and no kustomization sets its namespace.
+    for index in 0..inventory.resources.len() {
+        let resource = &inventory.resources[index];
+        let Some(by) = resource.within else { continue };
+        let namespace = known(resource.written_namespace.as_deref());
+        let clusters = placements[by].iter().map(|placement| placement.cluster.clone());
+        placements[index] =
+            clusters.map(|cluster| Placement { cluster, namespace: namespace.clone() }).collect();
+    }
     let generators = generator::name(inventory, &mut builder, &component_users(inventory, urls));
     let (appliers, mut applied) = appliers(inventory, urls, &mut builder);
     let numbers: BTreeMap<&str, usize> =

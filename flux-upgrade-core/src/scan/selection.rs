@@ -187,7 +187,7 @@ fn selected(
     for path in reached_by(path, users) {
         for (index, set) in builder.build(path).iter() {
             let object = &inventory.resources[*index];
-            if !object.is_patch {
+            if !object.is_patch && object.within.is_none() {
                 members.entry(object.name.as_str()).or_default().insert((*index, set.clone()));
             }
         }

@@ -13,26 +13,58 @@ pub(crate) enum Lists {
     Whole,
 }
 
-/// A node as a value; aliases are followed.
+/// How many nodes a value may have: aliases repeat what they name, and a text of some lines can name more than fits.
+const MOST_NODES: usize = 100_000;
+
+/// A node as a value; aliases and merge keys are followed. `null` where that is too much.
 pub(crate) fn value(node: Node<'_, '_>) -> Value {
-    let Some(node) = node.resolved() else { return Value::Null };
+    bounded(node).unwrap_or(Value::Null)
+}
+
+/// A node as a value, `None` where its aliases make it too large.
+pub(crate) fn bounded(node: Node<'_, '_>) -> Option<Value> {
+    read(node, &mut MOST_NODES.clone(), 0)
+}
+
+fn read(node: Node<'_, '_>, left: &mut usize, depth: usize) -> Option<Value> {
+    *left = left.checked_sub(1).filter(|_| depth <= DEEPEST)?;
+    let Some(node) = node.resolved() else { return Some(Value::Null) };
     if node.is_mapping() {
-        let entries =
-            node.entries().map(|(key, item)| (key.text().unwrap_or_default().to_owned(), value(item)));
-        return Value::Object(entries.collect());
+        let (mut own, mut merged) = (Map::new(), Map::new());
+        for (key, item) in node.entries() {
+            let name = key.text().unwrap_or_default();
+            let item = read(item, left, depth + 1)?;
+            if name == "<<" && !key.is_string() {
+                let sources = if let Value::Array(list) = item { list } else { vec![item] };
+                for (name, item) in sources.into_iter().filter_map(into_map).flatten() {
+                    merged.entry(name).or_insert(item);
+                }
+            } else {
+                own.insert(name.to_owned(), item);
+            }
+        }
+        merged.extend(own);
+        return Some(Value::Object(merged));
     }
     if node.is_sequence() {
-        return Value::Array(node.items().map(value).collect());
+        return node.items().map(|item| read(item, left, depth + 1)).collect::<Option<_>>().map(Value::Array);
     }
-    let Some(text) = node.text() else { return Value::Null };
+    let Some(text) = node.text() else { return Some(Value::Null) };
     if node.is_string() {
-        return Value::String(text.to_owned());
+        return Some(Value::String(text.to_owned()));
     }
-    match text {
+    Some(match text {
         "true" => Value::Bool(true),
         "false" => Value::Bool(false),
         _ => serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())),
-    }
+    })
+}
+
+/// How deep a value may be nested: aliases may name what they stand in.
+const DEEPEST: usize = 256;
+
+fn into_map(value: Value) -> Option<Map<String, Value>> {
+    if let Value::Object(map) = value { Some(map) } else { None }
 }
 
 /// Applies one operation of a JSON Patch (RFC 6902); the error is the pointer that does not exist, or what is wrong.
@@ -172,6 +204,36 @@ fn directive(patch: &Map<String, Value>) -> Option<&str> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    /// The value of a document.
+    fn of(text: &str) -> Option<Value> {
+        let (documents, _) =
+            crate::yaml::parse(text, crate::text::Span::new(0, text.len()), crate::yaml::Comments::Skip);
+        bounded(documents[0].root().unwrap())
+    }
+
+    #[test]
+    fn merge_keys_and_aliases_are_followed() {
+        let text = "a: &a {x: 1, y: two}\nb: {<<: *a, y: 3}\nc: {y: 4, <<: [*a, {z: 5}]}\nd: {\"<<\": 6}\n";
+        let expected = json!({
+            "a": {"x": 1, "y": "two"},
+            "b": {"x": 1, "y": 3},
+            "c": {"x": 1, "y": 4, "z": 5},
+            "d": {"<<": 6},
+        });
+        assert_eq!(of(text), Some(expected));
+    }
+
+    #[test]
+    fn aliases_of_aliases_come_to_an_end() {
+        let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..12 {
+            let all = vec![format!("*a{}", level - 1); 10].join(", ");
+            text.push_str(&format!("a{level}: &a{level} [{all}]\n"));
+        }
+        assert_eq!(of(&text), None);
+        assert_eq!(of("a: &a {b: *a}\n"), None);
+    }
 
     #[test]
     fn operations_want_what_they_name() {

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::address::no_address;
+use super::git_dates::{dated, fetch_request};
 use super::pkt_line::{self, Packet, malformed, packets};
 use super::{Address, Attach, HttpRequest, HttpResponse, Limits, Method, Next, status_failure};
 use crate::plan::Failure;
@@ -16,7 +17,10 @@ pub(super) struct Refs {
     base: String,
     max_bytes: u64,
     attach: Attach,
-    is_listing: bool,
+    /// Refs whose dates are wanted, with their objects; `None` where the listing is.
+    dates: Option<BTreeMap<String, String>>,
+    /// Whether the second request is on its way, and what hashes its objects.
+    asked: Option<String>,
 }
 
 impl Refs {
@@ -25,9 +29,22 @@ impl Refs {
         let address = address.ok_or_else(|| no_address(url))?;
         let base =
             format!("{}://{}{}", address.scheme, address.authority, address.path.trim_end_matches('/'));
-        let refs = Self { base, max_bytes: limits.refs_bytes, attach: Attach::Nothing, is_listing: false };
+        let refs =
+            Self { base, max_bytes: limits.refs_bytes, attach: Attach::Nothing, dates: None, asked: None };
         let request = refs.advertisement();
         Ok((refs, request))
+    }
+
+    /// Asks when refs were made, in place of their listing.
+    pub(super) fn start_dates(
+        url: &str,
+        refs: &BTreeMap<String, String>,
+        limits: Limits,
+    ) -> Result<(Self, HttpRequest), Failure> {
+        let (begun, _) = Self::start(url, Limits { refs_bytes: limits.page_bytes, ..limits })?;
+        let begun = Self { dates: Some(refs.clone()), ..begun };
+        let request = begun.advertisement();
+        Ok((begun, request))
     }
 
     fn advertisement(&self) -> HttpRequest {
@@ -45,8 +62,11 @@ impl Refs {
         if let Some(failure) = status_failure(response) {
             return Next::failed(failure);
         }
-        if self.is_listing {
-            return Next::Done(listed(&response.body).map(Answer::Refs));
+        if let Some(format) = &self.asked {
+            return Next::Done(match &self.dates {
+                Some(refs) => dated(&response.body, refs, format).map(Answer::Dates),
+                None => listed(&response.body).map(Answer::Refs),
+            });
         }
         // A redirect of the first request holds for the second. Source: git `http.c`, `update_url_from_redirect`.
         let tail = "/info/refs";
@@ -58,15 +78,21 @@ impl Refs {
                 Some(b'<') | None => response.not("a listing of git refs", ""),
                 _ => failure,
             }),
+            // Servers of v0 alone are not asked for commits: none that matters is left.
+            Ok(Advertised::Refs(_)) if self.dates.is_some() => Next::Done(Ok(Answer::Dates(BTreeMap::new()))),
             Ok(Advertised::Refs(refs)) => Next::Done(Ok(Answer::Refs(refs))),
-            Ok(Advertised::Version2 { object_format }) => {
-                self.is_listing = true;
+            Ok(Advertised::Version2 { object_format, filters }) => {
+                let body = match &self.dates {
+                    Some(refs) => fetch_request(&object_format, filters, refs.values()),
+                    None => ls_refs_request(&object_format),
+                };
+                self.asked = Some(object_format);
                 let kind = "application/x-git-upload-pack-";
                 let request = HttpRequest {
                     method: Method::Post,
                     url: format!("{}/git-upload-pack", self.base),
                     headers: Vec::new(),
-                    body: ls_refs_request(&object_format),
+                    body,
                     max_body_bytes: self.max_bytes,
                     attach: self.attach,
                 };
@@ -88,6 +114,8 @@ pub enum Advertised {
     Version2 {
         /// `sha1` or `sha256`.
         object_format: String,
+        /// Whether [`fetch_request`] may leave trees and files out.
+        filters: bool,
     },
     /// It speaks v0 or v1, and this is its listing.
     Refs(Vec<Candidate>),
@@ -101,7 +129,7 @@ pub enum Advertised {
 pub fn advertised(bytes: &[u8]) -> Result<Advertised, Failure> {
     let mut object_format = "sha1".to_owned();
     let mut lines = Vec::new();
-    let mut is_version2 = false;
+    let (mut is_version2, mut filters) = (false, false);
     for (number, packet) in packets(bytes).enumerate() {
         let packet = match packet {
             Err(_) if number == 0 && is_dumb(bytes) => {
@@ -118,12 +146,14 @@ pub fn advertised(bytes: &[u8]) -> Result<Advertised, Failure> {
             is_version2 = true;
         } else if let Some(format) = line.strip_prefix(b"object-format=").filter(|_| is_version2) {
             object_format = String::from_utf8_lossy(format).into_owned();
+        } else if let Some(words) = line.strip_prefix(b"fetch=").filter(|_| is_version2) {
+            filters = words.split(|byte| *byte == b' ').any(|word| word == b"filter");
         } else {
             lines.push(line);
         }
     }
     if is_version2 {
-        return Ok(Advertised::Version2 { object_format });
+        return Ok(Advertised::Version2 { object_format, filters });
     }
     if lines.is_empty() && !bytes.ends_with(b"0000") {
         return Err(malformed("the listing of refs ends in the middle"));
@@ -206,16 +236,16 @@ impl Listing {
     }
 
     fn candidates(self) -> Vec<Candidate> {
-        let candidate = |(name, (own, peeled)): (String, (String, Option<String>))| Candidate {
-            digest: Some(peeled.unwrap_or(own)),
-            ..Candidate::new(name)
+        let candidate = |(name, (own, peeled)): (String, (String, Option<String>))| match peeled {
+            Some(commit) => Candidate { digest: Some(commit), tag_object: Some(own), ..Candidate::new(name) },
+            None => Candidate { digest: Some(own), ..Candidate::new(name) },
         };
         self.0.into_iter().map(candidate).collect()
     }
 }
 
 /// `ERR …`: what a server says instead of a listing.
-fn refused(line: &[u8]) -> Result<(), Failure> {
+pub(super) fn refused(line: &[u8]) -> Result<(), Failure> {
     let Some(why) = line.strip_prefix(b"ERR ") else { return Ok(()) };
     let why: String = String::from_utf8_lossy(why).chars().filter(|c| !c.is_control()).take(200).collect();
     let lower = why.to_ascii_lowercase();
@@ -325,7 +355,7 @@ mod tests {
 
     #[test]
     fn objects_of_sha256_are_asked_for_by_their_name() {
-        let Ok(Advertised::Version2 { object_format }) =
+        let Ok(Advertised::Version2 { object_format, .. }) =
             advertised(&message(&["version 2", "ls-refs", "object-format=sha256"]))
         else {
             panic!()

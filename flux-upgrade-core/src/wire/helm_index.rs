@@ -184,9 +184,20 @@ pub type Charts = BTreeMap<String, Vec<ChartEntry>>;
 /// ```
 pub fn load(text: &str, wanted: Option<&BTreeSet<String>>) -> Result<Charts, IndexError> {
     let wants = |name: &str| wanted.is_none_or(|wanted| wanted.contains(name));
-    if is_json(text) {
-        return json::load(text, wants);
+    if !is_json(text) {
+        return load_yaml(text, wants);
     }
+    match json::load(text, wants) {
+        // A mapping of YAML in flow style begins as JSON does. Source: helm `pkg/repo/index.go`, `jsonOrYamlUnmarshal`.
+        Err(error) if !json::is_valid(text) => match load_yaml(text, wants) {
+            Err(IndexError::Syntax { .. }) => Err(error),
+            outcome => outcome,
+        },
+        outcome => outcome,
+    }
+}
+
+fn load_yaml(text: &str, wants: impl Fn(&str) -> bool) -> Result<Charts, IndexError> {
     let lines = Lines::new(text);
     let mut documents = Vec::new();
     for part in split(text) {

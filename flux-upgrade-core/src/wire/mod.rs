@@ -25,6 +25,7 @@
 mod address;
 mod door;
 pub mod flux_release;
+mod git_dates;
 mod git_refs;
 pub mod helm_index;
 mod http;
@@ -34,6 +35,7 @@ mod pkt_line;
 
 pub use address::{Address, resolve};
 pub use door::{Challenge, Doors};
+pub use git_dates::{dated, fetch_request};
 pub use git_refs::{Advertised, advertised, listed, ls_refs_request};
 pub use http::{Attach, HttpRequest, HttpResponse, Method, status_failure};
 #[cfg(feature = "native")]
@@ -86,7 +88,7 @@ impl Default for Limits {
 #[must_use]
 pub fn lane(ask: &Ask) -> String {
     match ask {
-        Ask::Charts { url, .. } | Ask::Refs { url } => match Address::parse(url) {
+        Ask::Charts { url, .. } | Ask::Refs { url } | Ask::Dates { url, .. } => match Address::parse(url) {
             Some(address) => address.authority.to_ascii_lowercase(),
             None => crate::reference::normalise_git(url).split('/').next().unwrap_or_default().to_owned(),
         },
@@ -165,6 +167,9 @@ impl Exchange {
                 .map(|request| {
                     (Self { talk: Talk::Manifests(version.clone()), door: None }, Next::Send(request))
                 })
+                .map_err(Next::failed),
+            Ask::Dates { url, refs } => git_refs::Refs::start_dates(url, refs, limits)
+                .map(|(refs, request)| (Self { talk: Talk::Refs(refs), door: None }, Next::Send(request)))
                 .map_err(Next::failed),
             Ask::Refs { url } => git_refs::Refs::start(url, limits)
                 .map(|(refs, request)| (Self { talk: Talk::Refs(refs), door: None }, Next::Send(request)))

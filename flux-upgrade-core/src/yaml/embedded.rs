@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Body, Comment, Comments, Document, Form, Node, Quote, parse};
+use super::{Body, Comment, Comments, Document, Form, Node, Quote, Slot, parse};
 use crate::text::Span;
 
 /// The documents in a scalar, as far as they can be read.
@@ -26,26 +26,89 @@ pub(crate) fn embedded<'t>(scalar: Node<'_, 't>) -> Vec<Document<'t>> {
     let place = |document: Document<'_>| Document {
         text: outer.text,
         span: there(document.span),
-        slots: document
-            .slots
-            .into_iter()
-            .map(|slot| super::Slot {
-                body: match slot.body {
-                    Body::Scalar { value, quote } => {
-                        Body::Scalar { value: Cow::Owned(value.into_owned()), quote }
-                    }
-                    Body::Mapping { flow } => Body::Mapping { flow },
-                    Body::Sequence { flow } => Body::Sequence { flow },
-                    Body::Alias { target } => Body::Alias { target },
-                },
-                span: there(slot.span),
-                ..slot
-            })
-            .collect(),
+        slots: document.slots.into_iter().map(|slot| owned(slot, there)).collect(),
         comments: ignores(scalar),
         form: Form::Decoded,
     };
     documents.into_iter().map(place).collect()
+}
+
+/// The documents in a literal block that is a template with the tags `<< … >>`, and where some text is no YAML besides.
+///
+/// Lines that are nothing but a tag decide which of the others count; they are left out. A tag inside a line is a text.
+/// Source: Flux Operator, "ResourceSet": the delimiters of its templates.
+pub(crate) fn templated<'t>(scalar: Node<'_, 't>) -> (Vec<Document<'t>>, Option<usize>) {
+    let file = scalar.document().text;
+    let Some(block) = scalar.block() else { return (Vec::new(), None) };
+    let view: String = block.of(file).split_inclusive('\n').map(without_tags).collect();
+    let (mut out, mut broken) = (Vec::new(), None);
+    let moved = |span: Span| Span::new(span.start + block.start, span.end + block.start);
+    for part in block_parts(&view, Span::new(0, view.len())) {
+        let (documents, error) = parse(&view, part, Comments::Keep);
+        for document in documents {
+            if let Some((_, again)) = document.duplicate_keys().first() {
+                broken.get_or_insert(block.start + again.start);
+                continue;
+            }
+            out.push(Document {
+                text: file,
+                span: moved(document.span),
+                slots: document.slots.into_iter().map(|slot| owned(slot, moved)).collect(),
+                comments: document.comments.iter().map(|one| Comment::new(file, moved(one.span))).collect(),
+                form: Form::Yaml,
+            });
+        }
+        if let Some(error) = error {
+            broken.get_or_insert(block.start + error.at);
+        }
+    }
+    (out, broken)
+}
+
+/// A line as a comment where it is one tag of a template, with as many bytes.
+fn without_tags(line: &str) -> Cow<'_, str> {
+    let body = line.trim();
+    let is_tag = body.starts_with("<<") && body.ends_with(">>") && body.matches("<<").count() == 1;
+    // A tag of another language may not be cut in two.
+    if !(is_tag && body.len() >= 4) {
+        return Cow::Borrowed(line);
+    }
+    let at = line.len() - line.trim_start().len();
+    let hidden = format!("#{}", "x".repeat(body.len() - 1));
+    Cow::Owned(format!("{}{hidden}{}", &line[..at], &line[at + body.len()..]))
+}
+
+/// The parts of a block scalar between its `---` lines, which stand as deep as the rest of it.
+pub(crate) fn block_parts(view: &str, block: Span) -> Vec<Span> {
+    let mut parts = Vec::new();
+    let (mut from, mut at) = (block.start, block.start);
+    for line in block.of(view).split_inclusive('\n') {
+        let end = at + line.len();
+        let body = line.trim_start_matches(' ');
+        if body.trim_end() == "---" || body.starts_with("--- ") {
+            parts.push(Span::new(from, at));
+            from = at + (line.len() - body.len()) + 3;
+        }
+        at = end;
+    }
+    parts.push(Span::new(from, block.end));
+    parts
+}
+
+/// A node with a text of its own, at other bytes.
+fn owned<'t>(slot: Slot<'_>, there: impl Fn(Span) -> Span) -> Slot<'t> {
+    Slot {
+        body: match slot.body {
+            Body::Scalar { value, quote } => Body::Scalar { value: Cow::Owned(value.into_owned()), quote },
+            Body::Mapping { flow } => Body::Mapping { flow },
+            Body::Sequence { flow } => Body::Sequence { flow },
+            Body::Alias { target } => Body::Alias { target },
+        },
+        span: there(slot.span),
+        next: slot.next,
+        anchored: slot.anchored,
+        tagged: slot.tagged,
+    }
 }
 
 /// Comments beside and above a scalar that say to leave it alone.

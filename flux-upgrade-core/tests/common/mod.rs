@@ -118,7 +118,7 @@ fn published(site: &Site) -> Vec<String> {
     let written = match site.part {
         Part::Range => first_version(&site.spot.value).unwrap_or_else(|| "1.0.0".to_owned()),
         Part::Digest | Part::Commit => "v1.0.0".to_owned(),
-        Part::Version | Part::Tag | Part::Name | Part::Branch => {
+        Part::Version | Part::Tag | Part::Name | Part::Branch | Part::Api => {
             let text = &site.spot.value;
             text.split_once('@').map_or(text.as_str(), |(tag, _)| tag).to_owned()
         }

@@ -2,7 +2,7 @@
 
 use flux_upgrade_core::patch::{PatchSet, diff};
 use flux_upgrade_core::plan::Plan;
-use flux_upgrade_core::resolve::{Snapshot, offline};
+use flux_upgrade_core::resolve::{Query, Recording, Resolver, Snapshot, Step, offline};
 use flux_upgrade_core::rules::Rules;
 use flux_upgrade_core::{RepoPath, SourceFile, locate, patch, plan, scan};
 
@@ -152,4 +152,38 @@ fn no_step_over_kinds_that_share_no_version() {
     });
     let reason = held(&rendered(&[]), "version: 1\n", &snapshot);
     assert!(reason.starts_with("requires a release between v2.8.1 and v2.9.0: Thing."), "{reason}");
+}
+
+#[test]
+fn a_recorded_run_is_replayed_with_its_archives() {
+    let text = rendered(&[]);
+    let without_old = r#"{"schema": "flux-upgrade/registry-snapshot/v1", "flux": [
+        {"version": "v2.9.0", "manifests": "new.tar.gz"}],
+        "fluxManifests": [{"version": "v2.8.1", "manifests": "old.tar.gz"}]}"#;
+    let broken = r#"{"schema": "flux-upgrade/registry-snapshot/v1", "flux": [{"version": "v2.8.1"},
+        {"version": "v2.9.0", "manifestsFailure": {"kind": "unreachable", "detail": "the connection was cut"}}]}"#;
+    for (source, moves) in [(RELEASES, true), (without_old, true), (broken, false)] {
+        let source = Snapshot::parse(source).expect("a snapshot").with_manifests(read);
+        let files = [file(PATH, text.clone())];
+        let rules = Rules::default();
+        let inventory = scan(&files);
+        let sites = locate(&inventory);
+        let (mut resolver, mut recording) = (Resolver::new(&sites, &rules), Recording::default());
+        while let Step::Ask(queries) = resolver.step() {
+            for Query { id, ask, .. } in queries {
+                let outcome = source.answer(&ask);
+                recording.add(&ask, &outcome);
+                resolver.answer(id, outcome).expect("an open question");
+            }
+        }
+        let (json, archives) = recording.to_files("registry.json.d", None);
+        assert!(archives.iter().all(|(place, _)| place.starts_with("registry.json.d/v2.")), "{archives:?}");
+        let written =
+            |place: &str| archives.iter().find(|(path, _)| path == place).map(|(_, bytes)| bytes.clone());
+        let replayed = Snapshot::parse(&json).expect("a snapshot").with_manifests(written);
+        let (live, set) = planned(&text, "version: 1\n", &source);
+        let (again, same) = planned(&text, "version: 1\n", &replayed);
+        assert_eq!((&again, &same), (&live, &set));
+        assert_eq!(live.changes.len(), usize::from(moves), "{:?}", live.held);
+    }
 }

@@ -126,6 +126,13 @@ fn rate_limits() {
     let limited = |after: &str| Reply::status(429).with("Retry-After", after);
     assert_eq!(bad(move |_| limited("3600")), all("rate limited, try again in 3600 s"));
     assert_eq!(bad(at_first(1, limited("1"))), all("1.1.0"));
+    // A time, too: one that is over, and one that is far away.
+    assert_eq!(bad(at_first(1, limited("Wed, 21 Oct 2015 07:28:00 GMT"))), all("1.1.0"));
+    for outcome in bad(move |_| limited("Fri, 01 Jan 2100 00:00:00 GMT")) {
+        let seconds =
+            outcome.strip_prefix("rate limited, try again in ").and_then(|rest| rest.strip_suffix(" s"));
+        assert!(seconds.is_some_and(|text| text.parse::<u64>().unwrap() > 1_000_000_000), "{outcome}");
+    }
 }
 
 #[test]

@@ -2,8 +2,10 @@
 #![cfg(feature = "native")]
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod dates;
 mod faults;
 mod places;
+mod proxies;
 mod real;
 mod server;
 
@@ -14,7 +16,7 @@ use std::time::Duration;
 
 use flux_upgrade_core::host::{
     Cache, Cancel, CredentialOptions, Credentials, Guard, GuardOptions, HttpOptions, Lanes, Live,
-    LiveOptions, drive,
+    LiveOptions, Proxies, drive,
 };
 use flux_upgrade_core::plan::Plan;
 use flux_upgrade_core::resolve::{Ask, Outcome, Query, Recording, Resolver};
@@ -34,7 +36,7 @@ impl Default for Setup {
         let http = HttpOptions {
             connect_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(20),
-            proxy_from_environment: false,
+            proxies: Proxies::default(),
             ..HttpOptions::default()
         };
         let env = std::env::var_os("PATH").map(|path| ("PATH".into(), path));

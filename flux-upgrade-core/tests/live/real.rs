@@ -14,7 +14,7 @@ use super::server::{Reply, Seen, Server, closed_port};
 use super::{Setup, Source, outcomes, repository};
 
 /// Whether a program is there; says so once where it is not.
-fn has(program: &str) -> bool {
+pub(crate) fn has(program: &str) -> bool {
     let found = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
         .any(|folder| folder.join(program).is_file());
     if !found {
@@ -23,7 +23,7 @@ fn has(program: &str) -> bool {
     found
 }
 
-struct Ended(Child);
+pub(crate) struct Ended(pub(crate) Child);
 
 impl Drop for Ended {
     fn drop(&mut self) {
@@ -32,7 +32,7 @@ impl Drop for Ended {
     }
 }
 
-fn wait_for(port: u16) {
+pub(crate) fn wait_for(port: u16) {
     let until = Instant::now() + Duration::from_secs(20);
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
         assert!(Instant::now() < until, "nothing listens on {port}");
@@ -195,7 +195,7 @@ fn a_registry_with_passwords() {
 }
 
 /// An authority of its own with a certificate for 127.0.0.1: authority, certificate, key.
-fn certificates() -> (String, String, String) {
+pub(crate) fn certificates() -> (String, String, String) {
     let authority_key = rcgen::KeyPair::generate().unwrap();
     let mut parameters = rcgen::CertificateParams::new(Vec::new()).unwrap();
     parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
@@ -240,7 +240,7 @@ fn bare(folder: &Path) -> PathBuf {
     place
 }
 
-fn git(folder: &Path, arguments: &[&str]) -> String {
+pub(crate) fn git(folder: &Path, arguments: &[&str]) -> String {
     let done = Command::new("git")
         .current_dir(folder)
         .args(["-c", "user.name=x", "-c", "user.email=x@example.com"])
@@ -271,7 +271,7 @@ fn refs(setup: &Setup, url: &str) -> BTreeMap<String, String> {
 }
 
 /// git's own server of smart HTTP behind ours.
-fn http_backend(root: PathBuf, protocol: bool) -> Server {
+pub(crate) fn http_backend(root: PathBuf, protocol: bool) -> Server {
     Server::start(move |seen: &Seen| {
         let (path, query) = seen.target.split_once('?').unwrap_or((&seen.target, ""));
         let mut command = Command::new("git");

@@ -19,7 +19,7 @@ pub(super) struct Agents {
     guard: Arc<Guard>,
     /// Authorities of the system and of the options.
     usual: OnceLock<Result<RootCerts, String>>,
-    made: Mutex<Vec<(Tls, Agent)>>,
+    made: Mutex<Vec<(Tls, Option<String>, Agent)>>,
 }
 
 impl Agents {
@@ -27,19 +27,20 @@ impl Agents {
         Self { options: options.clone(), guard, usual: OnceLock::new(), made: Mutex::default() }
     }
 
-    /// The agent for these certificates; connections are kept between requests.
-    pub(super) fn agent(&self, tls: &Tls) -> Result<Agent, Trouble> {
+    /// The agent for these certificates and this proxy; connections are kept between requests.
+    pub(super) fn agent(&self, tls: &Tls, proxy: Option<&str>) -> Result<Agent, Trouble> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, agent)) = made.iter().find(|(known, _)| known == tls) {
+        let is_it = |(known, by, _): &&(Tls, Option<String>, Agent)| known == tls && by.as_deref() == proxy;
+        if let Some((.., agent)) = made.iter().find(is_it) {
             return Ok(agent.clone());
         }
         let failed = |detail: String| Trouble::Failed(Failure::Unreachable { detail });
-        let agent = self.make(tls).map_err(failed)?;
-        made.push((tls.clone(), agent.clone()));
+        let agent = self.make(tls, proxy).map_err(failed)?;
+        made.push((tls.clone(), proxy.map(str::to_owned), agent.clone()));
         Ok(agent)
     }
 
-    fn make(&self, tls: &Tls) -> Result<Agent, String> {
+    fn make(&self, tls: &Tls, proxy: Option<&str>) -> Result<Agent, String> {
         let roots = match &tls.ca {
             Some(ca) => RootCerts::new_with_certs(&certificates(ca)?),
             None => self.usual.get_or_init(|| usual(&self.options.extra_ca)).clone()?,
@@ -58,7 +59,9 @@ impl Agents {
             Ok::<_, String>(ClientCert::new_with_certs(&certificates(certificate)?, key))
         });
         let tls = TlsConfig::builder().root_certs(roots).client_cert(own.transpose()?).build();
-        let proxy = if self.options.proxy_from_environment { Proxy::try_from_env() } else { None };
+        // Its address may hold a password.
+        let unread = |_| "the address of the proxy in the environment cannot be read".to_owned();
+        let proxy = proxy.map(Proxy::new).transpose().map_err(unread)?;
         let resolver = Guarded { guard: Arc::clone(&self.guard), inner: DefaultResolver::default() };
         let config = Agent::config_builder()
             .http_status_as_error(false)

@@ -2,6 +2,7 @@
 
 mod agents;
 mod pace;
+mod proxies;
 mod trouble;
 
 use std::io::Read as _;
@@ -13,6 +14,7 @@ use crate::plan::Failure;
 use crate::wire::{Address, HttpRequest, HttpResponse, Method, resolve, status_failure};
 use agents::Agents;
 use pace::{Pace, jittered};
+pub use proxies::Proxies;
 pub(super) use trouble::Trouble;
 
 /// How requests are carried.
@@ -32,8 +34,8 @@ pub struct HttpOptions {
     pub extra_ca: Vec<String>,
     /// A certificate and its key in PEM form, for servers that ask for one.
     pub client_certificate: Option<(String, super::Secret)>,
-    /// Whether proxies are taken from the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`).
-    pub proxy_from_environment: bool,
+    /// Through which proxies; by default those of the environment.
+    pub proxies: Proxies,
     /// Redirects of one request.
     pub redirects: usize,
 }
@@ -48,7 +50,7 @@ impl Default for HttpOptions {
             longest_wait: Duration::from_secs(30),
             extra_ca: Vec::new(),
             client_certificate: None,
-            proxy_from_environment: true,
+            proxies: Proxies::of_process(),
             redirects: 5,
         }
     }
@@ -194,7 +196,7 @@ impl Client {
         }
         let failed =
             |error: ureq::http::Error| Trouble::Failed(Failure::Malformed { detail: error.to_string() });
-        let agent = self.agents.agent(tls)?;
+        let agent = self.agents.agent(tls, self.options.proxies.of(url))?;
         let timeout = self.remaining()?;
         let started = Instant::now();
         let trouble = |error: ureq::Error| trouble::of(error, address.host(), timeout);
@@ -219,6 +221,7 @@ impl Client {
             headers: parts.headers.iter().filter_map(text).collect(),
             body: Vec::new(),
         };
+        in_seconds(&mut out);
         if request.method == Method::Head {
             return Ok(out);
         }
@@ -277,6 +280,20 @@ impl Client {
                 return Ok(());
             }
             std::thread::sleep(left.min(Duration::from_millis(50)));
+        }
+    }
+}
+
+/// Writes a `Retry-After` that names a time as seconds from now, which is how readers without a clock take it.
+///
+/// Source: RFC 9110, 10.2.3.
+fn in_seconds(response: &mut HttpResponse) {
+    for (name, value) in &mut response.headers {
+        if name.eq_ignore_ascii_case("retry-after")
+            && let Ok(time) = httpdate::parse_http_date(value.trim())
+        {
+            let left = time.duration_since(std::time::SystemTime::now()).unwrap_or_default();
+            *value = left.as_secs_f64().ceil().to_string();
         }
     }
 }

@@ -44,6 +44,7 @@ impl ChartEntry {
         Candidate {
             text: self.version.clone(),
             digest: self.digest.clone(),
+            tag_object: None,
             created: self.created,
             app_version: self.app_version.clone(),
             kube_version: self.kube_version.clone(),

@@ -71,6 +71,7 @@ struct Set {
     pin_digests: Option<bool>,
     /// `Some(None)` takes a group away.
     group: Option<Option<String>>,
+    schedule: Option<Vec<String>>,
 }
 
 impl Renovate {
@@ -165,6 +166,13 @@ impl Renovate {
         let fits =
             |rule: &&Rule| rule.matches.updates.as_ref().is_none_or(|updates| updates.contains(&update));
         self.rules_of(site).filter(fits).filter_map(|rule| rule.set.group.as_ref()).last()?.as_deref()
+    }
+
+    /// When its moves may be delivered, as written.
+    pub(super) fn schedule<'r>(&'r self, site: &Site) -> &'r [String] {
+        // What is for some updates alone says nothing of the others.
+        let whole = self.rules_of(site).filter(|rule| rule.matches.updates.is_none());
+        whole.filter_map(|rule| rule.set.schedule.as_deref()).last().unwrap_or_default()
     }
 
     fn rules_of<'r>(&'r self, site: &Site) -> impl Iterator<Item = &'r Rule> {

@@ -192,7 +192,9 @@ impl Reader<'_> {
         match (entry.key.as_str(), &item.value) {
             ("description" | "$schema", _) => {}
             ("enabled", Value::Bool(value)) => set.enabled = Some(*value),
-            ("pinDigests" | "minimumReleaseAge" | "stabilityDays" | "allowedVersions", _) if partly => {
+            ("pinDigests" | "minimumReleaseAge" | "stabilityDays" | "allowedVersions" | "schedule", _)
+                if partly =>
+            {
                 self.unclear(entry, "for some updates alone has no effect here");
             }
             ("pinDigests", Value::Bool(value)) => set.pin_digests = Some(*value),
@@ -209,6 +211,11 @@ impl Reader<'_> {
                 Ok(range) if !text.starts_with(['/', '!']) => set.allowed = Some(range),
                 _ => self.unclear(entry, &format!("has no effect here: `{text}` is not a range")),
             },
+            ("schedule", _) if item.texts().is_some() => {
+                let texts = item.texts().unwrap_or_default().into_iter().map(str::to_owned);
+                // "at any time" is Renovate's word for no schedule.
+                set.schedule = Some(texts.filter(|text| text != "at any time").collect());
+            }
             ("groupName", Value::Null) => set.group = Some(None),
             ("groupName", Value::Text(text)) if text.contains("{{") => {
                 self.unclear(entry, "is a template, which has no effect here");

@@ -41,6 +41,11 @@ impl From<Entry> for ChartEntry {
     }
 }
 
+/// Whether it is JSON from its first byte to its last.
+pub(super) fn is_valid(text: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(text.trim_start_matches('\u{feff}')).is_ok()
+}
+
 pub(super) fn load(text: &str, wants: impl Fn(&str) -> bool) -> Result<Charts, IndexError> {
     let text = text.trim_start_matches('\u{feff}');
     let mut charts = Charts::new();
