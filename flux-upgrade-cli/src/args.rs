@@ -14,11 +14,7 @@ use crate::deliver::DeliverFlags;
 use crate::env::Env;
 use crate::fault::Fault;
 use crate::spelling::nearest;
-<<<<<<< HEAD
-use crate::{convert, ranges};
-=======
-use crate::{ranges, repositories};
->>>>>>> main
+use crate::{convert, ranges, repositories};
 
 /// Plan and apply upgrades of a Git repository that Flux reconciles.
 ///
@@ -533,6 +529,7 @@ impl Command {
             Self::Ranges(args) => &mut args.common,
             Self::Lock(args) => &mut args.ranges.common,
             Self::Rollback(args) => &mut args.common,
+            Self::Convert(args) => &mut args.common,
             Self::Install(_) | Self::Completions { .. } => return None,
         })
     }

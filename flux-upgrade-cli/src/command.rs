@@ -21,11 +21,7 @@ use crate::flux;
 use crate::job::{self, Planned, Scanned, Settle};
 use crate::migrate;
 use crate::pick::pick;
-<<<<<<< HEAD
-=======
-use crate::ranges;
 use crate::repositories;
->>>>>>> main
 use crate::streams::Streams;
 use crate::{CHANGES, FAILED, FINE, INTERRUPTED};
 use crate::{convert, ranges};

@@ -147,8 +147,13 @@ impl Conversion {
             self.draft = draft::draft(inventory, &self.before, &self.stands, &self.refused, &self.to);
         }
         let Self { before, stands, draft, .. } = self;
-        let mut plan =
-            Plan { sites: before, changes: Vec::new(), held: Vec::new(), diagnostics: draft.diagnostics };
+        let mut plan = Plan {
+            sites: before,
+            changes: Vec::new(),
+            held: Vec::new(),
+            groups: Vec::new(),
+            diagnostics: draft.diagnostics,
+        };
         for (site, (outcome, stands)) in draft.outcomes.into_iter().zip(stands).enumerate() {
             match (outcome, stands) {
                 (Ok(converted), Ok(stands)) => {
