@@ -13,7 +13,9 @@ use flux_upgrade_core::host::{
 };
 use flux_upgrade_core::locate::Site;
 use flux_upgrade_core::plan::Failure;
-use flux_upgrade_core::resolve::{self, Ask, Outcome, Query, Recording, Resolution, Resolver, Snapshot};
+use flux_upgrade_core::resolve::{
+    self, Ask, Outcome, Query, Recording, Resolution, Resolver, Snapshot, Step,
+};
 use flux_upgrade_core::rules::Rules;
 use flux_upgrade_core::time::{Age, Timestamp};
 use flux_upgrade_core::wire;
@@ -21,12 +23,14 @@ use flux_upgrade_core::wire;
 use crate::args::SourcesFlags;
 use crate::env::Env;
 use crate::fault::Fault;
+use crate::job;
 use crate::progress::Bar;
+use crate::releases::Releases;
 use crate::streams::Streams;
 
 /// Where the answers come from.
 pub(crate) enum Answers {
-    Recorded(Snapshot),
+    Recorded(Box<Snapshot>, Option<Arc<Releases>>),
     Live(Box<Sources>),
 }
 
@@ -50,6 +54,7 @@ pub(crate) struct Sources {
     folder: Option<PathBuf>,
     lanes: Lanes,
     quiet: bool,
+    releases: Option<Arc<Releases>>,
     told: Arc<Mutex<Told>>,
 }
 
@@ -61,6 +66,21 @@ struct Told {
 }
 
 impl Answers {
+    /// The answers of a snapshot where one is given, else those of the sources themselves.
+    pub(crate) fn of(
+        snapshot: Option<&Path>,
+        flags: &SourcesFlags,
+        quiet: bool,
+        env: &Env,
+    ) -> Result<Self, Fault> {
+        match snapshot {
+            Some(file) => {
+                Ok(Self::Recorded(Box::new(job::snapshot(&env.folder, file)?), releases_of(flags, env)?))
+            }
+            None => Self::live(flags, quiet, env),
+        }
+    }
+
     pub(crate) fn live(flags: &SourcesFlags, quiet: bool, env: &Env) -> Result<Self, Fault> {
         let max_age = flags.max_age.as_deref().map(|text| {
             Age::parse(text).map_err(|error| Fault::bad_value("--max-age", text, &error.to_string()))
@@ -97,6 +117,7 @@ impl Answers {
                 limits,
                 files: !files.is_empty(),
                 ssh: env.variables.get("GIT_SSH_COMMAND").cloned(),
+                flux_releases: None,
             },
             guard: GuardOptions {
                 allow: hosts.iter().map(parse).collect::<Result<_, _>>()?,
@@ -110,6 +131,7 @@ impl Answers {
             folder: cache_folder(&variables, home(env).as_deref()),
             lanes: Lanes { per_host: usize::try_from(flags.per_host).unwrap_or(8), ..Lanes::default() },
             quiet,
+            releases: releases_of(flags, env)?,
             told: Arc::default(),
         })))
     }
@@ -117,7 +139,7 @@ impl Answers {
     /// When they were recorded.
     pub(crate) fn taken(&self) -> Option<Timestamp> {
         match self {
-            Self::Recorded(snapshot) => snapshot.taken(),
+            Self::Recorded(snapshot, _) => snapshot.taken(),
             Self::Live(_) => None,
         }
     }
@@ -152,7 +174,20 @@ impl Answers {
         streams: &mut Streams<'_>,
     ) -> Result<Resolution, Fault> {
         match self {
-            Self::Recorded(snapshot) => Ok(resolve::from_snapshot(resolver, Some(snapshot))),
+            Self::Recorded(snapshot, None) => Ok(resolve::from_snapshot(resolver, Some(snapshot))),
+            Self::Recorded(snapshot, Some(releases)) => {
+                let mut resolver = resolver;
+                loop {
+                    let queries = match resolver.step() {
+                        Step::Done(resolution) => return Ok(resolution),
+                        Step::Ask(queries) => queries,
+                    };
+                    for Query { id, ask, .. } in queries {
+                        let outcome = releases.beside(&ask, || snapshot.answer(&ask));
+                        resolver.answer(id, outcome).map_err(|error| Fault::of(&error))?;
+                    }
+                }
+            }
             Self::Live(sources) => sources.resolve((resolver, rules), (tree, mapping_from), env, streams),
         }
     }
@@ -201,7 +236,8 @@ impl Sources {
         });
         let guard = Guard::new(self.guard.clone());
         let live = Live::new(self.options.clone(), guard, credentials, cache, env.cancel.clone());
-        let host = Arc::new(Recorder { live, told: Arc::clone(&self.told) });
+        let releases = self.releases.clone();
+        let host = Arc::new(Recorder { live, releases, told: Arc::clone(&self.told) });
         let mut bar = Bar::new(self.quiet, env);
         let resolution = drive(&mut resolver, &host, self.lanes, &env.cancel, &mut |progress| {
             bar.show(progress, streams);
@@ -228,6 +264,7 @@ impl Sources {
 /// Asks for real, and keeps what was said.
 struct Recorder {
     live: Live,
+    releases: Option<Arc<Releases>>,
     told: Arc<Mutex<Told>>,
 }
 
@@ -237,7 +274,8 @@ impl Host for Recorder {
         if let Some(outcome) = told().outcomes.get(&query.ask) {
             return outcome.clone();
         }
-        let outcome = self.live.answer(query);
+        let own = self.releases.as_ref().and_then(|releases| releases.answer(&query.ask));
+        let outcome = own.unwrap_or_else(|| self.live.answer(query));
         if outcome != Err(Failure::Cancelled) {
             let mut told = told();
             told.recording.add(&query.ask, &outcome);
@@ -263,11 +301,17 @@ pub(crate) fn write_whole(path: &Path, text: impl AsRef<[u8]>) -> std::io::Resul
     written
 }
 
-fn os_variables(env: &Env) -> BTreeMap<OsString, OsString> {
+/// What `--flux-releases` names.
+fn releases_of(flags: &SourcesFlags, env: &Env) -> Result<Option<Arc<Releases>>, Fault> {
+    let given = flags.flux_releases.as_deref();
+    given.map(|given| Releases::open(Some(given), env).map(Arc::new)).transpose()
+}
+
+pub(crate) fn os_variables(env: &Env) -> BTreeMap<OsString, OsString> {
     env.variables.iter().map(|(name, value)| (name.into(), value.into())).collect()
 }
 
-fn home(env: &Env) -> Option<PathBuf> {
+pub(crate) fn home(env: &Env) -> Option<PathBuf> {
     let name = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
     env.variables.get(name).map(PathBuf::from).filter(|path| path.is_absolute())
 }

@@ -10,6 +10,7 @@ use clap_complete::Shell;
 use flux_upgrade_core::rules::Overrides;
 use flux_upgrade_core::time::{Age, Timestamp};
 
+use crate::automate;
 use crate::deliver::DeliverFlags;
 use crate::env::Env;
 use crate::fault::Fault;
@@ -50,6 +51,10 @@ pub(crate) enum Command {
     ///
     /// Fields that the new version lacks are converted along. Objects that cannot be are told of and left as they are.
     Migrate(Migrate),
+    /// Write what the image policies elect into the fields that $imagepolicy markers name; --write writes the files
+    ///
+    /// Image automation outside the cluster: it edits the marked scalars and nothing else.
+    Automate(automate::Automate),
     /// Show what each range and floating tag resolves to now, since when, and what is wrong with it
     Ranges(ranges::Ranges),
     /// Write down in flux-upgrade.lock what each range and floating tag resolves to; --check compares
@@ -184,6 +189,11 @@ pub(crate) struct SourcesFlags {
     /// Read chart indexes as a whole, so that a mistake in any chart refuses the index, as in Flux
     #[arg(long)]
     pub(crate) strict_index: bool,
+
+    /// Take Flux's own manifests from here: DIR/vX.Y.Z/manifests.tar.gz, or URL/download/vX.Y.Z/manifests.tar.gz
+    /// [default: the snapshot's, else Flux's own releases]
+    #[arg(long, value_name = "DIR|URL", value_hint = ValueHint::DirPath)]
+    pub(crate) flux_releases: Option<String>,
 }
 
 /// `apply`: what `plan` takes, and what to do with an earlier apply that did not finish.
@@ -313,7 +323,7 @@ pub(crate) struct Install {
     #[arg(long, value_name = "KEYS", value_delimiter = ',')]
     toleration_keys: Vec<String>,
 
-    /// Folder of releases: DIR/vX.Y.Z/manifests.tar.gz
+    /// Where releases are: DIR/vX.Y.Z/manifests.tar.gz, or URL/download/vX.Y.Z/manifests.tar.gz [default: Flux's own]
     #[arg(long, value_name = "DIR|URL", value_hint = ValueHint::DirPath)]
     pub(crate) flux_releases: Option<String>,
 }
@@ -346,7 +356,7 @@ pub(crate) struct Verify {
     #[command(flatten)]
     pub(crate) common: Common,
 
-    /// Folder of releases to compare with: DIR/vX.Y.Z/manifests.tar.gz
+    /// Releases to compare with: DIR/vX.Y.Z/manifests.tar.gz, or URL/download/vX.Y.Z/manifests.tar.gz [default: Flux's own]
     #[arg(long, value_name = "DIR|URL", value_hint = ValueHint::DirPath)]
     pub(crate) flux_releases: Option<String>,
 
@@ -395,13 +405,17 @@ pub(crate) struct RulesFlags {
     #[arg(long, value_name = "VERSION")]
     flux_version: Option<String>,
 
-    /// Plan only files whose path matches this glob; may be repeated
+    /// Plan only files whose path matches this glob, and what shares a variable with them; may be repeated
     #[arg(long, value_name = "GLOB")]
     pub(crate) only: Vec<String>,
 
     /// Read the rules from this file [default: .flux-upgrade.yaml of the folder]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) config: Option<PathBuf>,
+
+    /// Leave Renovate's configuration of the repository alone
+    #[arg(long)]
+    pub(crate) no_renovate: bool,
 
     /// Print the rules that are in force and plan nothing
     #[arg(long)]
@@ -412,7 +426,7 @@ pub(crate) struct RulesFlags {
 pub(crate) enum ScanFormat {
     /// For people
     Table,
-    /// For tools: flux-upgrade/sites/v1
+    /// For tools: flux-upgrade/sites/v1, see docs/sites.schema.json
     Json,
 }
 
@@ -436,10 +450,12 @@ pub(crate) enum Format {
     Diff,
     /// The diff that takes the plan back
     Reverse,
-    /// Text edits for editors (JSON, ranges as in LSP)
+    /// Text edits for editors (JSON, ranges as in LSP), see docs/edits.schema.json
     Edits,
     /// The body of a pull request
     Markdown,
+    /// For code scanning: SARIF 2.1.0, each change with its edits as a fix
+    Sarif,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -526,6 +542,7 @@ impl Command {
             Self::Verify(args) => &mut args.common,
             Self::Migrate(args) => &mut args.common,
             Self::Snapshot(args) => &mut args.common,
+            Self::Automate(args) => &mut args.common,
             Self::Ranges(args) => &mut args.common,
             Self::Lock(args) => &mut args.ranges.common,
             Self::Rollback(args) => &mut args.common,

@@ -14,6 +14,7 @@ use crate::answers::{Answers, Recorded, write_whole};
 use crate::args::{
     Apply, Cli, Command, Common, Format, Plan, RulesFlags, Scan, ScanFormat, Snapshot as SnapshotArgs,
 };
+use crate::automate;
 use crate::deliver::{DeliverFlags, Delivering};
 use crate::env::Env;
 use crate::fault::Fault;
@@ -35,6 +36,7 @@ pub(crate) fn execute(cli: &Cli, streams: &mut Streams<'_>, env: &Env) -> i32 {
         Command::Install(install) => flux::install(install, streams, env),
         Command::Verify(verify) => flux::verify(verify, streams, env),
         Command::Migrate(args) => migrate::run(args, streams, env),
+        Command::Automate(args) => automate::run(args, streams, env),
         Command::Ranges(args) => ranges::run(args, streams, env),
         Command::Lock(args) => ranges::run_lock(args, streams, env),
         Command::Rollback(args) => ranges::run_rollback(args, streams, env),
@@ -268,17 +270,14 @@ impl<'a> Job<'a> {
     fn new(args: &'a Plan, env: &'a Env) -> Result<Self, Fault> {
         under_flags(Rules::default(), args.rules.overrides(env)?)?;
         if args.common.paths.len() > 1
-            && matches!(args.format, Format::Diff | Format::Reverse | Format::Edits)
+            && matches!(args.format, Format::Diff | Format::Reverse | Format::Edits | Format::Sarif)
         {
             let [form, paths] =
                 [format!("{:?}", args.format).to_lowercase(), args.common.paths.len().to_string()];
             let why = "its paths are relative to PATH; run it once for each";
             return Err(Fault::new(format!("--format {form} takes one PATH, and there are {paths}: {why}")));
         }
-        let answers = match args.offline.as_deref() {
-            Some(file) => Answers::Recorded(job::snapshot(&env.folder, file)?),
-            None => Answers::live(&args.sources, args.common.quiet, env)?,
-        };
+        let answers = Answers::of(args.offline.as_deref(), &args.sources, args.common.quiet, env)?;
         Ok(Self { args, env, answers })
     }
 
@@ -304,7 +303,17 @@ impl<'a> Job<'a> {
                 self.answers.resolve((sites, rules), (tree, from), env, streams)
             },
         )?;
-        tell(common, &planned.plan.diagnostics, streams, env);
+        let (unread, found): (Vec<_>, Vec<_>) =
+            planned.plan.diagnostics.iter().cloned().partition(|found| found.code == "rules.renovate-option");
+        tell(common, &found, streams, env);
+        if let Some(first) = unread.first().filter(|_| !common.quiet) {
+            let settings =
+                if unread.len() == 1 { "1 setting".to_owned() } else { format!("{} settings", unread.len()) };
+            streams.err(&format!(
+                "note: {settings} of {} without effect here; --show-config lists them\n",
+                first.at.path
+            ));
+        }
         for refused in &planned.set.refused {
             streams.err(&Fault::new(format!("{}: not edited: {}", refused.path, refused.why)).to_string());
         }
@@ -349,6 +358,7 @@ impl<'a> Job<'a> {
             Format::Diff => diff::unified(files, set).map_err(|error| Fault::of(&error))?,
             Format::Reverse => diff::reverse(files, set).map_err(|error| Fault::of(&error))?,
             Format::Edits => report::edits(files, set),
+            Format::Sarif => report::sarif(files, plan),
             Format::Markdown => match root_name(common, number) {
                 Some(name) => format!("## `{name}`\n\n{}\n", report::markdown(plan)),
                 None => report::markdown(plan),
@@ -422,10 +432,14 @@ pub(crate) fn rules(
     tree: &Tree,
     taken: Option<Timestamp>,
 ) -> Result<Rules, Fault> {
-    let rules = job::rules_for(&env.folder, tree, args.config.as_deref())?;
+    let mut rules = job::rules_for(&env.folder, tree, args.config.as_deref())?;
+    if !args.no_renovate && rules.reads_renovate() {
+        rules = rules.over(job::renovate(tree)?);
+    }
     let mut flags = args.overrides(env)?;
     flags.now = taken.or(flags.now);
-    under_flags(rules, flags)
+    let now = flags.as_of.or(flags.now);
+    job::with_history(under_flags(rules, flags)?, tree, now)
 }
 
 /// Who has written the rules in force.

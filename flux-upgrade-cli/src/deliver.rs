@@ -8,7 +8,7 @@ use flux_upgrade_core::host::{
     BranchState, Closing, Deliver, Delivered, Delivery, Forge, ForgeKind, Git, GitError, Home, HttpOptions,
     Limits, Proposal, Push, Repository, Signing, Synced, SyncedState, Tree, Wanted,
 };
-use flux_upgrade_core::plan;
+use flux_upgrade_core::{plan, rules};
 
 use crate::args::Format;
 use crate::env::Env;
@@ -60,7 +60,7 @@ pub(crate) struct DeliverFlags {
     #[arg(long, value_name = "KIND", requires = "pull_request")]
     forge: Option<String>,
 
-    /// Address of the forge's API, for example https://git.example.com/api/v1
+    /// Address of the forge's API, for example `https://git.example.com/api/v1`
     #[arg(long, value_name = "URL", requires = "pull_request")]
     forge_url: Option<String>,
 
@@ -187,13 +187,19 @@ impl<'a> Delivering<'a> {
                 report.rows.push(row("declined", Some(why.to_owned())));
                 continue;
             }
-            let below = match parcel.onto {
-                None => None,
-                Some(onto) if made.contains_key(&onto) => made.get(&onto).copied(),
-                Some(onto) => {
-                    report.rows.push(row("waits", Some(format!("it stands on {}", names[onto]))));
+            if parcel.delivery == rules::Delivery::Inline {
+                let why = "the rules leave it to the cluster: `delivery: inline`";
+                report.rows.push(row("inline", Some(why.to_owned())));
+                continue;
+            }
+            let below = match parcel.after.as_slice() {
+                [onto] if made.contains_key(onto) => made.get(onto).copied(),
+                [onto] => {
+                    report.rows.push(row("waits", Some(format!("it stands on {}", names[*onto]))));
                     continue;
                 }
+                // A commit has one parent; of several the pull request says that they go first.
+                _ => None,
             };
             match &parcel.files {
                 Err(why) => {
@@ -206,7 +212,7 @@ impl<'a> Delivering<'a> {
                         branch: names[number].clone(),
                         onto: below,
                         message: parcel.message.clone(),
-                        files: replacements(files, set),
+                        files: replacements(set),
                     });
                 }
             }
@@ -227,7 +233,10 @@ impl<'a> Delivering<'a> {
         for delivered in &delivery.branches {
             report.has_failed |=
                 matches!(delivered.state, BranchState::Refused { .. } | BranchState::CheckedOut { .. });
-            report.rows.push(branch_row(delivered, of(&delivered.branch)));
+            let parcel = of(&delivered.branch);
+            let first: Vec<&str> =
+                parcel.iter().flat_map(|parcel| &parcel.after).map(|at| names[*at].as_str()).collect();
+            report.rows.push(branch_row(delivered, parcel, &first));
         }
         let kept_from = report.rows.len();
         let spared: BTreeSet<String> = plan::unanswered_groups(&planned.plan, &planned.rules)
@@ -277,7 +286,8 @@ impl<'a> Delivering<'a> {
             .iter()
             .filter(may_have)
             .filter_map(|delivered| {
-                let parcel = of(&delivered.branch)?;
+                let parcel =
+                    of(&delivered.branch).filter(|parcel| parcel.delivery == rules::Delivery::PullRequest)?;
                 let want = wanted.iter().find(|want| want.branch == delivered.branch)?;
                 let base = want.onto.map_or(self.base.as_str(), |onto| wanted[onto].branch.as_str());
                 Some(Proposal {
@@ -288,7 +298,8 @@ impl<'a> Delivering<'a> {
                     labels: parcel.labels.iter().chain(&flags.label).cloned().collect(),
                     reviewers: flags.reviewer.clone(),
                     draft: flags.draft,
-                    automerge: flags.automerge,
+                    // What others go before is merged by somebody who sees that they have.
+                    automerge: flags.automerge && parcel.after.is_empty(),
                 })
             })
             .collect();
@@ -354,13 +365,14 @@ fn obsolete(
     ours
 }
 
-fn branch_row(delivered: &Delivered, parcel: Option<&Parcel>) -> Row {
+fn branch_row(delivered: &Delivered, parcel: Option<&Parcel>, first: &[&str]) -> Row {
     let why = match &delivered.state {
         BranchState::Kept { by } => Some(format!("it has a commit of {by}, and stays as it is")),
         BranchState::CheckedOut { folder } => {
             Some(format!("it is checked out in `{}`; switch to another branch there", folder.display()))
         }
         BranchState::Refused { why } => Some(why.clone()),
+        _ if !first.is_empty() => Some(format!("after {}", first.join(", "))),
         _ => None,
     };
     Row {

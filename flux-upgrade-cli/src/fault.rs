@@ -16,6 +16,11 @@ impl Fault {
         Self(message.into())
     }
 
+    /// What it says, without a word before it.
+    pub(crate) fn message(&self) -> &str {
+        &self.0
+    }
+
     /// An error with its causes.
     pub(crate) fn of(error: &dyn Error) -> Self {
         let mut text = error.to_string();

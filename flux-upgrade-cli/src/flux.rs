@@ -18,18 +18,13 @@ pub(crate) fn install(args: &Install, streams: &mut Streams<'_>, env: &Env) -> R
     if !args.export {
         return Err(Fault::new("nothing is installed into a cluster; pass --export to print the manifests"));
     }
-    let Some(given) = &args.flux_releases else {
-        return Err(Fault::new(
-            "releases are not fetched yet; pass --flux-releases DIR, which has DIR/vX.Y.Z/manifests.tar.gz",
-        ));
-    };
     let mut options = Options::default();
     for (flag, value) in args.flags() {
         options
             .set(flag, &value)
             .map_err(|error| Fault::bad_value(&format!("--{flag}"), &error.value, &error.expected))?;
     }
-    let release = Releases::open(&env.folder, given)?.wanted(&args.version)?;
+    let release = Releases::open(args.flux_releases.as_deref(), env)?.wanted(&args.version)?;
     streams.out(&flux::render(&release, &options).map_err(|error| Fault::of(&error))?);
     Ok(FINE)
 }
@@ -37,8 +32,7 @@ pub(crate) fn install(args: &Install, streams: &mut Streams<'_>, env: &Env) -> R
 /// Checks every installation of Flux under the paths.
 pub(crate) fn verify(args: &Verify, streams: &mut Streams<'_>, env: &Env) -> Result<i32, Fault> {
     let common = &args.common;
-    let releases =
-        args.flux_releases.as_deref().map(|given| Releases::open(&env.folder, given)).transpose()?;
+    let releases = Releases::open(args.flux_releases.as_deref(), env)?;
     let mut code = FINE;
     for (number, path) in common.paths.iter().enumerate() {
         let tree = match job::read(&env.folder, path) {
@@ -51,7 +45,7 @@ pub(crate) fn verify(args: &Verify, streams: &mut Streams<'_>, env: &Env) -> Res
         };
         tell(common, &tree.diagnostics, streams, env);
         let sites = locate(&scan(&tree.files));
-        let (found, broken) = check((&tree.files, &sites), releases.as_ref(), streams);
+        let (found, broken) = check((&tree.files, &sites), &releases, streams);
         let declared = flux::declared(&sites, &[]);
         for (path, error) in &broken {
             streams.err(&Fault::new(format!("{path}: {error} [{}]", error.code())).to_string());
@@ -65,9 +59,6 @@ pub(crate) fn verify(args: &Verify, streams: &mut Streams<'_>, env: &Env) -> Res
         });
         if !common.quiet && found.is_empty() && broken.is_empty() && declared.is_empty() {
             streams.err("note: nothing that installs Flux was found\n");
-        }
-        if !common.quiet && releases.is_none() && !found.is_empty() {
-            streams.err("note: no manifests are compared; pass --flux-releases DIR with DIR/vX.Y.Z/manifests.tar.gz\n");
         }
         let unclear = common.strict && found.iter().any(Installation::is_unclear);
         if unclear
@@ -84,13 +75,15 @@ pub(crate) fn verify(args: &Verify, streams: &mut Streams<'_>, env: &Env) -> Res
 /// What is found, with the releases that it needs.
 fn check(
     (files, sites): (&[SourceFile], &[Site]),
-    releases: Option<&Releases>,
+    releases: &Releases,
     streams: &mut Streams<'_>,
 ) -> (Vec<Installation>, Vec<(flux_upgrade_core::RepoPath, flux::RecoverError)>) {
     let (found, broken) = flux::verify(files, sites, &[]);
-    let Some(releases) = releases else { return (found, broken) };
+    if found.is_empty() {
+        return (found, broken);
+    }
     let mut known: Vec<Release> = Vec::new();
-    let newest = releases.newest().map(str::to_owned);
+    let newest = releases.newest();
     let wanted = found.iter().filter_map(|one| one.recovered.version().map(str::to_owned));
     for version in wanted.chain(newest) {
         if known.iter().any(|release| release.version().text() == version) {
@@ -98,7 +91,13 @@ fn check(
         }
         match releases.get(&version) {
             Ok(release) => known.extend(release),
-            Err(fault) => streams.err(&fault.to_string()),
+            Err(fault) => {
+                streams.err(&fault.to_string().replacen("error", "warning", 1));
+                if !releases.is_folder() {
+                    streams.err("note: pass --flux-releases DIR with DIR/vX.Y.Z/manifests.tar.gz where they cannot be fetched\n");
+                    break;
+                }
+            }
         }
     }
     let (found, broken) = flux::verify(files, sites, &known);

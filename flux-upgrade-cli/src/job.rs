@@ -10,7 +10,8 @@ use flux_upgrade_core::locate::Site;
 use flux_upgrade_core::patch::PatchSet;
 use flux_upgrade_core::plan::{Plan, Reason};
 use flux_upgrade_core::resolve::{Resolution, Snapshot};
-use flux_upgrade_core::rules::Rules;
+use flux_upgrade_core::rules::{Renovate, Rules, Staged};
+use flux_upgrade_core::time::Timestamp;
 use flux_upgrade_core::{RepoPath, locate, patch, plan, scan};
 
 use crate::fault::Fault;
@@ -74,6 +75,25 @@ pub(crate) fn read_revision(folder: &Path, path: &Path, revision: &str) -> Resul
     repository.read(commit, &Limits::default()).map_err(fault)
 }
 
+/// The rules, knowing what history lets promotions offer; `now` is when ages end.
+pub(crate) fn with_history(rules: Rules, tree: &Tree, now: Option<Timestamp>) -> Result<Rules, Fault> {
+    if rules.promotions().is_empty() {
+        return Ok(rules);
+    }
+    let staged = |now| {
+        let repository = host::Repository::discover(&tree.root)?;
+        let start = tree.commit.map_or_else(|| repository.resolve("HEAD"), Ok)?;
+        repository.staged(start, &rules, now, &Limits::default())
+    };
+    let staged = match now.map(staged) {
+        Some(Ok(staged)) => staged,
+        // A folder without history has said nothing for any time.
+        None | Some(Err(host::GitError::NotARepository { .. })) => Staged::default(),
+        Some(Err(error)) => return Err(Fault::of(&error).under("`promote` reads the history".to_owned())),
+    };
+    Ok(rules.with_staged(staged))
+}
+
 /// The rules for a tree: of `config`, seen from `folder`, or of the rules file of its folder, or the defaults.
 pub(crate) fn rules_for(folder: &Path, tree: &Tree, config: Option<&Path>) -> Result<Rules, Fault> {
     let at = tree.files.iter().find(|file| file.path.as_str() == RULES_FILE);
@@ -93,6 +113,15 @@ pub(crate) fn rules_for(folder: &Path, tree: &Tree, config: Option<&Path>) -> Re
     };
     let shown = config.map_or_else(|| read.path.to_string(), |config| config.display().to_string());
     Rules::parse(&read.path, &read.text).map_err(|error| Fault::in_rules(&shown, &read.text, &error))
+}
+
+/// Renovate's configuration of a tree, or an empty one.
+pub(crate) fn renovate(tree: &Tree) -> Result<Renovate, Fault> {
+    let found = Renovate::among(&tree.files).map_err(|error| {
+        let file = tree.files.iter().find(|file| file.path == error.at.path);
+        Fault::in_rules(error.at.path.as_str(), file.map_or("", |file| &file.text), &error)
+    })?;
+    Ok(found.unwrap_or_default())
 }
 
 /// The rules file of the folder; a symbolic link is not followed.

@@ -6,6 +6,7 @@
 
 mod answers;
 mod args;
+mod automate;
 mod command;
 mod convert;
 mod deliver;

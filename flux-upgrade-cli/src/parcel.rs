@@ -1,8 +1,11 @@
 //! The groups of a plan as parcels: what goes onto one branch, with its words.
 
+use std::collections::BTreeSet;
+
 use flux_upgrade_core::host::Replacement;
-use flux_upgrade_core::patch::{PatchSet, diff};
-use flux_upgrade_core::plan::Plan;
+use flux_upgrade_core::patch::{FilePatch, PatchSet, diff};
+use flux_upgrade_core::plan::{Group, Plan};
+use flux_upgrade_core::rules::Delivery;
 use flux_upgrade_core::{RepoPath, SourceFile, patch, report};
 
 /// What goes onto one branch.
@@ -13,10 +16,19 @@ pub(crate) struct Parcel {
     pub(crate) body: String,
     pub(crate) message: String,
     pub(crate) labels: Vec<String>,
-    /// The parcel before it, by its index, whose branch it stands on.
-    pub(crate) onto: Option<usize>,
+    /// How the rules want it delivered.
+    pub(crate) delivery: Delivery,
+    /// The parcels that have to be merged before it, by their indices. It stands on one; beside several it says so.
+    pub(crate) after: Vec<usize>,
     /// Its files, or why they could not be made.
-    pub(crate) files: Result<PatchSet, String>,
+    pub(crate) files: Result<Vec<Made>, String>,
+}
+
+/// A file of a parcel.
+pub(crate) struct Made {
+    path: RepoPath,
+    before: String,
+    after: String,
 }
 
 /// The parcels of a plan, in the order in which they are to be merged.
@@ -26,24 +38,82 @@ pub(crate) fn parcels(files: &[SourceFile], plan: &Plan) -> Vec<Parcel> {
 
 fn parcel(number: usize, files: &[SourceFile], plan: &Plan) -> Option<Parcel> {
     let group = &plan.groups[number];
-    let part = plan.part(group);
-    let touched = touched(files, &part);
-    let set = patch(&touched, &part);
-    let (diff, made) = match set.refused.first() {
-        Some(refused) => (String::new(), Err(format!("{}: {}", refused.path, refused.why))),
-        // A pull request without its diff is one all the same.
-        None => (diff::unified(&touched, &set).unwrap_or_default(), Ok(set)),
-    };
-    let words = report::pull_request(plan, number, &diff, "")?;
+    let below = below(plan, number);
+    let own = patched(files, plan, group, &[]);
+    // A pull request without its diff is one all the same.
+    let shown = own.as_ref().ok().and_then(|(touched, set)| diff::unified(touched, set).ok());
+    let words = report::pull_request(plan, number, &shown.unwrap_or_default(), "")?;
     Some(Parcel {
         id: group.id.clone(),
         title: words.title,
         body: words.body,
         message: report::commit_message(plan, number)?.to_string(),
         labels: words.labels,
-        onto: None,
-        files: made,
+        delivery: group.delivery,
+        after: after(plan, group),
+        files: own.and_then(|own| made(own, &below, files, plan, group)),
     })
+}
+
+/// The groups that are delivered and have to be merged before one.
+fn after(plan: &Plan, group: &Group) -> Vec<usize> {
+    let is_delivered = |other: &usize| plan.groups[*other].delivery != Delivery::Inline;
+    group.after.iter().copied().filter(is_delivered).collect()
+}
+
+/// The groups that a group's branch stands on, one on the other: a commit has one parent.
+fn below(plan: &Plan, number: usize) -> Vec<usize> {
+    let mut found = Vec::new();
+    let mut at = number;
+    while let [next] = after(plan, &plan.groups[at])[..] {
+        found.push(next);
+        at = next;
+    }
+    found
+}
+
+/// The files that a group edits, and their texts with its changes and those of `others`.
+fn patched(
+    files: &[SourceFile],
+    plan: &Plan,
+    group: &Group,
+    others: &[usize],
+) -> Result<(Vec<SourceFile>, PatchSet), String> {
+    let more = others.iter().flat_map(|other| plan.groups[*other].changes.iter());
+    let changes: BTreeSet<usize> = group.changes.iter().chain(more).copied().collect();
+    let part = plan.part(&Group { changes: changes.into_iter().collect(), ..group.clone() });
+    let touched = touched(files, &part);
+    let set = patch(&touched, &part);
+    match set.refused.first() {
+        Some(refused) => Err(format!("{}: {}", refused.path, refused.why)),
+        None => Ok((touched, set)),
+    }
+}
+
+/// A group's files as they are where its branch begins, and as they shall be.
+fn made(
+    own: (Vec<SourceFile>, PatchSet),
+    below: &[usize],
+    files: &[SourceFile],
+    plan: &Plan,
+    group: &Group,
+) -> Result<Vec<Made>, String> {
+    let text = |path: &RepoPath| find(files, path).map(|file| file.text.clone()).unwrap_or_default();
+    let (before, after) = if below.is_empty() {
+        (PatchSet::default(), own.1.clone())
+    } else {
+        let none = Group { changes: Vec::new(), ..group.clone() };
+        (patched(files, plan, &none, below)?.1, patched(files, plan, group, below)?.1)
+    };
+    let of = |set: &PatchSet, path: &RepoPath| {
+        set.files.iter().find(|file| file.path == *path).map(|file| file.after.clone())
+    };
+    let one = |file: &FilePatch| Made {
+        path: file.path.clone(),
+        before: of(&before, &file.path).unwrap_or_else(|| text(&file.path)),
+        after: of(&after, &file.path).unwrap_or_else(|| file.after.clone()),
+    };
+    Ok(own.1.files.iter().map(one).collect())
 }
 
 /// The files that a plan edits, and the locks beside them.
@@ -68,11 +138,10 @@ fn find<'f>(files: &'f [SourceFile], path: &RepoPath) -> Option<&'f SourceFile> 
     files.binary_search_by(|file| file.path.cmp(path)).ok().map(|at| &files[at])
 }
 
-/// The files of a parcel with their texts before and after.
-pub(crate) fn replacements<'t>(files: &'t [SourceFile], set: &'t PatchSet) -> Vec<Replacement<'t>> {
-    let one = |file: &'t flux_upgrade_core::patch::FilePatch| {
-        let before = find(files, &file.path)?;
-        Some(Replacement { path: &file.path, before: &before.text, after: &file.after })
-    };
-    set.files.iter().filter_map(one).collect()
+/// The files of a parcel as they are committed.
+pub(crate) fn replacements(files: &[Made]) -> Vec<Replacement<'_>> {
+    files
+        .iter()
+        .map(|file| Replacement { path: &file.path, before: &file.before, after: &file.after })
+        .collect()
 }

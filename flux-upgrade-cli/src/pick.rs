@@ -118,42 +118,16 @@ mod tests {
     fn site(path: &str, line: usize, kind: &str, namespace: Option<&str>, name: &str) -> Site {
         let path = RepoPath::parse(path).unwrap();
         let at = Location { path, span: Span::default(), line, column: 12 };
-        Site {
-            id: at.to_string(),
-            spot: Spot {
-                at: at.clone(),
-                raw: "1".into(),
-                value: "1".into(),
-                style: Style::Plain,
-                frame: Frame::default(),
-            },
-            at,
-            owner: Owner { kind: kind.into(), namespace: namespace.map(Into::into), name: name.into() },
-            field: "spec.ref.tag".into(),
-            part: Part::Tag,
-            digest: None,
-            consumer: Consumer::HelmOci,
-            source: Ok(SourceKey::Oci { repository: "registry.example.com/a".into() }),
-            source_at: None,
-            source_url: None,
-            insecure: false,
-            namespaces: vec![],
-            blocked: None,
-            ignore: None,
-            branch: None,
-            dialect: None,
-            findings: Vec::new(),
-            insertion: None,
-            variable: None,
-            also_from: vec![],
-            overridden_by: vec![],
-            is_patch: false,
-            repeats: Vec::new(),
-            is_test: false,
-            also_owned: Vec::new(),
-            clusters: vec![],
-            suspended: false,
-        }
+        let spot = Spot {
+            at: at.clone(),
+            raw: "1".into(),
+            value: "1".into(),
+            style: Style::Plain,
+            frame: Frame::default(),
+        };
+        let owner = Owner { kind: kind.into(), namespace: namespace.map(Into::into), name: name.into() };
+        let source = Ok(SourceKey::Oci { repository: "registry.example.com/a".into() });
+        Site::alone(at, owner, ("spec.ref.tag", Part::Tag), spot, (Consumer::HelmOci, source))
     }
 
     fn sites() -> Vec<Site> {

@@ -195,10 +195,7 @@ fn parse_lock(text: &str, shown: &str) -> Result<LockFile, Fault> {
 }
 
 fn answers(args: &Ranges, env: &Env) -> Result<Answers, Fault> {
-    match args.offline.as_deref() {
-        Some(file) => Ok(Answers::Recorded(job::snapshot(&env.folder, file)?)),
-        None => Answers::live(&args.sources, args.common.quiet, env),
-    }
+    Answers::of(args.offline.as_deref(), &args.sources, args.common.quiet, env)
 }
 
 /// Reads one path and asks where everything that floats stands.

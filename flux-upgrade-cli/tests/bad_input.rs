@@ -428,6 +428,9 @@ fn codes(folder: &Path, out: &mut std::collections::BTreeSet<String>) {
         "comment",
         "git",
         "forge",
+        "answer",
+        "hcl",
+        "automate",
     ];
     for entry in fs::read_dir(folder).unwrap().flatten() {
         let path = entry.path();

@@ -139,7 +139,8 @@ fn the_page_shows_what_happens() {
     for line in blocks[0].lines().map(without_commit) {
         assert!(lines.contains(&line), "`{line}` is in\n{}", ran.out);
     }
-    assert_eq!(lines.len() - blocks[0].lines().count(), 12, "and twelve more");
+    let branches = |text: &str| text.lines().filter(|line| line.starts_with("flux-upgrade/")).count();
+    assert_eq!(branches(&ran.out) - branches(blocks[0]), 12, "and twelve more");
     let message = git(&fleet.bare(), &["log", "-1", "--format=%B", "flux-upgrade/podinfo"]);
     let seal = |text: &str| text.split("Flux-Upgrade-Seal: ").next().unwrap().trim().to_owned();
     assert_eq!(seal(&message), seal(blocks[1]));
@@ -148,7 +149,8 @@ fn the_page_shows_what_happens() {
     let first = refs(&fleet.bare());
     let again = fleet.apply(&["--push"]);
     assert_eq!((again.code, refs(&fleet.bare())), (0, first), "{}", again.err);
-    assert!(again.out.lines().skip(1).all(|line| line.contains(" unchanged ")), "{}", again.out);
+    let mut rows = again.out.lines().filter(|line| line.starts_with("flux-upgrade/"));
+    assert!(rows.all(|line| line.contains(" unchanged ")), "{}", again.out);
 
     fleet.publish("6.9.1", "6.9.2");
     let moved = fleet.apply(&["--push"]);
@@ -266,4 +268,79 @@ fn what_cannot_be_done_is_said_before_anything_is() {
     git(&fleet.work(), &["checkout", "-q", "--detach"]);
     let ran = fleet.apply(&[]);
     assert!(ran.code == 1 && ran.err.contains("--base"), "{}", ran.err);
+}
+
+/// Production is offered exactly what staging has said for the given time.
+#[test]
+fn promotion_follows_the_history_of_staging() {
+    if !Command::new("git").arg("--version").output().is_ok_and(|run| run.status.success()) {
+        println!("skipped: git is not installed");
+        return;
+    }
+    const DAY: i64 = 86_400;
+    const NOW: i64 = 1_787_356_800;
+    let text = |tag: &str| {
+        format!(
+            "apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nmetadata: {{name: app, namespace: apps}}\n\
+             spec:\n  url: oci://registry.example.com/app\n  ref:\n    tag: {tag}\n"
+        )
+    };
+    let tags = ["1.0.0", "1.1.0", "1.2.0", "1.3.0"].map(|tag| format!(r#"{{"tag": "{tag}"}}"#)).join(",");
+    let snapshot = format!(
+        r#"{{"schema": "flux-upgrade/registry-snapshot/v1", "oci": [{{"repository": "registry.example.com/app", "tags": [{tags}]}}]}}"#
+    );
+    // What staging has said since how many days, oldest first; what production is offered.
+    for (history, expected) in [
+        (&[("1.0.0", 30), ("1.2.0", 5)][..], Some("1.2.0")),
+        (&[("1.0.0", 30), ("1.2.0", 3)], Some("1.2.0")),
+        (&[("1.0.0", 30), ("1.2.0", 2)], None),
+        (&[("1.0.0", 30), ("1.1.0", 9), ("1.2.0", 2)], None),
+        (&[("1.0.0", 30), ("1.2.0", 9), ("1.0.0", 2), ("1.2.0", 1)], None),
+        (&[("1.2.0", 2)], None),
+    ] {
+        let root = tempfile::tempdir().unwrap();
+        let at = |path: &str| root.path().join(path);
+        for folder in ["clusters/staging", "clusters/production"] {
+            fs::create_dir_all(at(folder)).unwrap();
+        }
+        fs::write(at("registry.json"), &snapshot).unwrap();
+        let rules = "version: 1\npromote: {from: clusters/staging, to: clusters/production, after: 3d}\n";
+        fs::write(at(".flux-upgrade.yaml"), rules).unwrap();
+        fs::write(at("clusters/production/app.yaml"), text("1.0.0")).unwrap();
+        git(root.path(), &["init", "-q", "-b", "main"]);
+        for (tag, days) in history {
+            fs::write(at("clusters/staging/app.yaml"), text(tag)).unwrap();
+            git(root.path(), &["add", "-A"]);
+            let date = format!("@{} +0000", NOW - days * DAY);
+            let run = Command::new("git")
+                .args(["-c", "user.name=A", "-c", "user.email=a@example.com", "commit", "-q", "-m", tag])
+                .current_dir(root.path())
+                .env("GIT_CONFIG_GLOBAL", "/dev/null")
+                .envs([("GIT_AUTHOR_DATE", &date), ("GIT_COMMITTER_DATE", &date)])
+                .status();
+            assert!(run.unwrap().success());
+        }
+        // What lies uncommitted in the worktree has been said for no time.
+        fs::write(at("clusters/staging/app.yaml"), text("1.3.0")).unwrap();
+        for rev in [&[][..], &["--rev", "main"]] {
+            let env = Env { folder: root.path().to_path_buf(), now: Some(NOW as u64), ..Env::default() };
+            let (mut out, mut err) = (Vec::new(), Vec::new());
+            let fixed = ["flux-upgrade", "plan", ".", "--offline", "registry.json", "--format", "json"];
+            let code = run(fixed.iter().chain(rev).map(Into::into), &mut out, &mut err, &env);
+            assert_eq!(code, 0, "{}", String::from_utf8_lossy(&err));
+            let plan: serde_json::Value = serde_json::from_slice(&out).unwrap();
+            let changes = plan["changes"].as_array().unwrap();
+            let offered = changes
+                .iter()
+                .find(|change| {
+                    change["site"].as_str().is_some_and(|site| site.contains("production"))
+                        || change.to_string().contains("clusters/production")
+                })
+                .map(|change| change["to"].as_str().unwrap());
+            assert_eq!(offered, expected, "{history:?} {rev:?}");
+            if offered.is_none() {
+                assert!(plan["held"].to_string().contains(r#""rule":"promote""#), "{plan:#}");
+            }
+        }
+    }
 }

@@ -88,11 +88,10 @@ fn install_says_what_is_wrong() {
     put(root.path(), "broken/v2.9.0/manifests.tar.gz", b"\x1f\x8b\x08\x00cut");
     for (args, expected) in [
         (&["--version=v2.9.0"][..], "pass --export"),
-        (&["--export", "--version=v2.9.0"], "pass --flux-releases DIR"),
         (&["--export"], "--version <VERSION>"),
         (
-            &["--export", "--version=v2.9.0", "--flux-releases=https://example.com"],
-            "releases are not fetched yet",
+            &["--export", "--version=v2.9.0", "--flux-releases=ftp://example.com"],
+            "expected a folder, or a URL such as https://mirror.example.com",
         ),
         (
             &["--export", "--version=v2.9.0", "--flux-releases=nowhere"],
@@ -173,15 +172,10 @@ fn verify_tells_what_stands_where() {
 fn verify_without_releases_is_unclear() {
     let root = releases();
     put(root.path(), "repo/gotk-components.yaml", release::rendered_new(&[]));
-    let ran = run_in(root.path(), &["verify", "repo"]);
-    assert_eq!(ran.code, 0);
-    assert!(
-        ran.out.contains("unproven") && ran.err.contains("pass --flux-releases DIR"),
-        "{}{}",
-        ran.out,
-        ran.err
-    );
-    assert_eq!(run_in(root.path(), &["verify", "repo", "--strict"]).code, 1);
+    fs::create_dir(root.path().join("none")).unwrap();
+    let ran = run_in(root.path(), &["verify", "repo", "--flux-releases", "none"]);
+    assert!(ran.code == 0 && ran.out.contains("unproven"), "{}{}", ran.out, ran.err);
+    assert_eq!(run_in(root.path(), &["verify", "repo", "--flux-releases", "none", "--strict"]).code, 1);
     put(root.path(), "empty/a.yaml", "a: 1\n");
     let ran = run_in(root.path(), &["verify", "empty"]);
     assert_eq!((ran.code, ran.out.as_str()), (0, "0 installations\n"));

@@ -4,8 +4,10 @@
 //! {"files": {"apps/podinfo.yaml": "…"}, "snapshot": {"schema": "flux-upgrade/registry-snapshot/v1"},
 //!  "options": {"allow": "minor", "prerelease": false, "ranges": "keep", "digests": "update", "minAge": "3d",
 //!              "asOf": "2026-08-01", "now": "2026-08-22T10:00:00Z", "fluxVersion": "2.9", "only": ["apps/**"],
-//!              "config": "version: 1"}}
+//!              "config": "version: 1", "renovate": true, "marked": false}}
 //! ```
+//!
+//! With `marked` only the fields with a `$imagepolicy` marker are planned.
 //!
 //! [`plan()`] has the answers of sources from a snapshot. [`Session`] asks them, over whatever carries its requests; `sources` says how:
 //! `{"allowHosts": ["registry.internal"], "maxIndexBytes": 52428800}`.
@@ -36,11 +38,11 @@ use crate::migrate::{Goal, KNOWN, Preflight};
 use crate::patch::diff;
 use crate::report;
 use crate::resolve::{Resolution, Snapshot, SnapshotError, offline};
-use crate::rules::{FlagError, Overrides, Rules, RulesError};
+use crate::rules::{FlagError, Overrides, Renovate, Rules, RulesError};
 use crate::text::{RepoPath, SourceFile};
 use crate::version::{FluxMinor, Version};
 use crate::wire::Limits;
-use crate::{Inventory, locate, migrate, patch, scan};
+use crate::{Inventory, automate, locate, migrate, patch, scan};
 
 /// The name under which rules are looked for among the files.
 const RULES_FILE: &str = ".flux-upgrade.yaml";
@@ -103,6 +105,8 @@ struct Options {
     flux_version: Option<String>,
     only: Vec<String>,
     config: Option<String>,
+    marked: bool,
+    renovate: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -325,9 +329,10 @@ fn run(request: &str) -> Result<String, Box<Fault>> {
     let snapshot = request.snapshot.filter(|raw| raw.get() != "null");
     let snapshot = snapshot.map(|raw| Snapshot::parse(raw.get())).transpose()?;
     let files = files(request.files)?;
+    let marked = request.options.marked;
     let rules = rules_of(&files, request.options, snapshot.as_ref().and_then(Snapshot::taken))?;
     let inventory = scan(&files);
-    let sites = locate(&inventory);
+    let sites = sites_of(&inventory, marked);
     let resolution = offline(&sites, &rules, snapshot.as_ref());
     planned(&inventory, sites, &resolution, &rules)
 }
@@ -357,8 +362,9 @@ impl Prepared {
         let has_config = request.options.config.is_some();
         let sources = request.sources;
         let files = files(request.files)?;
+        let marked = request.options.marked;
         let rules = rules_of(&files, request.options, None)?;
-        let sites = locate(&scan(&files));
+        let sites = sites_of(&scan(&files), marked);
         Ok(Self {
             files,
             rules,
@@ -374,6 +380,11 @@ impl Prepared {
         // Read again: what was read borrows the files, which wait here while others answer.
         planned(&scan(&self.files), self.sites.clone(), resolution, &self.rules)
     }
+}
+
+/// Every site, or only the fields with a `$imagepolicy` marker.
+fn sites_of(inventory: &Inventory<'_>, marked: bool) -> Vec<Site> {
+    if marked { automate::sites(inventory) } else { locate(inventory) }
 }
 
 fn planned(
@@ -401,7 +412,11 @@ fn rules_of(
     options: Options,
     taken: Option<crate::time::Timestamp>,
 ) -> Result<Rules, Box<Fault>> {
-    Ok(rules(files, options.config.as_deref())?.with(overrides(options, taken)?)?)
+    let mut rules = rules(files, options.config.as_deref())?;
+    if options.renovate != Some(false) && rules.reads_renovate() {
+        rules = rules.over(Renovate::among(files)?.unwrap_or_default());
+    }
+    Ok(rules.with(overrides(options, taken)?)?)
 }
 
 fn files(texts: BTreeMap<String, String>) -> Result<Vec<SourceFile>, Box<Fault>> {

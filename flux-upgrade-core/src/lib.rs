@@ -36,6 +36,7 @@
 //! cluster.
 #![forbid(unsafe_code)]
 
+pub mod automate;
 pub mod bridge;
 pub mod convert;
 pub mod diagnostic;

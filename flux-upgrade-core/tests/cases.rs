@@ -9,7 +9,7 @@ use flux_upgrade_core::plan::{Plan, Reason};
 use flux_upgrade_core::resolve::{Snapshot, offline};
 use flux_upgrade_core::rules::{Overrides, Rules};
 use flux_upgrade_core::time::{Age, Timestamp};
-use flux_upgrade_core::{Lines, RepoPath, SourceFile, Span, locate, patch, plan, scan};
+use flux_upgrade_core::{Lines, RepoPath, SourceFile, Span, automate, locate, patch, plan, scan};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases")
@@ -53,6 +53,12 @@ fn overrides(folder: &Path) -> Overrides {
     }
 }
 
+/// Whether only fields with a marker are planned.
+fn is_marked(folder: &Path) -> bool {
+    let text = fs::read_to_string(folder.join("options.json")).unwrap_or_default();
+    serde_json::from_str::<serde_json::Value>(&text).is_ok_and(|options| options["marked"] == true)
+}
+
 struct Outcome {
     lines: String,
     /// What `about.txt` and `beyond.txt` may say, each `PATH:LINE WORDS`.
@@ -65,7 +71,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// The whole pipeline over a repository, in words of `expect.txt`.
-fn run(input: &Path, registry: &Path, flags: Overrides, reverse: bool) -> Outcome {
+fn run(input: &Path, registry: &Path, (flags, marked): (Overrides, bool), reverse: bool) -> Outcome {
     let mut diagnostics = Vec::new();
     let mut files = Vec::new();
     let mut rules = Ok(Rules::default());
@@ -100,7 +106,7 @@ fn run(input: &Path, registry: &Path, flags: Overrides, reverse: bool) -> Outcom
     let now = snapshot.taken();
     let rules = rules.with(Overrides { now, ..flags }).expect("flags");
     let inventory = scan(&files);
-    let sites = locate(&inventory);
+    let sites = if marked { automate::sites(&inventory) } else { locate(&inventory) };
     let resolution = offline(&sites, &rules, Some(&snapshot));
     let plan = plan(&inventory, sites, &resolution, &rules);
     assert_eq!(plan.changes.len() + plan.held.len(), plan.sites.len(), "every site is a change or held");
@@ -157,7 +163,7 @@ fn about(plan: &Plan) -> Vec<String> {
 }
 
 fn check(name: &str, folder: &Path, input: &Path, registry: &Path, expect: &Path, wrong: &mut Vec<String>) {
-    let outcome = run(input, registry, overrides(folder), false);
+    let outcome = run(input, registry, (overrides(folder), is_marked(folder)), false);
     let expected = fs::read_to_string(expect).expect("expect.txt");
     if outcome.lines != expected {
         let mut report = format!("== {name}\n");
@@ -185,7 +191,7 @@ fn check(name: &str, folder: &Path, input: &Path, registry: &Path, expect: &Path
             wrong.push(format!("== {name}\n  patched files differ: {:?}\n", outcome.patched.keys()));
         }
     }
-    let again = run(input, registry, overrides(folder), true);
+    let again = run(input, registry, (overrides(folder), is_marked(folder)), true);
     if again.lines != outcome.lines || again.patched != outcome.patched {
         wrong.push(format!("== {name}\n  the order of files matters\n"));
     }

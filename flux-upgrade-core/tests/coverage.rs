@@ -106,7 +106,9 @@ impl Places {
             // A field that has no effect is told about by a finding at it.
             let findings = site.findings.iter().map(|finding| &finding.at);
             let digest = site.digest.iter().map(|digest| &digest.at);
-            for at in [&site.at, &site.spot.at].into_iter().chain(digest).chain(findings) {
+            // A marker at the definition of a variable speaks for the fields that take it.
+            let used = site.used_at.iter();
+            for at in [&site.at, &site.spot.at].into_iter().chain(digest).chain(findings).chain(used) {
                 let places = out.entry(at.path.as_str().to_owned()).or_default();
                 places.extend([(at.line, at.column), (at.line, 0)]);
             }

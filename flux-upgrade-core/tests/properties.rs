@@ -8,6 +8,7 @@ use std::fs;
 use std::process::{Command, Stdio};
 
 use common::{Case, case_folders, file, forms, patched, registry_for, run};
+use flux_upgrade_core::locate::Part;
 use flux_upgrade_core::patch::{PatchSet, apply, diff, verify};
 use flux_upgrade_core::plan::Plan;
 use flux_upgrade_core::resolve::{Query, Resolution, Resolver, Snapshot, Step};
@@ -163,12 +164,24 @@ fn sound(files: &[SourceFile], plan: &Plan, set: &PatchSet) -> Result<(), String
     }
     let edited: BTreeSet<_> =
         plan.changes.iter().flat_map(|change| &change.edits).map(|edit| &edit.path).collect();
-    if edited != set.files.iter().map(|file| &file.path).collect() {
+    let written: BTreeSet<_> = set.files.iter().map(|file| &file.path).collect();
+    // A lock moves with the chart beside it.
+    let mut others = written.difference(&edited).filter(|path| path.name() != "Chart.lock");
+    if !edited.is_subset(&written) || others.next().is_some() {
         return Err("the files of the patch set are not those of the changes".to_owned());
     }
+    // What moves more than scalars has a proof of its own, which `patch` has made.
+    let whole: BTreeSet<_> = plan
+        .changes
+        .iter()
+        .filter(|change| plan.site_of(change).part == Part::Api)
+        .map(|change| &plan.site_of(change).at.path)
+        .collect();
     for patch in &set.files {
         let before = &files.iter().find(|file| file.path == patch.path).ok_or("no such file")?.text;
-        verify(before, patch).map_err(|error| format!("{}: {error}", patch.path))?;
+        if !whole.contains(&patch.path) {
+            verify(before, patch).map_err(|error| format!("{}: {error}", patch.path))?;
+        }
         if patch.after == *before {
             return Err(format!("{}: a patch that changes nothing", patch.path));
         }
@@ -437,7 +450,11 @@ proptest! {
 }
 
 /// Case folders in which a second plan moves on, and why.
-const MOVES_AGAIN: &[(&str, &str)] = &[];
+const MOVES_AGAIN: &[(&str, &str)] = &[
+    ("a-value-that-a-migration-moves-follows-it", "a value waits for the migration of its document"),
+    ("flux-instance-moves-one-safe-step", "Flux moves one safe step at a time"),
+    ("flux-instance-range-moves-one-safe-step", "Flux moves one safe step at a time"),
+];
 
 #[test]
 fn every_case_folder_is_sound() {

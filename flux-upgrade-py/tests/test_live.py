@@ -6,6 +6,7 @@ import _thread
 import asyncio
 import base64
 import json
+import signal
 import threading
 import time
 import urllib.error
@@ -273,9 +274,12 @@ def test_ctrl_c_ends_a_plan(serve: Serve) -> None:
         asked.wait(20)
         _thread.interrupt_main()
 
+    # A shell's background jobs ignore the signal, and so would this process.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=interrupt).start()
     try:
         with pytest.raises(KeyboardInterrupt):
             fu.plan(repository(server.host), allow_hosts=["127.0.0.1"])
     finally:
         done.set()
+        signal.signal(signal.SIGINT, before)

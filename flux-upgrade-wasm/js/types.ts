@@ -82,6 +82,10 @@ export interface PlanOptions extends LiveOptions {
   only?: readonly string[];
   /** Text of a `.flux-upgrade.yaml` to use in place of the one among the files. */
   config?: string;
+  /** Plan the fields with a `$imagepolicy` marker and no others: what image policies elect. */
+  marked?: boolean;
+  /** `false` leaves Renovate's configuration among the files alone. */
+  renovate?: boolean;
 }
 
 /** The object that holds a site; its kind is in Flux's spelling. */
@@ -108,6 +112,10 @@ export interface Change extends Site {
   readonly from: string;
   readonly to: string;
   readonly level?: Level;
+  /** Id of its group. */
+  readonly group?: string;
+  /** What is newer and not allowed. */
+  readonly beyond?: { readonly newest: string; readonly level: Level };
 }
 
 /** A site that stays as it is, with its value and the reason. */
@@ -135,6 +143,7 @@ export type Reason =
   | { readonly kind: "templated" }
   | { readonly kind: "encrypted" }
   | { readonly kind: "generated" }
+  | { readonly kind: "marked"; readonly policy: string }
   | { readonly kind: "requires"; readonly detail: string }
   | { readonly kind: "nextStep"; readonly after: string }
   | { readonly kind: "cannotPin"; readonly detail: string }
@@ -166,10 +175,50 @@ export interface Diagnostic {
   readonly [more: string]: unknown;
 }
 
+/** A move of Flux that is safe once the steps before it run in the cluster, and what belongs to it. */
+export interface Step {
+  readonly from: string;
+  readonly to: string;
+  /** The group that has its changes; absent for a step that is held or comes later. */
+  readonly group?: string;
+  /** The `id` of each change of this plan that belongs to it. */
+  readonly changes: readonly string[];
+  /** Objects that move to other API versions; places are those of the files as the step before leaves them. */
+  readonly migrations: readonly Migrated[];
+  /** What to look at before it; an error holds it. */
+  readonly preflight: readonly Diagnostic[];
+  /** Commands to run against the cluster before it is merged. */
+  readonly inCluster: readonly string[];
+}
+
+/** The steps of one place that installs Flux; the first is what the plan does. */
+export interface Series extends Location {
+  /** The `id` of its change, or of what is held. */
+  readonly id: string;
+  readonly owner: Owner;
+  readonly clusters: readonly string[];
+  readonly steps: readonly Step[];
+}
+
 /** A changed file. */
 export interface FilePatch {
   /** Its whole new text. */
   readonly text: string;
+}
+
+/** Changes that are delivered together. */
+export interface Group {
+  readonly id: string;
+  readonly title: string;
+  /** The highest of its changes. */
+  readonly level: Level;
+  readonly delivery: "pull-request" | "commit" | "inline";
+  /** When it may be delivered, as the rules say it; absent where none does. */
+  readonly schedule?: readonly string[];
+  /** Ids of its changes. */
+  readonly changes: readonly string[];
+  /** Ids of the groups before it. */
+  readonly after: readonly string[];
 }
 
 /** What is done with each site of some files: each is in `changes` or in `held`. */
@@ -177,6 +226,10 @@ export interface Plan {
   readonly schema: string;
   readonly changes: readonly Change[];
   readonly held: readonly Held[];
+  /** What is delivered together, in order; each change is in one. */
+  readonly groups: readonly Group[];
+  /** For each place where Flux moves to another minor, its steps up to the newest release. */
+  readonly series: readonly Series[];
   readonly diagnostics: readonly Diagnostic[];
   readonly summary: Readonly<Record<string, unknown>>;
   /** The changed files by path, and no others. */

@@ -35,7 +35,8 @@ use crate::wire::{Address, Attach, Doors, Exchange, HttpRequest, HttpResponse, L
 /// let head = r#"{"url": "https://ghcr.io/v2/a/b/tags/list?n=1000", "status": 200, "headers": []}"#;
 /// assert_eq!(session.receive(0, head, br#"{"tags": ["1.0.0", "1.1.0"]}"#.to_vec()), r#"{"answered":true}"#);
 /// assert_eq!(session.step(), r#"{"done":true}"#);
-/// assert!(session.finish().contains(r#""to":"1.1.0""#));
+/// let plan = session.finish();
+/// assert!(plan.contains(r#""to": "1.1.0""#), "{plan}");
 /// # Ok::<(), String>(())
 /// ```
 #[derive(Debug)]
@@ -106,7 +107,7 @@ impl Session {
         let prepared = Prepared::read(request).map_err(failed)?;
         let guard = prepared.sources.guard().map_err(failed)?;
         let limits = prepared.sources.limits();
-        let questions = Questions::new(&prepared.sites);
+        let questions = Questions::new(&prepared.sites, &prepared.rules);
         Ok(Self {
             prepared,
             guard,

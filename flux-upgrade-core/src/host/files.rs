@@ -32,6 +32,8 @@ pub struct Tree {
     pub root: PathBuf,
     /// The git work tree that the files are from; `None` where the folder was walked, or one file was named.
     pub work_tree: Option<PathBuf>,
+    /// The commit that the files are from; `None` where they are those on the disk.
+    pub commit: Option<super::CommitId>,
     /// The files, by path.
     pub files: Vec<SourceFile>,
     /// Files that were left out, and why.
@@ -99,12 +101,12 @@ pub fn read(path: &Path, limits: &Limits) -> Result<Tree, ReadError> {
         let root = full.parent().unwrap_or(Path::new("/")).to_path_buf();
         let name = full.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let (files, diagnostics) = read_all(&root, vec![Ok(name)], limits);
-        return Ok(Tree { root, work_tree: None, files, diagnostics });
+        return Ok(Tree { root, work_tree: None, commit: None, files, diagnostics });
     }
     fs::read_dir(&full).map_err(failed)?;
     let listing = list(&full)?;
     let (files, diagnostics) = read_all(&full, listing.paths, limits);
-    Ok(Tree { root: full, work_tree: listing.work_tree, files, diagnostics })
+    Ok(Tree { root: full, work_tree: listing.work_tree, commit: None, files, diagnostics })
 }
 
 /// What became of one path.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::files::ReadError;
+use crate::rules::Renovate;
 
 /// A path below the root, as the system has it, `/` between parts; or the name that could not be one.
 pub(super) type Listed = Result<String, Unlistable>;
@@ -28,7 +29,7 @@ pub(super) struct Listing {
 pub(super) fn is_wanted(name: &str) -> bool {
     let by_name = matches!(name, "Kustomization" | "Chart.lock" | ".tool-versions");
     let by_end = [".yaml", ".yml", ".env"].iter().any(|end| name.ends_with(end));
-    by_end || by_name || crate::scan::is_terraform(name)
+    by_end || by_name || crate::scan::is_terraform(name) || Renovate::is_named(name)
 }
 
 /// The wanted files below `root`, which is canonical: those that git tracks inside a work tree, elsewhere all that

@@ -8,6 +8,7 @@ use super::http::{Client, HttpOptions, Trouble};
 use super::{Cache, Cancel, Credential, Credentials, Entry, Guard, Host, Key, Login, Protocol, Tls};
 use crate::plan::Failure;
 use crate::resolve::{Ask, Outcome, Query};
+use crate::wire::flux_release;
 use crate::wire::{Address, Attach, Doors, Exchange, HttpRequest, HttpResponse, Limits, Method, Next};
 
 /// How sources are asked.
@@ -21,6 +22,8 @@ pub struct LiveOptions {
     pub files: bool,
     /// The command that stands for `ssh`, as git's `GIT_SSH_COMMAND`; `None` takes that variable, else `ssh`.
     pub ssh: Option<String>,
+    /// Where releases of Flux are, `<base>/download/<vX.Y.Z>/manifests.tar.gz`; `None` takes Flux's own.
+    pub flux_releases: Option<String>,
 }
 
 /// Asks registries, chart repositories and git servers.
@@ -53,6 +56,7 @@ pub struct Live {
     cache: Cache,
     guard: Arc<Guard>,
     streams: GitStreams,
+    flux_releases: String,
     doors: Mutex<Doors>,
     notes: Mutex<BTreeSet<String>>,
 }
@@ -83,6 +87,7 @@ impl Live {
             credentials.notes().iter().map(|note| format!("{}; {}", note.message, note.help)).collect();
         Self {
             streams: GitStreams::new(&options, Arc::clone(&guard), cancel.clone()),
+            flux_releases: options.flux_releases.unwrap_or_else(|| flux_release::RELEASES.to_owned()),
             client: Client::new(options.http, Arc::clone(&guard), cancel),
             limits: options.limits,
             credentials,
@@ -112,7 +117,14 @@ impl Live {
         let (protocol, source) = match &query.ask {
             Ask::Charts { url, .. } => (Protocol::Helm, url.clone()),
             Ask::Refs { url } | Ask::Dates { url, .. } => (Protocol::Git, url.clone()),
-            Ask::Releases => (Protocol::Git, crate::wire::flux_release::REPOSITORY.to_owned()),
+            Ask::Releases => (Protocol::Git, flux_release::REPOSITORY.to_owned()),
+            Ask::Manifests { version } => {
+                next = match flux_release::manifests_request(&self.flux_releases, version) {
+                    Ok(request) => Next::Send(request),
+                    Err(failure) => return Err(failure),
+                };
+                (Protocol::Helm, self.flux_releases.clone())
+            }
             other => (Protocol::Oci, other.repository().unwrap_or_default().to_owned()),
         };
         let mut who = Who { protocol, source, found: None, is_probe: false, live: self };

@@ -44,7 +44,7 @@ impl<'d, 't> Text<'d, 't> {
         Self { range: 0..node.text().map_or(0, str::len), node }
     }
 
-    fn value(&self) -> Option<&'d str> {
+    pub(super) fn value(&self) -> Option<&'d str> {
         self.node.text()?.get(self.range.clone())
     }
 }
@@ -118,9 +118,11 @@ impl<'f> Here<'_, 'f> {
             also_from: place.also_from,
             overridden_by: Vec::new(),
             is_patch: self.resource.is_patch,
+            marker: None,
             is_test: self.resource.is_test,
             also_owned: self.resource.also.clone(),
             repeats: Vec::new(),
+            used_at: Vec::new(),
         }
     }
 
@@ -400,7 +402,7 @@ fn is_generated(lines: &Lines<'_>, text: &str) -> bool {
 }
 
 /// The first variable of a text, for example `VERSION` of `${VERSION:=1.2}`; kustomize-controller substitutes them.
-pub(super) fn variable(value: &str) -> Option<&str> {
+pub(crate) fn variable(value: &str) -> Option<&str> {
     let rest = &value[value.find("${")? + 2..];
     let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
     Some(&rest[..end])

@@ -103,32 +103,37 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
             || key.ends_with("imagename")
             || in_list && key.ends_with("images")
         {
-            sites.extend(self.whole(node, path));
+            sites.extend(self.whole(&Text::whole(node), path));
         } else if path.len() == self.here.resource.fragment.len() && key.ends_with("tag") {
             // An operation of a JSON patch that sets one field: the others are in what it patches.
-            sites.extend(self.lone_tag(node, path));
+            sites.extend(self.lone_tag(&Text::whole(node), path));
         }
     }
 
     /// The one value that goes to a path, for which everything else stands in the base.
-    pub(super) fn single(&self, node: Node<'_, 'f>, path: &[String], sites: &mut Vec<Site>) {
+    pub(super) fn single(&self, text: &Text<'_, 'f>, path: &[String], sites: &mut Vec<Site>) {
         let Some(key) = path.last().map(|key| plain(key)) else { return };
         if key.ends_with("image") || key.ends_with("imagename") {
-            sites.extend(self.whole(node, path));
+            sites.extend(self.whole(text, path));
         } else if key.ends_with("tag") {
-            sites.extend(self.lone_tag(node, path));
+            sites.extend(self.lone_tag(text, path));
         }
     }
 
     /// A tag whose repository stands in the base.
-    fn lone_tag(&self, node: Node<'_, 'f>, path: &[String]) -> Vec<Site> {
+    fn lone_tag(&self, text: &Text<'_, 'f>, path: &[String]) -> Vec<Site> {
         let Some((key, parent)) = path.split_last() else { return Vec::new() };
         let side = self.beside(parent, &stem(&plain(key)));
         let side = side.map(|side| Side {
             repository: side.repository.filter(|repository| could_be_repository(repository)),
             ..side
         });
-        self.site(&Group { side, tag: Some((key, node)), digest: None }, parent)
+        // A tag that repeats an anchor, of a repository that only the chart knows, moves with the anchor.
+        if text.node.is_alias() && side.as_ref().map_or(true, |side| side.repository.is_none()) {
+            return Vec::new();
+        }
+        let draft = self.draft_of(&side, key, Part::Tag, parent);
+        self.here.sites(text, |_| draft.clone())
     }
 
     /// What all objects that are patched say beside a tag whose key begins with `stem`; nothing where none has it.
@@ -151,8 +156,10 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
     }
 
     /// A reference in one scalar, or in the variable that the scalar names.
-    fn whole(&self, node: Node<'_, 'f>, path: &[String]) -> Vec<Site> {
-        let Some(value) = node.text() else { return Vec::new() };
+    fn whole(&self, text: &Text<'_, 'f>, path: &[String]) -> Vec<Site> {
+        let Some(value) = text.value() else { return Vec::new() };
+        let (node, start) = (text.node, text.range.start);
+        let part = |range: Range<usize>| Text { node, range: start + range.start..start + range.end };
         let mut all = expressions(value);
         if let (Some(only), None) = (all.next(), all.next())
             && only.range == (0..value.len())
@@ -172,27 +179,27 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
             if let Some((default, (draft, range))) =
                 default.and_then(|default| Some((default.clone(), self.draft(&value[default], path)?)))
             {
-                let range = default.start + range.start..default.start + range.end;
-                sites.extend(self.here.sites(&Text { node, range }, |_| draft.clone()));
+                let text = part(default.start + range.start..default.start + range.end);
+                sites.extend(self.here.sites(&text, |_| draft.clone()));
             }
             return sites;
         }
         if self.here.resource.within.is_some() && value.contains("<<") {
-            return self.templated(node, value, path);
+            return self.templated(text, value, path);
         }
         let Some((draft, range)) = self.draft(value, path) else { return Vec::new() };
-        self.here.sites(&Text { node, range }, |_| draft.clone())
+        self.here.sites(&part(range), |_| draft.clone())
     }
 
     /// A reference that a template of a ResourceSet makes: its tag is an input, or all of it is; else it is held.
-    fn templated(&self, node: Node<'_, 'f>, value: &str, path: &[String]) -> Vec<Site> {
+    fn templated(&self, text: &Text<'_, 'f>, value: &str, path: &[String]) -> Vec<Site> {
         let expression = super::input::only(value);
         let tag = expression.as_ref().filter(|only| only.after.is_empty() && only.before.ends_with(':'));
         if let Some(only) = tag {
             let repository = &only.before[..only.before.len() - 1];
             let draft = self.here.image(dotted(path), Part::Tag, repository);
-            let range = only.before.len()..value.len();
-            return self.here.sites(&Text { node, range }, |_| draft.clone());
+            let range = text.range.start + only.before.len()..text.range.end;
+            return self.here.sites(&Text { range, ..text.clone() }, |_| draft.clone());
         }
         let whole = expression.as_ref().filter(|only| only.before.is_empty() && only.after.is_empty());
         if let Some((there, input)) = whole.and_then(|only| self.here.input_at(only.name))
@@ -201,7 +208,7 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
             return there.sites(&Text { node: input, range }, |_| draft.clone());
         }
         let draft = Draft { source: Err(Reason::Templated), ..self.here.image(dotted(path), Part::Tag, "") };
-        self.here.sites(&Text::whole(node), |_| draft.clone())
+        self.here.sites(text, |_| draft.clone())
     }
 
     /// What a whole reference is as a site, and the bytes of it that move.
@@ -240,28 +247,35 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
         }
     }
 
-    fn site(&self, group: &Group<'_, 'f>, path: &[String]) -> Vec<Site> {
-        let field = |key: &str| format!("{}.{key}", dotted(path));
-        let side = group.side.clone().unwrap_or_default();
-        let repository = side.repository.filter(|repository| !repository.is_empty());
-        let repository = match (side.registry.filter(|registry| !registry.is_empty()), repository) {
+    /// What a tag or digest under a key of the mapping at `path` is as a site, by what stands beside it.
+    fn draft_of(&self, side: &Result<Side<'_>, Reason>, key: &str, part: Part, path: &[String]) -> Draft {
+        let field = format!("{}.{key}", dotted(path));
+        let found = side.as_ref().copied().unwrap_or_default();
+        let repository = found.repository.filter(|repository| !repository.is_empty());
+        let repository = match (found.registry.filter(|registry| !registry.is_empty()), repository) {
             (Some(registry), Some(repository)) if !has_host(repository) => {
                 Some(format!("{}/{repository}", registry.trim_end_matches('/')))
             }
             (_, repository) => repository.map(str::to_owned),
         };
-        let draft = |key: &str, part| match &repository {
-            Some(repository) => self.here.image(field(key), part, repository),
+        match repository {
+            Some(repository) => self.here.image(field, part, &repository),
             None => Draft {
-                source: Err(group.side.clone().err().unwrap_or_else(|| Reason::SourceNotFound {
+                source: Err(side.clone().err().unwrap_or_else(|| Reason::SourceNotFound {
                     source: "repository for this tag".to_owned(),
                 })),
-                ..self.here.image(field(key), part, "")
+                ..self.here.image(field, part, "")
             },
-        };
+        }
+    }
+
+    fn site(&self, group: &Group<'_, 'f>, path: &[String]) -> Vec<Site> {
+        let draft = |key: &str, part| self.draft_of(&group.side, key, part, path);
+        let is_known =
+            group.side.as_ref().is_ok_and(|side| side.repository.is_some_and(|one| !one.is_empty()));
         match (group.tag, group.digest) {
             // A tag that repeats an anchor, of a repository that only the chart knows, moves with the anchor.
-            (Some((_, tag)), _) if repository.is_none() && tag.is_alias() => Vec::new(),
+            (Some((_, tag)), _) if !is_known && tag.is_alias() => Vec::new(),
             // A tag that has its digest inside moves with that one.
             (Some((key, tag)), Some((_, digest))) if !tag.text().is_some_and(|tag| tag.contains('@')) => {
                 let site = self.here.site(tag, draft(key, Part::Tag));
@@ -360,7 +374,7 @@ fn is_collection(node: Node<'_, '_>) -> bool {
 }
 
 /// `spec.containers[0].image`.
-pub(super) fn dotted(path: &[String]) -> String {
+pub(crate) fn dotted(path: &[String]) -> String {
     let mut out = String::new();
     for part in path {
         if part.parse::<usize>().is_ok() {

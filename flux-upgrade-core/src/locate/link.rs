@@ -8,12 +8,13 @@ use crate::scan::{Effective, Generator, Inventory, Kind, Placement, Resource, Un
 use crate::yaml::Node;
 
 /// Objects by kind and name.
-pub(super) struct Links<'a> {
+pub(crate) struct Links<'a> {
     by_name: ByName<'a>,
     /// Those of them that are patches.
     patches: ByName<'a>,
     pub(super) urls: Known<'a, String>,
     pub(super) repositories: Known<'a, (String, bool)>,
+    pub(super) selections: Known<'a, super::oci::Selection>,
     pub(super) charts: Known<'a, (String, String, String, Option<String>)>,
     /// Flux Kustomizations that substitute variables.
     pub(super) substituting: OnceCell<Vec<usize>>,
@@ -99,7 +100,7 @@ impl<'a> Reference<'a> {
 }
 
 impl<'a> Links<'a> {
-    pub(super) fn new(inventory: &'a Inventory<'_>) -> Self {
+    pub(crate) fn new(inventory: &'a Inventory<'_>) -> Self {
         let (mut by_name, mut patches) = (ByName::new(), ByName::new());
         for resource in inventory.resources() {
             if resource.is_test || matches!(resource.kind, Kind::Object | Kind::Plain) {
@@ -135,6 +136,7 @@ impl<'a> Links<'a> {
             patches,
             urls: Known::default(),
             repositories: Known::default(),
+            selections: Known::default(),
             charts: Known::default(),
             substituting: OnceCell::new(),
             variables: RefCell::default(),

@@ -38,7 +38,9 @@ use crate::scan::{Effective, Inventory, Kind, Resource};
 use crate::text::{Lines, Location, RepoPath};
 use crate::version::Dialect;
 use crate::yaml::Node;
-use link::Links;
+pub(crate) use field::variable;
+pub(crate) use image::dotted;
+pub(crate) use link::Links;
 
 /// Every place in the files that pins or constrains a version, by path and position, with the source that it refers to.
 ///
@@ -79,6 +81,7 @@ pub fn locate(inventory: &Inventory<'_>) -> Vec<Site> {
     let terraform = terraform::Terraform::new(inventory);
     terraform.sites(&mut sites);
     install::manifests(inventory, &terraform, &mut sites);
+    crate::automate::join(inventory, &links, &dialects, &mut sites);
     sites.sort_by(|a, b| (&a.at, &a.owner, &a.field).cmp(&(&b.at, &b.owner, &b.field)));
     mark_insecure(inventory, &mut sites);
     sites.dedup_by(|later, first| {
@@ -184,14 +187,14 @@ fn tell_apart(sites: &mut [Site]) {
 }
 
 /// How the versions of Flux in the files read versions.
-struct Dialects<'a> {
+pub(crate) struct Dialects<'a> {
     /// By the folder of the generated components.
     by_folder: BTreeMap<&'a str, Dialect>,
     oldest: Option<Dialect>,
 }
 
 impl<'a> Dialects<'a> {
-    fn new(inventory: &'a Inventory<'_>) -> Self {
+    pub(crate) fn new(inventory: &'a Inventory<'_>) -> Self {
         let mut by_folder = BTreeMap::<&str, Dialect>::new();
         for (folder, version) in &inventory.flux {
             let Ok(dialect) = Dialect::for_flux(version) else { continue };
@@ -202,6 +205,13 @@ impl<'a> Dialects<'a> {
         }
         let oldest = by_folder.values().copied().min_by_key(|dialect| dialect.library());
         Self { by_folder, oldest }
+    }
+
+    /// How the Flux that applies an object reads versions: the one of its cluster, else the oldest in the files.
+    pub(crate) fn of(&self, resource: &Resource) -> Option<Dialect> {
+        let clusters = resource.placements.iter().filter_map(|placement| placement.cluster.as_deref());
+        let own = clusters.filter_map(|cluster| self.of_cluster(cluster));
+        own.min_by_key(|dialect| dialect.library()).or(self.oldest)
     }
 
     /// The oldest below the path of a cluster.
@@ -385,9 +395,7 @@ impl<'a, 'f> Here<'a, 'f> {
 
     /// How the Flux that applies the object reads versions: the one of its cluster, else the oldest in the files.
     fn dialect(&self) -> Option<Dialect> {
-        let clusters = self.subject().placements.iter().filter_map(|placement| placement.cluster.as_deref());
-        let own = clusters.filter_map(|cluster| self.dialects.of_cluster(cluster));
-        own.min_by_key(|dialect| dialect.library()).or(self.dialects.oldest)
+        self.dialects.of(self.subject())
     }
 
     /// A finding at a field of the object.

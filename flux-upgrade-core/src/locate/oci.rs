@@ -5,6 +5,7 @@ use super::{Consumer, Here, Part, Site, SourceKey};
 use crate::diagnostic::Severity;
 use crate::plan::Reason;
 use crate::reference::normalise_repository;
+use crate::scan::{Effective, Resource};
 use crate::text::Location;
 use crate::version::Version;
 use crate::yaml::Node;
@@ -50,14 +51,35 @@ pub(super) fn repository(here: &Here<'_, '_>, sites: &mut Vec<Site>) {
 
 /// What every site of an OCIRepository shares: who reads it, and its source.
 pub(super) fn template(here: &Here<'_, '_>) -> Draft {
-    let consumer = Consumer::Oci {
-        filter: here.text_at(&["spec", "ref", "semverFilter"]).map(str::to_owned),
-        chart: here.text_at(&["spec", "layerSelector", "mediaType"]) == Some(CHART_LAYER),
-    };
-    let found = here.url();
+    let selection = selection(here);
+    let found = selection.clone().and_then(|_| here.url());
+    let (filter, layer) = selection.unwrap_or_default();
+    let consumer = Consumer::Oci { filter, chart: layer.as_deref() == Some(CHART_LAYER) };
     let source_url = found.as_ref().ok().map(|(url, _)| url.trim_end_matches('/').to_owned());
     let (source, source_at) = source(found);
     Draft { field: String::new(), part: Part::Tag, consumer, source, source_at, source_url }
+}
+
+/// The filter of tags, and the layer that is taken.
+pub(super) type Selection = (Option<String>, Option<String>);
+
+/// What an object says of its tags and layers as it is built; a patch that lacks one, what it patches.
+fn selection(here: &Here<'_, '_>) -> Result<Selection, Reason> {
+    const FILTER: &[&str] = &["spec", "ref", "semverFilter"];
+    const LAYER: &[&str] = &["spec", "layerSelector", "mediaType"];
+    if !here.resource.is_patch {
+        return Ok((here.built_text(FILTER)?, here.built_text(LAYER)?));
+    }
+    let read = |base: &Resource, built: Option<&Effective>| {
+        let text = |path| here.inventory.text_of(base, built, path);
+        (!base.is_patch).then(|| (text(FILTER), text(LAYER)))
+    };
+    let own = |path| here.text_at(path).map(str::to_owned);
+    match here.agreed_by_base(&here.links.selections, None, read) {
+        Ok(((filter, layer), _)) => Ok((filter.or_else(|| own(FILTER)), layer.or_else(|| own(LAYER)))),
+        Err(Reason::SourceNotFound { .. }) => Ok((own(FILTER), own(LAYER))),
+        Err(other) => Err(other),
+    }
 }
 
 /// A range field that holds one exact version is a pin.

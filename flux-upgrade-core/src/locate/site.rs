@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::Ignore;
+use crate::automate::Marker;
 use crate::diagnostic::Diagnostic;
 use crate::migrate::Goal;
 use crate::plan::Reason;
@@ -29,7 +30,7 @@ pub enum Part {
     Commit,
     /// A full git ref, such as `refs/tags/v1.2.3`.
     Name,
-    /// A git branch, which moves by itself; only [`unpinned`](super::unpinned) gives such sites.
+    /// A git branch, which moves by itself; only [`unpinned`](super::unpinned()) gives such sites.
     Branch,
     /// The API version of a manifest.
     Api,
@@ -338,8 +339,12 @@ pub struct Site {
     pub overridden_by: Vec<Location>,
     /// Whether it stands in a patch of its owner.
     pub is_patch: bool,
+    /// The marker that ties it to an image policy.
+    pub marker: Option<Box<Marker>>,
     /// Further places that say the same and move with it: `test` operations of JSON patches.
     pub repeats: Vec<Spot>,
+    /// Fields that take their text from here, where a marker here speaks for them.
+    pub used_at: Vec<Location>,
     /// Whether it is what a `test` operation of a JSON patch compares with.
     pub is_test: bool,
     /// Names of the objects that a patch changes, where it changes several.
@@ -347,8 +352,12 @@ pub struct Site {
 }
 
 impl Site {
-    /// A site of a file that is no object: nothing applies it, and nothing else stands beside it.
-    pub(crate) fn alone(
+    /// A site that nothing applies and nothing else stands beside.
+    ///
+    /// Takes where it is read, its owner, its field and what the text is, the scalar to edit, and who reads it with
+    /// the source of its candidates. Never fails, never panics. For files that are no objects, and for tests.
+    #[must_use]
+    pub fn alone(
         at: Location,
         owner: Owner,
         (field, part): (&str, Part),
@@ -382,8 +391,10 @@ impl Site {
             overridden_by: Vec::new(),
             is_patch: false,
             repeats: Vec::new(),
+            used_at: Vec::new(),
             is_test: false,
             also_owned: Vec::new(),
+            marker: None,
         }
     }
 

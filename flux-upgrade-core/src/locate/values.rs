@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::field::Text;
 use super::image::Images;
+use super::variable::assigned;
 use super::{Here, Site, instance, kustomize};
 use crate::scan::{Kind, Resource};
 use crate::yaml::Node;
@@ -62,8 +64,28 @@ fn one_value<'f>(here: &Here<'_, 'f>, (name, key): (&str, &str), target: &[Strin
         let Some(node) = here.inventory.node(map).and_then(|map| map.at(&["data", key])) else { continue };
         let lines = here.inventory.lines(here.inventory.held(map).file);
         let there = Here { resource: map, node, lines, user: Some(here.resource), ..*here };
-        Images::new(&there, Some(base)).single(node, target, sites);
+        Images::new(&there, Some(base)).single(&Text::whole(node), target, sites);
     }
+    let object = here.inventory.index_of(here.resource);
+    for generator in here.links.generated(here.inventory, name, object, &here.resource.placements) {
+        let Some(found) = assigned(here.inventory, generator, key) else { continue };
+        let Some(resource) = holder(here, found.holder, found.document) else { continue };
+        let lines = here.inventory.lines(here.inventory.held(resource).file);
+        let there = Here { resource, node: found.node, lines, user: Some(here.resource), ..*here };
+        let text = Text { node: found.node, range: found.range };
+        Images::new(&there, Some(base)).single(&text, target, sites);
+    }
+}
+
+/// What stands for the document that a generated ConfigMap has a value from: the kustomization, or a file of assignments.
+fn holder<'a>(here: &Here<'a, '_>, holder: usize, document: usize) -> Option<&'a Resource> {
+    let kustomization = here.inventory.resources().get(holder)?;
+    if kustomization.document == document {
+        return Some(kustomization);
+    }
+    let file = here.inventory.documents.get(document)?.file;
+    let all = here.links.plain(here.inventory, here.inventory.files[file].path.as_str());
+    all.into_iter().find(|resource| resource.document == document)
 }
 
 /// The keys of a path in Helm's form: `a.b[0].c`, with `\\.` for a dot inside a key.

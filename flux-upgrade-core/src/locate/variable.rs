@@ -187,7 +187,7 @@ impl<'a> Links<'a> {
     }
 
     /// A text of an object with its variables filled in, where all places that define them agree.
-    pub(super) fn expand<'t>(
+    pub(crate) fn expand<'t>(
         &self,
         inventory: &'a Inventory<'_>,
         resource: &Resource,
@@ -229,7 +229,7 @@ impl<'a> Links<'a> {
 }
 
 /// Where a ConfigMap that kustomize makes gets the text under a key: a literal, or a line of a file.
-fn assigned<'a, 'f>(
+pub(super) fn assigned<'a, 'f>(
     inventory: &'a Inventory<'f>,
     generator: &Generator,
     name: &str,

@@ -162,6 +162,10 @@ pub(super) fn refusal(
     if !settings.allow.admits(level) {
         return Ok(Some(("allow", format!("a {level} update, and the rules allow {}", settings.allow))));
     }
+    if let Some(promote) = context.rules.not_staged(context.site, &offer.text) {
+        let time = promote.after().map(|after| format!(" for {after}")).unwrap_or_default();
+        return Ok(Some(("promote", format!("`{}` has not said it{time}", promote.from()))));
+    }
     if let Some(as_of) =
         context.rules.as_of.filter(|as_of| offer.candidate.created.is_some_and(|at| at > *as_of))
     {

@@ -2,8 +2,8 @@
 
 use super::choose::{Choice, choose, date, refusal};
 use super::offer::{self, Offer};
-use super::range;
 use super::{Beyond, Failure, Reason, Verdict};
+use super::{marked, range};
 use crate::locate::{Consumer, Part, Site, SourceKey};
 use crate::resolve::{Ask, Candidate, Resolution, select};
 use crate::rules::{Digests, Rules, Settings};
@@ -55,6 +55,9 @@ type Sink<'s> = &'s mut dyn FnMut(Verdict);
 pub(super) fn decide(site: &Site, resolution: &Resolution, rules: &Rules, sink: Sink<'_>) -> Decision {
     if let Some(reason) = held_as_it_is(site, rules) {
         return Err(reason.into());
+    }
+    if let Some(marker) = &site.marker {
+        return marked::decide(site, marker, resolution, rules);
     }
     let source = site.source.as_ref().map_err(Reason::clone)?;
     let list = resolution.candidates(source).map_err(|failure| unanswered(source.to_string(), failure))?;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Change, Plan, Reason};
+use super::{Change, Plan, Reason, Series, SeriesStep};
 use crate::locate::{Consumer, Site, SourceKey};
 use crate::reference::normalise_git;
 use crate::rules::{Delivery, Rules};
@@ -33,7 +33,17 @@ impl Plan {
     #[must_use]
     pub fn part(&self, group: &Group) -> Self {
         let changes = || group.changes.iter().filter_map(|change| self.changes.get(*change));
+        let place = |change: &usize| group.changes.iter().position(|own| own == change);
+        let own = |series: &Series| {
+            let site = changes().position(|change| change.site == series.site)?;
+            let step = |step: &SeriesStep| SeriesStep {
+                changes: step.changes.iter().filter_map(place).collect(),
+                ..step.clone()
+            };
+            Some(Series { site, steps: series.steps.iter().map(step).collect() })
+        };
         Self {
+            series: self.series.iter().filter_map(own).collect(),
             sites: changes().map(|change| self.site_of(change).clone()).collect(),
             changes: changes().enumerate().map(|(site, change)| Change { site, ..change.clone() }).collect(),
             held: Vec::new(),
@@ -60,6 +70,9 @@ impl Plan {
             })
             .collect();
         self.changes.retain(|change| keep(change));
+        for step in self.series.iter_mut().flat_map(|series| &mut series.steps) {
+            step.changes = step.changes.iter().filter_map(|change| places[*change]).collect();
+        }
         let mut moved = Vec::new();
         let mut groups: Vec<Group> = Vec::new();
         for mut group in std::mem::take(&mut self.groups) {
@@ -258,16 +271,7 @@ impl Projects {
         }
         let mut ids = BTreeMap::new();
         for (name, sources) in by_name {
-            let mut families: Vec<Vec<&SourceKey>> = Vec::new();
-            for source in sources {
-                let (mut kin, others): (Vec<_>, Vec<_>) = families
-                    .into_iter()
-                    .partition(|family| family.iter().any(|other| are_kin(source, other)));
-                let mut family: Vec<&SourceKey> = kin.drain(..).flatten().collect();
-                family.push(source);
-                families = others;
-                families.push(family);
-            }
+            let families = families(&sources);
             let alone = families.len() == 1;
             for family in families {
                 let first = family.iter().map(|source| source.address()).min().unwrap_or_default();
@@ -314,18 +318,37 @@ fn is_crds(source: &SourceKey) -> bool {
     project(source.package()) != source.package()
 }
 
-fn are_kin(a: &SourceKey, b: &SourceKey) -> bool {
-    // A chart of CRDs in the repository that has the chart itself, or by its name elsewhere.
-    let ((host, folders), (other_host, other_folders)) = (parts(a), parts(b));
-    if host == other_host {
-        return folders == other_folders || is_crds(a) != is_crds(b);
+/// Sources of one name by their owners, each with all that it is kin to, whether at once or by others. Linear, since of one name
+/// there may be as many sources as there are sites.
+fn families<'a>(sources: &[&'a SourceKey]) -> Vec<Vec<&'a SourceKey>> {
+    let places: Vec<(String, Vec<String>)> = sources.iter().map(|source| parts(source)).collect();
+    let mut owners: BTreeMap<(&str, &[String]), Vec<usize>> = BTreeMap::new();
+    let mut hosts: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    let mut words: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (index, (host, folders)) in places.iter().enumerate() {
+        owners.entry((host, folders)).or_default().push(index);
+        hosts.entry(host).or_default().push(index);
+        let all = host.split(['.', '-', ':']).chain(folders.iter().map(String::as_str));
+        for word in all.filter(|word| !GENERIC.contains(word)) {
+            words.entry(word).or_default().push(index);
+        }
     }
-    let [ours, theirs] = [(&host, &folders), (&other_host, &other_folders)].map(|(host, folders)| {
-        let words = host.split(['.', '-', ':']).map(str::to_owned);
-        let words = words.chain(folders.iter().cloned()).filter(|word| !GENERIC.contains(&word.as_str()));
-        words.collect::<BTreeSet<_>>()
-    });
-    ours.intersection(&theirs).next().is_some()
+    // A chart of CRDs is in the repository that has the chart itself, or by its name elsewhere.
+    hosts.retain(|_, all| all.iter().any(|a| is_crds(sources[*a]) != is_crds(sources[all[0]])));
+    // On one host a word in common says nothing.
+    words.retain(|_, all| all.iter().any(|a| places[*a].0 != places[all[0]].0));
+    let mut parent: Vec<usize> = (0..sources.len()).collect();
+    for all in owners.values().chain(hosts.values()).chain(words.values()) {
+        for mate in all {
+            let (a, b) = (root(&mut parent, all[0]), root(&mut parent, *mate));
+            parent[a.max(b)] = a.min(b);
+        }
+    }
+    let mut out: BTreeMap<usize, Vec<&SourceKey>> = BTreeMap::new();
+    for (index, source) in sources.iter().enumerate() {
+        out.entry(root(&mut parent, index)).or_default().push(source);
+    }
+    out.into_values().collect()
 }
 
 /// Host and owning folders of a source, in small letters; of an address that ends in the package's name, without that.
@@ -566,8 +589,12 @@ mod tests {
             (oci("docker.io/library/postgres"), oci("docker.io/bitnami/postgres"), false),
             (oci("ghcr.io/one/server"), oci("quay.io/two/server"), false),
         ] {
-            assert_eq!([are_kin(&a, &b), are_kin(&b, &a)], [expected; 2], "{a} {b}");
+            let family = |sources: &[&SourceKey]| families(sources).len() == 1;
+            assert_eq!([family(&[&a, &b]), family(&[&b, &a])], [expected; 2], "{a} {b}");
         }
+        let apart = [oci("r.example.com/one/web"), oci("r.example.com/two/web")];
+        let all = [&apart[0], &apart[1], &helm("https://r.example.com/three", "web-crds")];
+        assert_eq!((families(&all[..2]).len(), families(&all).len()), (2, 1), "the third is kin to both");
     }
 
     #[test]

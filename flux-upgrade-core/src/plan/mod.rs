@@ -6,10 +6,12 @@ mod edits;
 mod group;
 mod install;
 mod lock;
+mod marked;
 mod migrations;
 mod offer;
 mod range;
 mod reason;
+mod series;
 mod standing;
 mod step;
 
@@ -18,6 +20,7 @@ use std::collections::BTreeMap;
 pub(crate) use edits::{preferred_quote, replace as replace_spot};
 pub use group::{Group, unanswered_groups};
 pub use reason::{Beyond, Failure, Reason};
+pub use series::{Series, SeriesStep};
 pub use standing::Standing;
 pub(crate) use standing::{is_exact, is_floating, standing, standing_needs};
 
@@ -32,7 +35,7 @@ use crate::version::Level;
 use decide::{Decision, Move, Stop, decide};
 
 /// What is done with every site: each is a change or is held.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
     /// Every site, by path and position.
     pub sites: Vec<Site>,
@@ -44,6 +47,8 @@ pub struct Plan {
     pub diagnostics: Vec<Diagnostic>,
     /// The changes by what goes together, each group after those that it needs.
     pub groups: Vec<Group>,
+    /// For each place where Flux moves to another minor, its steps up to the newest release.
+    pub series: Vec<Series>,
 }
 
 /// A site that moves.
@@ -118,17 +123,12 @@ pub struct Explanation {
 /// share bytes, by an anchor, move together or are held as [`Reason::Disagree`].
 #[must_use]
 pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution, rules: &Rules) -> Plan {
-    let sites: Vec<Site> = sites.into_iter().filter(|site| rules.includes(&site.at.path)).collect();
+    let mut concerned = concerned(&sites, rules).into_iter();
+    let sites: Vec<Site> = sites.into_iter().filter(|_| concerned.next() == Some(true)).collect();
     let mut decisions: Vec<Decision> =
         sites.iter().map(|site| decide(site, resolution, rules, &mut |_| {})).collect();
     while agree(&sites, &mut decisions) {}
-    let mut out = Plan {
-        changes: Vec::new(),
-        held: Vec::new(),
-        diagnostics: inventory.diagnostics.clone(),
-        groups: Vec::new(),
-        sites,
-    };
+    let mut out = Plan { diagnostics: inventory.diagnostics.clone(), sites, ..Plan::default() };
     let texts: BTreeMap<&RepoPath, &str> =
         inventory.files.iter().map(|file| (&file.path, file.text.as_str())).collect();
     let mut quotes = BTreeMap::new();
@@ -167,7 +167,8 @@ pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution
             }
         }
     }
-    migrations::add(inventory, &mut out, rules);
+    migrations::add(inventory, &mut out, resolution, rules);
+    out.diagnostics.extend(rules.unread().iter().cloned());
     let stale = lock::stale(inventory, &out, &texts);
     out.diagnostics.extend(stale);
     out.diagnostics.sort_by(|a, b| (&a.at, a.code, &a.message).cmp(&(&b.at, b.code, &b.message)));
@@ -232,6 +233,31 @@ pub(crate) fn needs(site: &Site, resolution: &Resolution, rules: &Rules) -> Vec<
         Err(Stop::Needs(asks)) => asks,
         _ => Vec::new(),
     }
+}
+
+/// Which sites a plan is about: those that `--only` leaves, and those that share bytes with them, which can only move together.
+pub(crate) fn concerned(sites: &[Site], rules: &Rules) -> Vec<bool> {
+    let mut out: Vec<bool> = sites.iter().map(|site| rules.concerns(site)).collect();
+    if out.iter().all(|one| *one) {
+        return out;
+    }
+    let places = |site: &Site| -> Vec<(RepoPath, usize)> {
+        let spots = std::iter::once(&site.spot).chain(&site.digest).map(|spot| &spot.at);
+        spots.chain(&site.also_from).map(|at| (at.path.clone(), at.span.start)).collect()
+    };
+    let mut users: BTreeMap<(RepoPath, usize), Vec<usize>> = BTreeMap::new();
+    for (index, site) in sites.iter().enumerate() {
+        places(site).into_iter().for_each(|place| users.entry(place).or_default().push(index));
+    }
+    let mut queue: Vec<usize> = (0..sites.len()).filter(|index| out[*index]).collect();
+    while let Some(index) = queue.pop() {
+        for mate in places(&sites[index]).iter().filter_map(|place| users.remove(place)).flatten() {
+            if !std::mem::replace(&mut out[mate], true) {
+                queue.push(mate);
+            }
+        }
+    }
+    out
 }
 
 /// How many sites or objects a reason names; each of those that it concerns carries them all.

@@ -1,4 +1,4 @@
-//! The edits of a patch set in the form that editors take.
+//! The edits of a patch set in the form that editors take: `docs/edits.schema.json` describes it.
 
 use std::collections::BTreeMap;
 

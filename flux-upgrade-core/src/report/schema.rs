@@ -1,8 +1,8 @@
-//! `docs/plan.schema.json` against what is really printed.
+//! `docs/plan.schema.json`, `docs/sites.schema.json` and `docs/edits.schema.json` against what is really printed.
 
 use serde_json::{Map, Value, json};
 
-use super::{json, sample};
+use super::{edits, json, sample, sites_json};
 use crate::patch::{PatchSet, Refused};
 use crate::plan::{Failure, Held, Plan, Reason};
 use crate::text::RepoPath;
@@ -55,8 +55,14 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), St
                     check(root, rule, inner, &format!("{at}/{key}"))?;
                 }
             }
+            "additionalProperties" if *rule == json!(false) => {
+                assert!(schema.get("properties").is_some(), "{at}: no key is allowed at all");
+            }
+            // An object with any keys, each with the same kind of value.
             "additionalProperties" => {
-                assert_eq!((rule, schema.get("properties").is_some()), (&json!(false), true))
+                for (key, inner) in value.as_object().unwrap_or(&none) {
+                    check(root, rule, inner, &format!("{at}/{key}"))?;
+                }
             }
             "items" => {
                 for (number, inner) in value.as_array().into_iter().flatten().enumerate() {
@@ -179,6 +185,70 @@ fn the_check_finds_what_is_wrong() {
         ("/diagnostics/0/related/0/path", json!("")),
     ] {
         let mut broken: Value = serde_json::from_str(&printed).unwrap();
+        *broken.pointer_mut(pointer).unwrap() = value;
+        assert!(check(&schema, &schema, &broken, "").is_err(), "{pointer}");
+    }
+}
+
+fn sites_schema() -> Value {
+    serde_json::from_str(include_str!("../../../docs/sites.schema.json")).unwrap()
+}
+
+fn check_sites(plan: &Plan, root: Option<&str>) -> Result<(), String> {
+    let printed: Value = serde_json::from_str(&sites_json(&plan.sites, &plan.diagnostics, root)).unwrap();
+    check(&sites_schema(), &sites_schema(), &printed, "")
+}
+
+#[test]
+fn sites_fit_with_every_reason() {
+    check_sites(&sample::plan(), None).unwrap();
+    for reason in reasons() {
+        let mut plan = sample::plan();
+        plan.sites[0].blocked = Some(reason.clone());
+        plan.sites[1].source = Err(reason.clone());
+        plan.sites[1].variable = Some("TAG".into());
+        plan.sites[1].spot.at = plan.sites[0].at.clone();
+        plan.sites[1].overridden_by = vec![plan.sites[2].at.clone()];
+        check_sites(&plan, Some("clusters")).unwrap_or_else(|wrong| panic!("{reason:?}: {wrong}"));
+    }
+}
+
+#[test]
+fn what_plans_and_sites_share_is_described_once() {
+    let (plan, sites) = (schema(), sites_schema());
+    for (name, described) in sites["$defs"].as_object().unwrap() {
+        let of_plan = match name.as_str() {
+            // A site is what is held, with a reason that may be absent.
+            "site" => {
+                let mut held = plan["$defs"]["held"].clone();
+                held["description"] = described["description"].clone();
+                held["required"].as_array_mut().unwrap().retain(|key| key != "reason");
+                let keys = held["properties"].as_object_mut().unwrap();
+                let reason = keys.remove("reason").unwrap();
+                keys.insert("blocked".into(), reason);
+                held
+            }
+            name => plan["$defs"][name].clone(),
+        };
+        assert_eq!(*described, of_plan, "{name}");
+    }
+}
+
+#[test]
+fn edits_fit() {
+    let schema: Value = serde_json::from_str(include_str!("../../../docs/edits.schema.json")).unwrap();
+    for set in [sample::patch_set(), PatchSet::default()] {
+        let printed: Value = serde_json::from_str(&edits(&sample::files(), &set)).unwrap();
+        check(&schema, &schema, &printed, "").unwrap();
+    }
+    let printed: Value = serde_json::from_str(&edits(&sample::files(), &sample::patch_set())).unwrap();
+    for (pointer, value) in [
+        ("/schema", json!("flux-upgrade/edits/v2")),
+        ("/changes/infra~1sources.yaml", json!({})),
+        ("/changes/infra~1sources.yaml/0/range/start/line", json!(-1)),
+        ("/changes/infra~1sources.yaml/1/newText", json!(null)),
+    ] {
+        let mut broken = printed.clone();
         *broken.pointer_mut(pointer).unwrap() = value;
         assert!(check(&schema, &schema, &broken, "").is_err(), "{pointer}");
     }

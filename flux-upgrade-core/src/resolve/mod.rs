@@ -132,7 +132,7 @@ impl<'s> Resolver<'s> {
     /// Questions about these sites, as far as these rules make them matter.
     #[must_use]
     pub fn new(sites: &'s [Site], rules: &'s Rules) -> Self {
-        Self { sites, rules, questions: Questions::new(sites) }
+        Self { sites, rules, questions: Questions::new(sites, rules) }
     }
 
     /// Asks where each site stands now, with digest and date, and not where it could move.

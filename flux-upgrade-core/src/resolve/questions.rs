@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Answer, AnswerError, Ask, Outcome, Query, Resolution, Step};
 use crate::locate::{Site, SourceKey};
-use crate::plan::{Failure, needs};
+use crate::plan::{Failure, concerned, needs};
 use crate::reference::normalise_git;
 use crate::rules::Rules;
 
@@ -26,19 +26,23 @@ pub(crate) struct Questions {
 type Needs = fn(&Site, &Resolution, &Rules) -> Vec<Ask>;
 
 impl Questions {
-    pub(crate) fn new(sites: &[Site]) -> Self {
+    /// Questions about the sites that the rules leave in a plan.
+    pub(crate) fn new(sites: &[Site], rules: &Rules) -> Self {
+        let concerned = concerned(sites, rules);
+        let undecided: Vec<usize> = (0..sites.len()).filter(|index| concerned[*index]).collect();
         let mut questions = Self {
             asked: BTreeMap::new(),
             open: BTreeMap::new(),
             insecure: insecure(sites),
-            undecided: (0..sites.len()).collect(),
+            undecided: Vec::new(),
             next: 0,
             resolution: Resolution::default(),
             needs,
         };
-        for ask in lists(sites) {
+        for ask in lists(undecided.iter().map(|index| &sites[*index])) {
             questions.ask(ask);
         }
+        questions.undecided = undecided;
         questions
     }
 
@@ -173,12 +177,12 @@ fn together(asks: BTreeSet<Ask>) -> Vec<Ask> {
 }
 
 /// The lists that sites need: each source once, all charts of one index in one question.
-fn lists(sites: &[Site]) -> Vec<Ask> {
+fn lists<'s>(sites: impl Iterator<Item = &'s Site> + Clone) -> Vec<Ask> {
     let mut charts: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     let mut git: BTreeMap<SourceKey, &str> = BTreeMap::new();
     let mut oci: BTreeSet<&str> = BTreeSet::new();
     let mut flux = None;
-    for site in sites.iter().filter(|site| site.blocked.is_none()) {
+    for site in sites.clone().filter(|site| site.blocked.is_none()) {
         match &site.source {
             Ok(SourceKey::Helm { url, chart }) => {
                 charts.entry(url).or_default().insert(chart.clone());
@@ -194,6 +198,15 @@ fn lists(sites: &[Site]) -> Vec<Ask> {
             Err(_) => {}
         }
     }
+    let marked: Vec<SourceKey> = sites
+        .filter(|site| site.blocked.is_none())
+        .flat_map(crate::automate::sources)
+        .map(|(source, _)| source)
+        .collect();
+    oci.extend(marked.iter().filter_map(|source| match source {
+        SourceKey::Oci { repository } => Some(repository.as_str()),
+        _ => None,
+    }));
     let charts = charts.into_iter().map(|(url, names)| Ask::Charts { url: url.to_owned(), names });
     let oci = oci.into_iter().map(|repository| Ask::Tags { repository: repository.to_owned() });
     let git = git.into_values().map(|url| Ask::Refs { url: url.to_owned() });

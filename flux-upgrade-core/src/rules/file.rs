@@ -23,7 +23,7 @@ pub struct RulesError {
     pub at: Location,
 }
 
-pub(super) const TOP: &[&str] = &["version", "defaults", "rules", "promote", "credentials"];
+pub(super) const TOP: &[&str] = &["version", "defaults", "rules", "promote", "renovate", "credentials"];
 pub(super) const MATCH: &[&str] = &["kind", "name", "namespace", "path", "source", "package"];
 pub(super) const SETTINGS: &[&str] = &[
     "allow",
@@ -75,6 +75,7 @@ pub(super) fn read(path: &RepoPath, text: &str) -> Result<Rules, RulesError> {
                 }
             }
             "promote" => rules.promotions.push(Promote::read(&file, value)?),
+            "renovate" => rules.reads_renovate = file.truth(value)?,
             "credentials" => rules.credentials = file.credentials(value)?,
             _ => {}
         }
@@ -210,15 +211,7 @@ impl File<'_> {
                 "ranges" => layer.ranges = Some(self.word(value, str::parse::<Ranges>)?),
                 "digests" => layer.digests = Some(self.word(value, str::parse::<Digests>)?),
                 "localEdits" => layer.local_edits = Some(self.word(value, str::parse::<LocalEdits>)?),
-                "prerelease" => {
-                    layer.prerelease = Some(match self.text(value)? {
-                        "true" => true,
-                        "false" => false,
-                        other => {
-                            return Err(self.value(value, format!("`{other}` is none of true, false"), None));
-                        }
-                    });
-                }
+                "prerelease" => layer.prerelease = Some(self.truth(value)?),
                 "minimumAge" => layer.minimum_age = Some(self.age(value)?),
                 "range" => {
                     let text = self.text(value)?;
@@ -240,6 +233,14 @@ impl File<'_> {
             }
         }
         Ok(layer)
+    }
+
+    fn truth(&self, node: Node<'_, '_>) -> Result<bool, RulesError> {
+        match self.text(node)? {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            other => Err(self.value(node, format!("`{other}` is none of true, false"), None)),
+        }
     }
 
     pub(super) fn age(&self, node: Node<'_, '_>) -> Result<Age, RulesError> {

@@ -17,9 +17,10 @@ use std::str::FromStr;
 pub use credentials::{CredentialFrom, CredentialRule, Username};
 pub use file::RulesError;
 pub(crate) use glob::{Glob, Slash};
-pub use promote::Promote;
+pub use promote::{Promote, Staged};
 pub use renovate::Renovate;
 
+use crate::diagnostic::Diagnostic;
 use crate::flux::LocalEdits;
 use crate::locate::Site;
 use crate::time::{Age, Timestamp};
@@ -201,23 +202,45 @@ pub struct Overrides {
     pub now: Option<Timestamp>,
     /// `--flux-version`: the Flux minor whose reading of versions counts, such as `2.9`.
     pub flux_version: Option<String>,
-    /// `--only`: path globs; other sites are left alone.
+    /// `--only`: path globs; other sites are left alone, but for those that share a variable or an anchor with one that matches.
     pub only: Vec<String>,
 }
 
 /// What the user allows.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Rules {
     pub(crate) renovate: Renovate,
+    /// Whether Renovate's configuration counts where there is one.
+    pub(crate) reads_renovate: bool,
     pub(crate) defaults: Layer,
     pub(crate) rules: Vec<Rule>,
     pub(crate) credentials: Vec<CredentialRule>,
     pub(crate) promotions: Vec<Promote>,
+    pub(crate) staged: Option<Staged>,
     pub(crate) flags: Layer,
     pub(crate) as_of: Option<Timestamp>,
     pub(crate) now: Option<Timestamp>,
     pub(crate) dialect: Option<Dialect>,
     pub(crate) only: Vec<Glob>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            renovate: Renovate::default(),
+            reads_renovate: true,
+            defaults: Layer::default(),
+            rules: Vec::new(),
+            credentials: Vec::new(),
+            promotions: Vec::new(),
+            staged: None,
+            flags: Layer::default(),
+            as_of: None,
+            now: None,
+            dialect: None,
+            only: Vec::new(),
+        }
+    }
 }
 
 /// What counts for one site.
@@ -250,6 +273,12 @@ impl Rules {
     /// ```
     pub fn parse(path: &crate::RepoPath, text: &str) -> Result<Self, RulesError> {
         file::read(path, text)
+    }
+
+    /// Whether the file lets Renovate's configuration count: `renovate: false` does not.
+    #[must_use]
+    pub fn reads_renovate(&self) -> bool {
+        self.reads_renovate
     }
 
     /// The rules over Renovate's configuration: what they leave open is as that says.
@@ -295,6 +324,11 @@ impl Rules {
         Ok(self)
     }
 
+    /// What of Renovate's configuration does not count here.
+    pub(crate) fn unread(&self) -> &[Diagnostic] {
+        self.renovate.findings()
+    }
+
     /// The settings in force, as the text of a `.flux-upgrade.yaml`.
     #[must_use]
     pub fn show(&self) -> String {
@@ -335,6 +369,11 @@ impl Rules {
     /// The folder that versions are promoted to, of a file in one.
     pub(crate) fn promotion_to(&self, path: &crate::RepoPath) -> Option<&str> {
         self.promotions.iter().find(|promote| promote.is_to(path)).map(Promote::to)
+    }
+
+    /// Whether `--only` leaves a site in the plan: by the file of its field, or by that where its version is written.
+    pub(crate) fn concerns(&self, site: &Site) -> bool {
+        self.includes(&site.at.path) || self.includes(&site.spot.at.path)
     }
 
     /// Whether `--only` leaves files of this path in the plan.

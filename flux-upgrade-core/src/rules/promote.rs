@@ -1,7 +1,10 @@
 //! `promote`: what one folder is offered is what another has said for some time.
 
-use super::RulesError;
+use std::collections::BTreeSet;
+
 use super::file::File;
+use super::{Rules, RulesError};
+use crate::locate::{Site, SourceKey};
 use crate::text::RepoPath;
 use crate::time::Age;
 use crate::yaml::Node;
@@ -68,6 +71,45 @@ impl Promote {
             return Err(file.value(node, format!("`{from}` cannot be promoted to itself"), None));
         }
         Ok(Self { from, to, after })
+    }
+}
+
+/// What the folders that versions are promoted from have said for long enough, as read from history.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Staged {
+    /// By promotion, in the order of the rules.
+    said: Vec<BTreeSet<(SourceKey, String)>>,
+}
+
+impl Staged {
+    /// What each promotion's folder has said for long enough, in the order of [`Rules::promotions`](super::Rules::promotions).
+    #[must_use]
+    pub fn new(said: Vec<BTreeSet<(SourceKey, String)>>) -> Self {
+        Self { said }
+    }
+
+    /// What the files of a promotion's folder say: pairs of source and version.
+    #[must_use]
+    pub fn says(promote: &Promote, sites: &[Site]) -> BTreeSet<(SourceKey, String)> {
+        let of = |site: &Site| Some((site.source.as_ref().ok()?.canonical(), site.spot.value.clone()));
+        sites.iter().filter(|site| promote.is_from(&site.at.path)).filter_map(of).collect()
+    }
+}
+
+impl Rules {
+    /// The same rules, knowing what may be promoted. Without it promotions order groups and keep nothing out.
+    #[must_use]
+    pub fn with_staged(self, staged: Staged) -> Self {
+        Self { staged: Some(staged), ..self }
+    }
+
+    /// The promotion that keeps a version out of a site, if one does.
+    pub(crate) fn not_staged(&self, site: &Site, version: &str) -> Option<&Promote> {
+        let staged = self.staged.as_ref()?;
+        let number = self.promotions.iter().position(|promote| promote.is_to(&site.at.path))?;
+        let source = site.source.as_ref().ok()?.canonical();
+        let said = staged.said.get(number).is_some_and(|said| said.contains(&(source, version.to_owned())));
+        (!said).then(|| &self.promotions[number])
     }
 }
 

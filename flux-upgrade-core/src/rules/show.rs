@@ -54,6 +54,9 @@ pub(super) fn show(rules: &Rules) -> String {
         out.push_str("  - ");
         out.push_str(text.trim_start());
     }
+    if !rules.reads_renovate {
+        out.push_str("renovate: false\n");
+    }
     if !rules.promotions.is_empty() {
         out.push_str("promote:\n");
     }

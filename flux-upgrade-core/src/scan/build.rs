@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use super::entry::Entry;
 use super::kustomize::is_kustomization_file;
 use super::selection::Selected;
 use super::{Inventory, Kind, Kustomize};
@@ -38,11 +39,17 @@ pub(super) struct Changes {
     /// By the folder of a kustomization: the patches of each object, in the order in which they are applied.
     by_folder: BTreeMap<String, ByObject>,
     /// The same by the Flux Kustomization that applies them.
-    by_applier: BTreeMap<usize, ByObject>,
+    pub(super) by_applier: BTreeMap<usize, ByObject>,
     objects: BTreeSet<usize>,
 }
 
 impl Changes {
+    /// An entry, told apart by who applies it only where patches of that one change something.
+    pub(super) fn told_apart(&self, mut entry: Entry) -> Entry {
+        entry.by = entry.by.filter(|by| self.by_applier.contains_key(by));
+        entry
+    }
+
     pub(super) fn new(inventory: &Inventory<'_>, targets: &[Selected]) -> Self {
         let is_completed = |index: &usize| {
             let group = inventory.resources[*index].api_version.split('/').next();

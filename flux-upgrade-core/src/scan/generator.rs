@@ -88,7 +88,7 @@ impl Generator {
 /// Reads what releases and Flux Kustomizations take out of ConfigMaps, and what screening left out: such a file may hold
 /// none of the words that files are screened by.
 pub(super) fn read(inventory: &mut Inventory<'_>) {
-    let keys = values_keys(inventory);
+    let keys = taken(inventory);
     let generators = std::mem::take(&mut inventory.generators);
     if generators.is_empty() && keys.is_empty() {
         return;
@@ -97,7 +97,7 @@ pub(super) fn read(inventory: &mut Inventory<'_>) {
         inventory.files.iter().enumerate().map(|(index, file)| (file.path.as_str(), index)).collect();
     let mut known: BTreeSet<usize> = inventory.documents.iter().map(|held| held.file).collect();
     for generator in &generators {
-        for (_, path) in generator.files.iter().filter(|(key, _)| keys.contains(key)) {
+        for (_, path) in generator.files.iter().filter(|(key, _)| keys.contains_key(key)) {
             if let Some(index) = files.get(path.as_str()).filter(|index| known.insert(**index)) {
                 read_values(inventory, *index);
             }
@@ -113,17 +113,19 @@ pub(super) fn read(inventory: &mut Inventory<'_>) {
     super::nested::read_data(inventory, &keys);
 }
 
-/// The keys of ConfigMaps that releases take values from.
+/// The keys of ConfigMaps that releases take values from, each with the names of those ConfigMaps.
 ///
 /// Source: helm-controller `api/v2/reference_types.go`, `ValuesReference`.
-fn values_keys(inventory: &Inventory<'_>) -> BTreeSet<String> {
+fn taken(inventory: &Inventory<'_>) -> BTreeMap<String, BTreeSet<String>> {
     let is_release = |kind| matches!(kind, Kind::HelmRelease | Kind::HelmOperatorRelease);
-    let mut keys = BTreeSet::new();
+    let mut keys: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for resource in inventory.resources.iter().filter(|resource| is_release(resource.kind)) {
         let list = inventory.at(resource, &["spec", "valuesFrom"]).and_then(Node::resolved);
         for from in list.into_iter().flat_map(Node::items) {
-            if from.text_at(&["kind"]) == Some("ConfigMap") {
-                keys.insert(from.text_at(&["valuesKey"]).unwrap_or("values.yaml").to_owned());
+            // One value for one place of the values is no YAML of its own.
+            if from.text_at(&["kind"]) == Some("ConfigMap") && from.text_at(&["targetPath"]).is_none() {
+                let key = from.text_at(&["valuesKey"]).unwrap_or("values.yaml").to_owned();
+                keys.entry(key).or_default().extend(from.text_at(&["name"]).map(str::to_owned));
             }
         }
     }

@@ -28,6 +28,7 @@ pub(crate) use effective::{Effective, Unbuilt};
 pub(crate) use generator::Generator;
 pub use kind::Kind;
 pub(crate) use kustomize::{Kustomize, is_kustomization_file, items};
+pub(crate) use object::encryption;
 pub use place::Placement;
 
 use crate::diagnostic::{Diagnostic, Severity};

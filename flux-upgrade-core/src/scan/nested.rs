@@ -2,7 +2,7 @@
 //!
 //! They stand in a text, which is read in place, or are a part of the object itself, as in the older lists of patches.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::find::has_any;
 use super::kind::NEEDLES;
@@ -11,7 +11,7 @@ use super::object::Objects;
 use super::patch::{List, Patch, fragments};
 use super::target::Target;
 use super::{Encryption, Held, Inventory, Kind, Resource};
-use crate::yaml::{Document, Node, embedded, templated};
+use crate::yaml::{Document, Node, embedded, templated, unreadable};
 
 /// Something inside an object.
 pub(super) struct Nested<'f> {
@@ -89,20 +89,39 @@ pub(super) fn keep<'f>(
     }
 }
 
-/// Reads the values in ConfigMaps under some keys that hold none of the words that texts are screened by.
-pub(super) fn read_data(inventory: &mut Inventory<'_>, keys: &BTreeSet<String>) {
-    let mut found = Vec::new();
+/// Reads the values that releases take from ConfigMaps and that hold none of the words that texts are screened by; `taken` is the names
+/// of the ConfigMaps by key. What is no YAML is reported.
+pub(super) fn read_data(inventory: &mut Inventory<'_>, taken: &BTreeMap<String, BTreeSet<String>>) {
+    let (mut found, mut wrong) = (Vec::new(), Vec::new());
     for (index, map) in inventory.resources.iter().enumerate().filter(|(_, map)| map.kind == Kind::ConfigMap)
     {
         let data = inventory.at(map, &["data"]).and_then(Node::resolved);
         for (key, value) in data.into_iter().flat_map(Node::entries) {
-            let Some(key) = key.text().filter(|_| value.block().is_some()) else { continue };
-            let is_new = !inventory.config_data.contains_key(&(index, key.to_owned()));
-            if is_new && keys.contains(key) {
+            let Some(key) = key.text().filter(|_| value.quote().is_some()) else { continue };
+            let Some(names) = taken.get(key) else { continue };
+            if names.contains(&map.name) {
+                let error = unreadable(value);
+                wrong.extend(error.map(|error| (index, value.text().unwrap_or(""), error)));
+            }
+            if !inventory.config_data.contains_key(&(index, key.to_owned())) {
                 let what = What::Data { key: key.to_owned(), by: 0 };
                 found.push((index, Nested { what, body: Body::Text(embedded(value)) }));
             }
         }
+    }
+    let wrong: Vec<_> = wrong
+        .into_iter()
+        .map(|(index, text, error)| {
+            let (code, message) = match text.contains("{{") {
+                true => ("yaml.template", "a template and not YAML".to_owned()),
+                false => ("yaml.syntax", format!("values that are not YAML: {}", error.message)),
+            };
+            (inventory.held(&inventory.resources[index]).file, code, error.at, message)
+        })
+        .collect();
+    for (file, code, at, message) in wrong {
+        let help = "a release takes these values; what they set is not planned until they can be read";
+        inventory.report(file, code, at, message, help);
     }
     for (index, inside) in found {
         let outer = inventory.resources[index].document;
@@ -201,8 +220,8 @@ pub(super) fn nested<'f>(root: Node<'_, 'f>, resources: &[Resource]) -> Vec<Nest
             Kind::ConfigMap => {
                 let data = node.get("data").and_then(Node::resolved);
                 for (key, value) in data.into_iter().flat_map(Node::entries) {
-                    let is_block = value.block().is_some();
-                    if is_block && value.text().is_some_and(|text| has_any(text, NEEDLES)) {
+                    let text = value.text().filter(|_| value.quote().is_some());
+                    if text.is_some_and(|text| could_be_mapping(text) && has_any(text, NEEDLES)) {
                         let what = key.text().map(|key| What::Data { key: key.to_owned(), by });
                         out.extend(what.map(|what| Nested { what, body: Body::Text(embedded(value)) }));
                     }
@@ -212,6 +231,11 @@ pub(super) fn nested<'f>(root: Node<'_, 'f>, resources: &[Resource]) -> Vec<Nest
         }
     }
     out
+}
+
+/// Whether a text in some value could be YAML with keys.
+fn could_be_mapping(text: &str) -> bool {
+    has_any(text, &[": ", ":\n", "{"])
 }
 
 /// The objects of a ResourceSet, or of one of its steps: as they are, and in a template.

@@ -91,7 +91,7 @@ impl Resource {
 }
 
 /// Source: SOPS, "MAC only encrypted"; the checksum of a file otherwise covers its plaintext values.
-pub(super) fn encryption(root: Node<'_, '_>) -> Encryption {
+pub(crate) fn encryption(root: Node<'_, '_>) -> Encryption {
     match root.get("sops").and_then(Node::resolved) {
         Some(sops) if sops.get("mac").is_some() => match sops.text_at(&["mac_only_encrypted"]) {
             Some("true") => Encryption::OnlyEncrypted,

@@ -58,7 +58,9 @@ pub(super) fn place(inventory: &mut Inventory<'_>) {
         chains: BTreeMap::new(),
     };
     let mut has_clusters = false;
-    for entry in entry_points(inventory, urls, &mut builder) {
+    let entries = entry_points(inventory, urls, &mut builder).into_iter();
+    let entries: BTreeSet<Entry> = entries.map(|entry| changes.told_apart(entry)).collect();
+    for entry in entries {
         has_clusters = true;
         let cluster = Some(entry.path.clone());
         let queue = VecDeque::from([entry]);
@@ -148,7 +150,7 @@ fn follow(
 ) {
     let mut applied = BTreeSet::new();
     let mut namespaces: BTreeMap<(String, Vec<String>), BTreeSet<Option<String>>> = BTreeMap::new();
-    while let Some(entry) = queue.pop_front() {
+    while let Some(entry) = queue.pop_front().map(|entry| changes.told_apart(entry)) {
         if !applied.insert(entry.clone()) {
             continue;
         }

@@ -2,7 +2,7 @@
 //!
 //! Tags of the git repository say which there are: unlike the forge's API, a listing of refs has no hourly limit.
 
-use super::{Address, HttpRequest, HttpResponse, address, status_failure};
+use super::{Address, Attach, HttpRequest, HttpResponse, address, status_failure};
 use crate::plan::Failure;
 use crate::resolve::Candidate;
 use crate::version::Version;
@@ -59,7 +59,10 @@ pub fn manifests_request(base: &str, tag: &str) -> Result<HttpRequest, Failure> 
     let base = base.trim_end_matches('/');
     Address::parse(base).ok_or_else(|| address::no_address(base))?;
     let url = format!("{base}/download/{tag}/manifests.tar.gz");
-    Ok(HttpRequest::get(url, "application/octet-stream", ARCHIVE_BYTES))
+    let request = HttpRequest::get(url, "application/octet-stream", ARCHIVE_BYTES);
+    // A mirror of the house may want a login; Flux's own releases want none.
+    let attach = if base == RELEASES { Attach::Nothing } else { Attach::IfAny };
+    Ok(HttpRequest { attach, ..request })
 }
 
 /// The bytes of the archive.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::events::SyntaxError;
 use super::{Body, Comment, Comments, Document, Form, Node, Quote, Slot, parse};
 use crate::text::Span;
 
@@ -31,6 +32,18 @@ pub(crate) fn embedded<'t>(scalar: Node<'_, 't>) -> Vec<Document<'t>> {
         form: Form::Decoded,
     };
     documents.into_iter().map(place).collect()
+}
+
+/// Why the text of a scalar cannot be read as YAML, and where in the file.
+pub(crate) fn unreadable(scalar: Node<'_, '_>) -> Option<SyntaxError> {
+    let file = scalar.document().text;
+    if let Some(block) = scalar.block() {
+        return parse(file, block, Comments::Skip).1;
+    }
+    let (text, quote) = (scalar.text()?, scalar.quote()?);
+    let error = parse(text, Span::new(0, text.len()), Comments::Skip).1?;
+    let place = places(scalar.span(), file, text, quote).and_then(|places| places.get(error.at).copied());
+    Some(SyntaxError { at: place.unwrap_or(scalar.span()).start, ..error })
 }
 
 /// The documents in a literal block that is a template with the tags `<< … >>`, and where some text is no YAML besides.

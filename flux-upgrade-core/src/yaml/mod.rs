@@ -18,7 +18,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use comment::Comment;
-pub(crate) use embedded::{block_parts, embedded, templated};
+pub(crate) use embedded::{block_parts, embedded, templated, unreadable};
 pub(crate) use events::{Comments, parse};
 pub(crate) use scalar::{Quote, encode, is_null, is_plain_string, number_survives, reads_as_number};
 pub(crate) use split::split;

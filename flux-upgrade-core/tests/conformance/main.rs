@@ -11,6 +11,7 @@ mod flux_install;
 mod history;
 mod policy;
 mod semver;
+mod setters;
 mod sources;
 
 use serde_json::Value;

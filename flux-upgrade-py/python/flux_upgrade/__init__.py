@@ -20,7 +20,7 @@ from ._errors import AnswerError, FluxUpgradeError, ManifestError, PatchError, R
 from ._live import Fetch, Request, Response
 from ._migration import Migrated, Migration, migration_from
 from ._native import __version__
-from ._plan import Change, Diagnostic, Held, Owner, Plan, Reason, Site
+from ._plan import Change, Diagnostic, Held, Owner, Plan, Reason, Series, Site, Step
 from ._ranges import Drift, Flag, Lock, Range, Survey, convert, lock, ranges, rollback
 from ._record import Record
 from ._request import Allow, Digests, Ranges, StrPath
@@ -47,9 +47,12 @@ __all__ = [
     "Record",
     "Request",
     "Response",
+    "Series",
     "Site",
+    "Step",
     "Survey",
     "__version__",
+    "automate",
     "convert",
     "lock",
     "migrate",
@@ -78,6 +81,8 @@ def plan(
     flux_version: str | None = None,
     only: Sequence[str] | None = None,
     config: str | None = None,
+    marked: bool | None = None,
+    renovate: bool | None = None,
     allow_hosts: Sequence[str] = (),
     max_index_bytes: int | None = None,
     concurrency: int | None = None,
@@ -115,6 +120,8 @@ def plan(
     - `flux_version`: the version of Flux in the clusters, such as `2.9`
     - `only`: globs of the paths that may change
     - `config`: text of a `.flux-upgrade.yaml` to use in place of the one in `source`
+    - `marked`: whether to plan the fields with a `$imagepolicy` marker and no others, see `automate`
+    - `renovate`: `False` leaves Renovate's configuration in `source` alone
 
     Raises:
         FluxUpgradeError: the request cannot be planned; its `code` says why. `ManifestError`, `RangeError` and
@@ -139,6 +146,8 @@ def plan(
         flux_version=flux_version,
         only=only,
         config=config,
+        marked=marked,
+        renovate=renovate,
         allow_hosts=allow_hosts,
         max_index_bytes=max_index_bytes,
         concurrency=concurrency,
@@ -148,6 +157,18 @@ def plan(
         return plan_of(_live.ask(request, fetch, concurrency or 8), skipped)
     text = _native.plan_live(request)[0] if live else _native.plan(request)
     return plan_of(json.loads(text), skipped)
+
+
+def automate(source: StrPath | Mapping[str, str], **options: Any) -> Plan:
+    """Plan what image policies elect for the fields with a `$imagepolicy` marker, and nothing else.
+
+    Takes the options of `plan`; those about versions do not matter to a policy. Nothing is written, and it raises as
+    `plan` does.
+
+    >>> automate({"app.yaml": "kind: ConfigMap"}, offline=True).changes
+    ()
+    """
+    return plan(source, marked=True, **options)
 
 
 def take_snapshot(source: StrPath | Mapping[str, str], **options: Any) -> dict[str, Any]:

@@ -8,11 +8,12 @@ from pathlib import Path
 from ._plan import Diagnostic
 
 _SUFFIXES = (".yaml", ".yml", ".env", ".tf", ".tofu", ".tfvars")
-_NAMES = ("Kustomization", "Chart.lock", ".tool-versions", ".terraform.lock.hcl")
+_RENOVATE = ("renovate.json", "renovate.json5", ".renovaterc", ".renovaterc.json", ".renovaterc.json5")
+_NAMES = ("Kustomization", "Chart.lock", ".tool-versions", ".terraform.lock.hcl", *_RENOVATE)
 
 
 def read(source: Path) -> tuple[dict[str, str], list[Diagnostic]]:
-    """Texts of the YAML and Terraform files below `source` by their path from there, and a finding for each that is not text.
+    """Texts of the files below `source` that a plan reads, by their path, and a finding for each that is no text.
 
     A single file is read under its own name. `.git` and symbolic links are passed over: what a link inside the
     folder points to is read in its own place.

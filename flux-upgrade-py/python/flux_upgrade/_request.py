@@ -32,6 +32,8 @@ def build(
     flux_version: str | None = None,
     only: Sequence[str] | None = None,
     config: str | None = None,
+    marked: bool | None = None,
+    renovate: bool | None = None,
     allow_hosts: Sequence[str] = (),
     max_index_bytes: int | None = None,
     concurrency: int | None = None,
@@ -50,6 +52,8 @@ def build(
         "fluxVersion": flux_version,
         "only": None if only is None else list(only),
         "config": config,
+        "marked": marked,
+        "renovate": renovate,
     }
     request: dict[str, Any] = {"files": dict(files), "options": _given(options)}
     if live:

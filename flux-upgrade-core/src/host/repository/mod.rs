@@ -5,6 +5,7 @@
 
 mod commit;
 mod error;
+mod history;
 mod moves;
 mod program;
 mod read;

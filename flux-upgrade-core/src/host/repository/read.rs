@@ -20,9 +20,14 @@ impl Repository {
     /// [`GitError::Failed`] where an object is missing or broken.
     pub fn read(&self, commit: CommitId, limits: &Limits) -> Result<Tree, GitError> {
         let failed = |error| GitError::failed(format!("commit {commit} cannot be read"), &error);
-        let mut out =
-            Tree { root: self.seen_from(), work_tree: None, files: Vec::new(), diagnostics: Vec::new() };
-        let Some(top) = self.folder_of(commit)? else { return Ok(out) };
+        let mut out = Tree {
+            root: self.seen_from(),
+            work_tree: None,
+            commit: Some(commit),
+            files: Vec::new(),
+            diagnostics: Vec::new(),
+        };
+        let Some(top) = self.folder_of(commit, "")? else { return Ok(out) };
         let mut folders = vec![(String::new(), top)];
         while let Some((folder, id)) = folders.pop() {
             let tree = self.git.find_tree(id).map_err(failed)?;
@@ -94,14 +99,20 @@ impl Repository {
         self.git.find_commit(commit.0).map_err(failed)?.tree().map_err(failed)
     }
 
-    /// The tree of the folder that the repository is seen from; `None` where the commit has no such folder.
-    fn folder_of(&self, commit: CommitId) -> Result<Option<gix::ObjectId>, GitError> {
+    /// The tree of a folder below the one that the repository is seen from, which is `""`; `None` where the commit has no
+    /// such folder.
+    pub(super) fn folder_of(
+        &self,
+        commit: CommitId,
+        folder: &str,
+    ) -> Result<Option<gix::ObjectId>, GitError> {
         let tree = self.tree_of(commit)?;
-        if self.below.is_empty() {
+        let path = format!("{}{folder}", self.below);
+        if path.is_empty() {
             return Ok(Some(tree.id));
         }
         let failed = |error| GitError::failed(format!("commit {commit} cannot be read"), &error);
-        let parts = self.below.trim_end_matches('/').split('/').map(str::as_bytes);
+        let parts = path.trim_end_matches('/').split('/').map(str::as_bytes);
         let entry = tree.lookup_entry(parts).map_err(failed)?;
         Ok(entry.filter(|entry| entry.mode().is_tree()).map(|entry| entry.oid().to_owned()))
     }

@@ -14,7 +14,7 @@ use super::{Allow, Digests, RulesError, Settings};
 use crate::diagnostic::Diagnostic;
 use crate::locate::{Consumer, Site, SourceKey};
 use crate::reference::normalise_git;
-use crate::text::{Lines, RepoPath, Span};
+use crate::text::{Lines, RepoPath, SourceFile, Span};
 use crate::time::Age;
 use crate::version::{Level, Range};
 
@@ -88,6 +88,24 @@ impl Renovate {
         ".renovaterc.json5",
     ];
 
+    /// Whether a file of this name may hold a configuration.
+    #[cfg(feature = "native")]
+    pub(crate) fn is_named(name: &str) -> bool {
+        let base = name.strip_suffix(".json5").or_else(|| name.strip_suffix(".json"));
+        name == ".renovaterc" || matches!(base, Some("renovate" | ".renovaterc"))
+    }
+
+    /// The configuration among the files of a repository: the first of [`Renovate::FILES`] that is there.
+    ///
+    /// # Errors
+    ///
+    /// [`RulesError`] as for [`Renovate::parse`].
+    pub fn among(files: &[SourceFile]) -> Result<Option<Self>, RulesError> {
+        let named = |name: &&str| files.iter().find(|file| file.path.as_str() == *name);
+        let file = Self::FILES.iter().find_map(named);
+        file.map(|file| Self::parse(&file.path, &file.text)).transpose()
+    }
+
     /// Reads a configuration; comments and trailing commas may stand in each of the files.
     ///
     /// # Errors
@@ -112,7 +130,7 @@ impl Renovate {
         let error = |span: Span, message: &str| RulesError {
             code: "rules.renovate",
             message: message.to_owned(),
-            help: None,
+            help: Some("correct it, or pass `--no-renovate` to plan without it".to_owned()),
             at: lines.locate(path, span),
         };
         let item = json5::parse(text).map_err(|(at, wrong)| error(Span::new(at, at), wrong))?;

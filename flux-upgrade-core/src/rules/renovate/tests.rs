@@ -307,7 +307,6 @@ fn what_does_not_count_is_listed_with_its_place() {
         [
             "4:13 of the preset `config:recommended`, the groups and replacements have no effect here",
             "4:55 the preset `github>example/presets` is not known here",
-            "4:81 the preset `schedule:weekly` is not known here",
             "5:3 `automerge` has no effect here",
             "6:3 `labels` has no effect here",
             "7:16 `managerFilePatterns` has no effect here",
