@@ -103,10 +103,7 @@ pub(crate) fn run(args: &Convert, streams: &mut Streams<'_>, env: &Env) -> Resul
         .map(|text| text.parse().map_err(|error| bad_site(text, &error)))
         .collect::<Result<_, _>>()?;
     one_path(&args.common, args.format)?;
-    let answers = match args.offline.as_deref() {
-        Some(file) => Answers::Recorded(job::snapshot(&env.folder, file)?),
-        None => Answers::live(&args.sources, args.common.quiet, env)?,
-    };
+    let answers = Answers::of(args.offline.as_deref(), &args.sources, args.common.quiet, env)?;
     let mut code = FINE;
     for number in 0..args.common.paths.len() {
         let one = one(args, (&to, &wanted), number, &answers, streams, env).unwrap_or_else(|fault| {

@@ -151,6 +151,7 @@ impl Conversion {
             sites: before,
             changes: Vec::new(),
             held: Vec::new(),
+            series: Vec::new(),
             groups: Vec::new(),
             diagnostics: draft.diagnostics,
         };
