@@ -69,7 +69,8 @@ def test_what_floats_is_a_value() -> None:
     )
     survey = fu.ranges({"a.yaml": text}, snapshot=None)
     assert [flag.code for flag in survey.ranges[0].flags] == ["exact-version"]
-    assert survey.ranges[0].reason is not None and survey.ranges[0].reason.kind == "unanswered"
+    assert survey.ranges[0].reason is not None
+    assert survey.ranges[0].reason.kind == "unanswered"
     assert pickle.loads(pickle.dumps(survey)) == survey
 
 

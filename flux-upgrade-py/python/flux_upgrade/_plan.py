@@ -95,9 +95,9 @@ class Diagnostic:
 class Step:
     """A move of Flux that is safe once the steps before it run in the cluster.
 
-    `changes` are the ids of the changes of this plan that belong to it, none where it is held or comes later, and `group` is
-    the group that has them. `migrations` are the objects that move with it, `preflight` what to look at before it, and
-    `in_cluster` the commands to run against the cluster before it is merged.
+    `changes` are the ids of the changes of this plan that belong to it, none where it is held or comes later, and
+    `group` is the group that has them. `migrations` are the objects that move with it, `preflight` what to look at
+    before it, and `in_cluster` the commands to run against the cluster before it is merged.
     """
 
     from_: str
@@ -127,8 +127,8 @@ class Plan:
     """What is done with each site of some files: each is in `changes` or in `held`.
 
     `diagnostics` are findings about the files, `skipped` those about files that could not be read as text,
-    and `patched` has the new text of each changed file by its path. `series` has, for each place where Flux moves to another
-    minor, its steps up to the newest release, as the plan's JSON says them. Nothing is written by a plan.
+    and `patched` has the new text of each changed file by its path. `series` has, for each place where Flux moves to
+    another minor, its steps up to the newest release, as the plan's JSON says them. Nothing is written by a plan.
     """
 
     changes: tuple[Change, ...]

@@ -129,8 +129,8 @@ def lock(
 ) -> Lock:
     """Bring the text of a `flux-upgrade.lock` up to date. Nothing is written.
 
-    `old` is the text of the lock as it is; entries that say what is so keep their bytes, and those whose source gives no
-    answer stay. The other arguments are those of `ranges`.
+    `old` is the text of the lock as it is; entries that say what is so keep their bytes, and those whose source gives
+    no answer stay. The other arguments are those of `ranges`.
 
     Raises:
         FluxUpgradeError: as `ranges`; for a damaged lock with its `line` and `column`.
@@ -180,9 +180,9 @@ def convert(
 ) -> Plan:
     """Plan to convert sites, where what runs stays the same. Nothing is written.
 
-    `sites` are `PATH:LINE`, `Kind/namespace/name`, `Kind/name` or `all`. With `to="range"`, `range` is the text to write;
-    with `to="oci"`, `home` is where a chart of an HTTP repository is published as an artifact, and `remove_orphans` removes
-    HelmRepositories that nothing refers to after that.
+    `sites` are `PATH:LINE`, `Kind/namespace/name`, `Kind/name` or `all`. With `to="range"`, `range` is the text to
+    write; with `to="oci"`, `home` is where a chart of an HTTP repository is published as an artifact, and
+    `remove_orphans` removes HelmRepositories that nothing refers to after that.
 
     Raises:
         FluxUpgradeError: a name or an option that cannot be read; its `code` says which.
