@@ -15,7 +15,7 @@ use crate::deliver::DeliverFlags;
 use crate::env::Env;
 use crate::fault::Fault;
 use crate::spelling::nearest;
-use crate::{ranges, repositories};
+use crate::{convert, ranges, repositories};
 
 /// Plan and apply upgrades of a Git repository that Flux reconciles.
 ///
@@ -63,6 +63,10 @@ pub(crate) enum Command {
     Lock(ranges::Lock),
     /// Pin every range and floating tag where a lock said that it stood; without --write, show what would change
     Rollback(ranges::Rollback),
+    /// Convert pins to ranges, ranges to pins, and charts to OCIRepositories, where what runs stays the same
+    ///
+    /// Each conversion is shown to stand at the same version and digest before and after, and refused otherwise.
+    Convert(convert::Convert),
     /// Ask everything that a plan needs and write the answers into a file, for `plan --offline`
     Snapshot(Snapshot),
     /// Print a completion script for a shell
@@ -542,6 +546,7 @@ impl Command {
             Self::Ranges(args) => &mut args.common,
             Self::Lock(args) => &mut args.ranges.common,
             Self::Rollback(args) => &mut args.common,
+            Self::Convert(args) => &mut args.common,
             Self::Install(_) | Self::Completions { .. } => return None,
         })
     }

@@ -22,10 +22,10 @@ use crate::flux;
 use crate::job::{self, Planned, Scanned, Settle};
 use crate::migrate;
 use crate::pick::pick;
-use crate::ranges;
 use crate::repositories;
 use crate::streams::Streams;
 use crate::{CHANGES, FAILED, FINE, INTERRUPTED};
+use crate::{convert, ranges};
 
 /// Runs a subcommand and gives its exit code.
 pub(crate) fn execute(cli: &Cli, streams: &mut Streams<'_>, env: &Env) -> i32 {
@@ -40,6 +40,7 @@ pub(crate) fn execute(cli: &Cli, streams: &mut Streams<'_>, env: &Env) -> i32 {
         Command::Ranges(args) => ranges::run(args, streams, env),
         Command::Lock(args) => ranges::run_lock(args, streams, env),
         Command::Rollback(args) => ranges::run_rollback(args, streams, env),
+        Command::Convert(args) => convert::run(args, streams, env),
         Command::Snapshot(snapshot) => run_snapshot(snapshot, streams, env),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -17,12 +17,14 @@
 
 #[cfg(feature = "native")]
 mod native;
+mod ranges;
 mod session;
 
 use std::collections::BTreeMap;
 
 #[cfg(feature = "native")]
 pub(crate) use native::plan_asking;
+pub use ranges::ranges;
 pub use session::Session;
 
 use serde::{Deserialize, Serialize};

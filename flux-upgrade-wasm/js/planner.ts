@@ -4,13 +4,17 @@ import type {
   Fetch,
   FilePatch,
   Files,
+  ConvertSites,
   Location,
+  LockRanges,
   MigrateManifests,
   Migration,
   Plan,
   PlanOptions,
   PlanUpgrade,
   RenderFlux,
+  RollBack,
+  SurveyRanges,
   TakeSnapshot,
 } from "./types.js";
 
@@ -19,6 +23,7 @@ export interface Native {
   plan(request: string): string;
   renderFlux(archive: Uint8Array, request: string): string;
   migrate(request: string): string;
+  ranges(request: string): string;
   Session: { begin(request: string): NativeSession };
 }
 
@@ -113,6 +118,39 @@ export function migrator(load: () => Native | Promise<Native>): MigrateManifests
     if ("error" in response) throw failure(response.error);
     const { migration, patched, diff } = response;
     return { ...migration, patches: patchesOf(patched), diff } as Migration;
+  };
+}
+
+/** `surveyRanges`, `lockRanges`, `rollBack` and `convertSites` over a module that `load` makes ready. */
+export function floater(load: () => Native | Promise<Native>): {
+  surveyRanges: SurveyRanges;
+  lockRanges: LockRanges;
+  rollBack: RollBack;
+  convertSites: ConvertSites;
+} {
+  const ask = async (request: object): Promise<string> => {
+    const native = await load();
+    return call(() => native.ranges(JSON.stringify(request)));
+  };
+  const answer = async <T>(request: object): Promise<T> => {
+    const response = JSON.parse(await ask(request)) as T | Fault;
+    if (typeof response === "object" && response !== null && "error" in response) throw failure(response.error);
+    return response as T;
+  };
+  return {
+    async surveyRanges(files, { snapshot, ...options } = {}) {
+      return (await answer<{ ranges: Awaited<ReturnType<SurveyRanges>> }>({ do: "survey", files, snapshot, options })).ranges;
+    },
+    async lockRanges(files, { snapshot, lock, ...options } = {}) {
+      const { text, check } = await answer<{ text: string; check: object }>({ do: "lock", files, snapshot, lock, options });
+      return { ...check, text } as Awaited<ReturnType<LockRanges>>;
+    },
+    async rollBack(files, lock, options = {}) {
+      return planOf(await ask({ do: "rollback", files, lock, options }));
+    },
+    async convertSites(files, { snapshot, ...options }) {
+      return planOf(await ask({ do: "convert", files, snapshot, options }));
+    },
   };
 }
 

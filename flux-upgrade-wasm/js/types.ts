@@ -320,3 +320,104 @@ export interface Migration {
  * Rejects with a `FluxUpgradeError` when an option has a value that it does not take.
  */
 export type MigrateManifests = (files: Files, options?: MigrateOptions) => Promise<Migration>;
+
+/** Where the answers about ranges come from, and how ranges are read. */
+export interface RangeOptions {
+  /** What registries offer, a parsed registry snapshot; a source that it lacks is unanswered. */
+  snapshot?: object;
+  /** The version of Flux in the clusters, such as `2.9`. */
+  fluxVersion?: string;
+  /** The RFC 3339 time that counts as now; the snapshot's if left out. */
+  now?: string;
+  /** Globs of the paths that count. */
+  only?: readonly string[];
+  /** Text of a `.flux-upgrade.yaml` to use in place of the one among the files. */
+  config?: string;
+}
+
+/** What is wrong, or worth knowing, about a range. */
+export interface Flag {
+  /** Stable and never reworded, such as `exact-version`. */
+  readonly code: string;
+  readonly message: string;
+}
+
+/** A range, floating tag or branch, and where it stands; `reason` says why where nothing can be said. */
+export interface Range extends Site {
+  readonly follows: "range" | "tag" | "branch";
+  readonly written: string;
+  readonly resolved?: string;
+  readonly digest?: string;
+  readonly published?: string;
+  /** What a range would resolve to without an upper bound. */
+  readonly newest?: string;
+  /** How often Flux looks again, as the objects write it. */
+  readonly every?: string;
+  readonly flags: readonly Flag[];
+  readonly reason?: Reason;
+}
+
+/** Everything that floats in some files. */
+export interface Survey {
+  readonly schema: string;
+  readonly ranges: readonly Range[];
+  readonly diagnostics: readonly Diagnostic[];
+  readonly [more: string]: unknown;
+}
+
+/** Says what each range and floating tag resolves to, since when, and what is wrong with it. */
+export type SurveyRanges = (files: Files, options?: RangeOptions) => Promise<Survey>;
+
+/** What an entry of a lock says. */
+export interface LockEntry {
+  readonly source: string;
+  readonly written: string;
+  readonly resolved: string;
+  readonly digest?: string;
+  readonly published?: string;
+}
+
+/** A difference between a lock and what is so. */
+export interface Drift {
+  readonly kind: "moved" | "rewritten" | "added" | "gone" | "kept" | "unlocked";
+  readonly file: string;
+  readonly object: string;
+  readonly field: string;
+  readonly from?: LockEntry;
+  readonly to?: LockEntry;
+  readonly reason?: Reason;
+  readonly [more: string]: unknown;
+}
+
+/** A lock brought up to date. */
+export interface RangeLock {
+  /** The text of the `flux-upgrade.lock`. */
+  readonly text: string;
+  /** Whether the lock that was given no longer says what is so; what nobody answered is no drift. */
+  readonly drift: boolean;
+  readonly unchanged: number;
+  readonly differences: readonly Drift[];
+  readonly [more: string]: unknown;
+}
+
+/** Brings the text of a `flux-upgrade.lock` up to date; `lock` is the text as it is. Rejects when that is damaged. */
+export type LockRanges = (files: Files, options?: RangeOptions & { lock?: string }) => Promise<RangeLock>;
+
+/** Plans to pin everything where a lock, given as its text, says that it stood; `today` is the text of the lock of today. */
+export type RollBack = (files: Files, lock: string, options?: { today?: string; only?: readonly string[] }) => Promise<Plan>;
+
+/** What is converted to what. */
+export interface ConvertOptions extends RangeOptions {
+  /** `PATH:LINE`, `Kind/namespace/name`, `Kind/name` or `all`. */
+  sites: readonly string[];
+  to: "pin" | "range" | "oci";
+  /** For `range`: the text to write. */
+  range?: string;
+  /** For `oci`: where a chart of an HTTP repository is published as an artifact. */
+  home?: string;
+  /** For `oci`: remove HelmRepositories that nothing refers to after that. */
+  removeOrphans?: boolean;
+}
+
+/** Plans to convert sites, where what runs stays the same. */
+export type ConvertSites = (files: Files, options: ConvertOptions) => Promise<Plan>;

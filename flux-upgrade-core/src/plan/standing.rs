@@ -184,7 +184,9 @@ fn by_digest(context: &Context<'_>) -> Standing {
 fn named(context: &Context<'_>, candidate: &Candidate) -> Result<Standing, Stop> {
     let (site, resolution) = (context.site, context.resolution);
     let mut asks = Vec::new();
-    let mut digest = candidate.digest.clone();
+    // A digest that is written is what runs, wherever its tag has gone since.
+    let pinned = site.pinned_digest().map(str::to_owned);
+    let mut digest = pinned.or_else(|| candidate.digest.clone());
     let mut published = candidate.created;
     if let Ok(SourceKey::Oci { repository }) = &site.source {
         let of = || (repository.clone(), candidate.text.clone());

@@ -101,7 +101,7 @@ fn floating(inventory: &Inventory<'_>) -> Vec<Site> {
 }
 
 /// Every site, those that pin nothing included.
-fn everything(inventory: &Inventory<'_>) -> Vec<Site> {
+pub(crate) fn everything(inventory: &Inventory<'_>) -> Vec<Site> {
     let mut sites = locate(inventory);
     sites.extend(unpinned(inventory));
     sites.sort_by(|a, b| (&a.at, &a.owner, &a.field).cmp(&(&b.at, &b.owner, &b.field)));
@@ -135,13 +135,13 @@ pub fn survey(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resoluti
 }
 
 /// The objects of a set of files by the file that they stand in.
-struct Owners<'a, 'f> {
+pub(crate) struct Owners<'a, 'f> {
     inventory: &'a Inventory<'f>,
     by_file: BTreeMap<&'f RepoPath, Vec<&'a Resource>>,
 }
 
 impl<'a, 'f> Owners<'a, 'f> {
-    fn new(inventory: &'a Inventory<'f>) -> Self {
+    pub(crate) fn new(inventory: &'a Inventory<'f>) -> Self {
         let mut by_file: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for resource in inventory.resources() {
             by_file.entry(&inventory.file_of(resource).path).or_default().push(resource);
@@ -150,7 +150,7 @@ impl<'a, 'f> Owners<'a, 'f> {
     }
 
     /// The object that a site stands in.
-    fn of(&self, site: &Site) -> Option<&'a Resource> {
+    pub(crate) fn of(&self, site: &Site) -> Option<&'a Resource> {
         let start = site.at.span.start;
         self.by_file.get(&site.at.path)?.iter().copied().find(|resource| {
             let span = self.inventory.node(resource).map(|node| node.span());

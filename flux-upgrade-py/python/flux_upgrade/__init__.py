@@ -21,6 +21,7 @@ from ._live import Fetch, Request, Response
 from ._migration import Migrated, Migration, migration_from
 from ._native import __version__
 from ._plan import Change, Diagnostic, Held, Owner, Plan, Reason, Series, Site, Step
+from ._ranges import Drift, Flag, Lock, Range, Survey, convert, lock, ranges, rollback
 from ._record import Record
 from ._request import Allow, Digests, Ranges, StrPath
 from ._response import plan_of
@@ -29,14 +30,18 @@ __all__ = [
     "AnswerError",
     "Change",
     "Diagnostic",
+    "Drift",
+    "Flag",
     "FluxUpgradeError",
     "Held",
+    "Lock",
     "ManifestError",
     "Migrated",
     "Migration",
     "Owner",
     "PatchError",
     "Plan",
+    "Range",
     "RangeError",
     "Reason",
     "Record",
@@ -45,11 +50,16 @@ __all__ = [
     "Series",
     "Site",
     "Step",
+    "Survey",
     "__version__",
     "automate",
+    "convert",
+    "lock",
     "migrate",
     "plan",
+    "ranges",
     "render_flux",
+    "rollback",
     "take_snapshot",
 ]
 
