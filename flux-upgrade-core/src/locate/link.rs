@@ -18,8 +18,9 @@ pub(crate) struct Links<'a> {
     pub(super) charts: Known<'a, (String, String, String, Option<String>)>,
     /// Flux Kustomizations that substitute variables.
     pub(super) substituting: OnceCell<Vec<usize>>,
-    /// Where variables are defined, by what applies the object that has them, and whether some of that lacks them.
-    pub(super) variables: RefCell<BTreeMap<(Vec<usize>, String), Places>>,
+    /// Where variables are defined, by what applies the object that has them, in which cluster, and whether some of that
+    /// lacks them.
+    pub(super) variables: RefCell<BTreeMap<(Vec<usize>, Option<String>, String), Places>>,
     /// ConfigMaps that kustomize makes, by each of their names.
     generators: BTreeMap<&'a str, Made<'a>>,
     /// Files that hold no object.
