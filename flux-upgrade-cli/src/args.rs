@@ -132,6 +132,10 @@ pub(crate) struct Snapshot {
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: PathBuf,
 
+    /// Ask also where charts are published as OCI artifacts, for `convert --to oci --home`; may be repeated
+    #[arg(long, value_name = "oci://HOME")]
+    pub(crate) home: Vec<String>,
+
     #[command(flatten)]
     pub(crate) rules: RulesFlags,
 
