@@ -67,7 +67,7 @@ pub(crate) enum Command {
     ///
     /// Each conversion is shown to stand at the same version and digest before and after, and refused otherwise.
     Convert(convert::Convert),
-    /// Ask everything that a plan needs and write the answers into a file, for `plan --offline`
+    /// Ask everything that plans, ranges, locks and conversions need and write the answers into a file, for --offline
     Snapshot(Snapshot),
     /// Print a completion script for a shell
     ///
