@@ -228,9 +228,14 @@ fn run_snapshot(args: &SnapshotArgs, streams: &mut Streams<'_>, env: &Env) -> Re
             job::read(&env.folder, path)?,
             |tree| rules(&args.rules, env, tree, None),
             |sites, rules, tree| {
-                answers.resolve((sites, rules), (tree, mapping_from(&args.rules)), env, streams)
+                answers.record((sites, rules), (tree, mapping_from(&args.rules)), env, streams)
             },
         )?;
+        for home in &args.home {
+            let from = mapping_from(&args.rules);
+            let of = (&planned.tree, &planned.rules, from);
+            convert::record(home, (&answers, &planned.resolution), of, env, streams)?;
+        }
         tell(&args.common, &planned.plan.diagnostics, streams, env);
         if args.common.strict && !planned.is_whole() {
             code = FAILED;
@@ -251,7 +256,11 @@ fn run_snapshot(args: &SnapshotArgs, streams: &mut Streams<'_>, env: &Env) -> Re
     }
     write_whole(&place, &text).map_err(|error| failure(&error))?;
     if !args.common.quiet {
-        let failed = if failed > 0 { format!(", {failed} answers are failures") } else { String::new() };
+        let failed = match failed {
+            0 => String::new(),
+            1 => ", 1 answer is a failure".to_owned(),
+            _ => format!(", {failed} answers are failures"),
+        };
         let sources = if asked == 1 { "1 source".to_owned() } else { format!("{asked} sources") };
         streams.out(&format!("{sources} recorded in {file}{failed}\n"));
     }

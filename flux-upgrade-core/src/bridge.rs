@@ -10,7 +10,8 @@
 //! With `marked` only the fields with a `$imagepolicy` marker are planned.
 //!
 //! [`plan()`] has the answers of sources from a snapshot. [`Session`] asks them, over whatever carries its requests; `sources` says how:
-//! `{"allowHosts": ["registry.internal"], "maxIndexBytes": 52428800}`.
+//! `{"allowHosts": ["registry.internal"], "maxIndexBytes": 52428800, "record": false}`; with `record` it also asks what
+//! [`ranges()`](ranges()) needs, for a snapshot that serves both.
 //!
 //! The answer is `{"plan": …, "diff": "…", "markdown": "…", "patched": {"path": "…"}}`, or
 //! `{"error": {"code", "message", "help"?, "path"?, "line"?, "column"?}}`.
@@ -69,6 +70,8 @@ pub(crate) struct Sources {
     /// Questions asked at once, in all.
     #[cfg_attr(not(feature = "native"), allow(dead_code))]
     pub(crate) concurrency: Option<usize>,
+    /// Whether to ask also what `ranges`, `lock` and `convert` need, for a snapshot that serves them.
+    record: bool,
     /// Seconds for one request.
     #[cfg_attr(not(feature = "native"), allow(dead_code))]
     pub(crate) timeout: Option<f64>,
@@ -348,7 +351,10 @@ impl<'r> Request<'r> {
 pub(crate) struct Prepared {
     pub(crate) files: Vec<SourceFile>,
     pub(crate) rules: Rules,
+    /// The sites of the plan, then those that are asked for a snapshot alone.
     pub(crate) sites: Vec<Site>,
+    /// How many are of the plan.
+    pub(crate) planned: usize,
     pub(crate) sources: Sources,
     /// Whether the rules are those that the caller gave as an option.
     #[cfg(feature = "native")]
@@ -364,11 +370,17 @@ impl Prepared {
         let files = files(request.files)?;
         let marked = request.options.marked;
         let rules = rules_of(&files, request.options, None)?;
-        let sites = sites_of(&scan(&files), marked);
+        let inventory = scan(&files);
+        let mut sites = sites_of(&inventory, marked);
+        let planned = sites.len();
+        if sources.record {
+            sites.extend(crate::ranges::recorded(&inventory));
+        }
         Ok(Self {
             files,
             rules,
             sites,
+            planned,
             sources,
             #[cfg(feature = "native")]
             has_config,
@@ -378,7 +390,8 @@ impl Prepared {
     /// The answer to the request.
     fn planned(&self, resolution: &Resolution) -> Result<String, Box<Fault>> {
         // Read again: what was read borrows the files, which wait here while others answer.
-        planned(&scan(&self.files), self.sites.clone(), resolution, &self.rules)
+        let sites = self.sites[..self.planned].to_vec();
+        planned(&scan(&self.files), sites, resolution, &self.rules)
     }
 }
 

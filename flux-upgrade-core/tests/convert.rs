@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 
 use common::{file, patched};
 use flux_upgrade_core::convert::{self, To, Wanted};
+use flux_upgrade_core::locate::unpinned;
 use flux_upgrade_core::plan::Plan;
 use flux_upgrade_core::resolve::{Resolver, Snapshot, from_snapshot};
 use flux_upgrade_core::rules::Rules;
-use flux_upgrade_core::{RepoPath, SourceFile, scan};
+use flux_upgrade_core::{RepoPath, SourceFile, locate, scan};
 use serde_json::{Value, json};
 
 const A: &str = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -21,7 +22,7 @@ fn convert(files: &[SourceFile], wanted: &str, to: &To, registry: &Value) -> (Ve
     let snapshot = Snapshot::parse(&registry.to_string()).unwrap();
     let rules = Rules::default();
     let inventory = scan(files);
-    let sites = convert::sites(&inventory, &wanted.parse::<Wanted>().unwrap());
+    let sites = convert::sites(&inventory, &[wanted.parse::<Wanted>().unwrap()], to);
     let ask = |sites: &[_]| from_snapshot(Resolver::new(sites, &rules).standing(), Some(&snapshot));
     let before = ask(&sites);
     let conversion = convert::draft(&inventory, sites, to, &before, &rules);
@@ -330,7 +331,8 @@ fn fleet() -> (Vec<SourceFile>, Value) {
 fn running(files: &[SourceFile], registry: &Value) -> BTreeMap<String, String> {
     let snapshot = Snapshot::parse(&registry.to_string()).unwrap();
     let (rules, inventory) = (Rules::default(), scan(files));
-    let sites = convert::sites(&inventory, &"all".parse::<Wanted>().unwrap());
+    let mut sites = locate(&inventory);
+    sites.extend(unpinned(&inventory));
     let resolution = from_snapshot(Resolver::new(&sites, &rules).standing(), Some(&snapshot));
     let survey = flux_upgrade_core::ranges::survey(&inventory, sites, &resolution, &rules);
     let mut out = BTreeMap::new();

@@ -58,7 +58,8 @@ export function planner(load: () => Native | Promise<Native>): PlanUpgrade {
 export function recorder(load: () => Native | Promise<Native>): TakeSnapshot {
   return async (files, options) => {
     const taken = new Date().toISOString();
-    return inSession(await load(), files, options, (session) => JSON.parse(session.snapshot(taken)) as object);
+    const use = (session: NativeSession): object => JSON.parse(session.snapshot(taken)) as object;
+    return inSession(await load(), files, options, use, true);
   };
 }
 
@@ -68,11 +69,12 @@ async function inSession<T>(
   files: Files,
   options: PlanOptions & { fetch: Fetch },
   use: (session: NativeSession) => T,
+  record = false,
 ): Promise<T> {
   if (options.snapshot !== undefined) {
     throw new FluxUpgradeError("options.value", "`snapshot` and `fetch` are two answers to one question: pass one of them");
   }
-  const session = opened(native, request(files, options));
+  const session = opened(native, request(files, options, record));
   try {
     await ask(session, options);
     return call(() => use(session));
@@ -158,7 +160,7 @@ function patchesOf(patched: Record<string, string>): Record<string, FilePatch> {
   return Object.fromEntries(Object.entries(patched).map(([path, text]): [string, FilePatch] => [path, { text }]));
 }
 
-function request(files: Files, given: PlanOptions): string {
+function request(files: Files, given: PlanOptions, record = false): string {
   const { snapshot, fetch, signal, credentials, proxy, onProgress, concurrency, perHost, retries, timeoutMs, ...rest } =
     given;
   const { allowHosts, maxIndexBytes, ...options } = rest;
@@ -167,7 +169,7 @@ function request(files: Files, given: PlanOptions): string {
   return JSON.stringify({
     files,
     options: { now: new Date().toISOString(), ...options },
-    sources: { allowHosts, maxIndexBytes },
+    sources: { allowHosts, maxIndexBytes, record },
   });
 }
 

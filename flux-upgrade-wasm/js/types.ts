@@ -249,7 +249,10 @@ export interface Plan {
  */
 export type PlanUpgrade = (files: Files, options?: PlanOptions) => Promise<Plan>;
 
-/** Asks what a plan with these options needs, and gives it as a registry snapshot, for plans without a network. */
+/**
+ * Asks what a plan with these options needs, and `surveyRanges`, `lockRanges` and `convertSites`, and gives it as a registry
+ * snapshot: with it they all work without a network.
+ */
 export type TakeSnapshot = (files: Files, options: PlanOptions & { fetch: Fetch }) => Promise<object>;
 
 /** The options of `flux install` that change what it prints; one left out has Flux's own default. */

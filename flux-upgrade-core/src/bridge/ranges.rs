@@ -157,14 +157,12 @@ impl Job<'_, '_> {
                 return Err(value("to", format!("`{found}`: `pin`, `range` or `oci` was expected")));
             }
         };
-        let mut sites = Vec::new();
-        for text in &options.sites {
-            let wanted: Wanted =
-                text.parse().map_err(|error: convert::WantedError| value("sites", error.to_string()))?;
-            sites.extend(convert::sites(self.inventory, &wanted));
-        }
-        sites.sort_by(|a, b| (&a.at, &a.id).cmp(&(&b.at, &b.id)));
-        sites.dedup_by(|a, b| a.id == b.id && a.at == b.at);
+        let wanted: Vec<Wanted> = options
+            .sites
+            .iter()
+            .map(|text| text.parse().map_err(|error: convert::WantedError| value("sites", error.to_string())))
+            .collect::<Result<_, _>>()?;
+        let sites = convert::sites(self.inventory, &wanted, &to);
         let before = self.ask(&sites);
         let conversion = convert::draft(self.inventory, sites, &to, &before, self.rules);
         let after = self.ask(conversion.sites());

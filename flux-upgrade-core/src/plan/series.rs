@@ -60,7 +60,7 @@ pub(super) fn of(
     (places, first): (&Places, &First<'_>),
 ) -> Vec<Series> {
     let releases = resolution.candidates(&SourceKey::Flux).unwrap_or_default();
-    let mut later: BTreeMap<(FluxMinor, FluxMinor), Vec<Later>> = BTreeMap::new();
+    let mut projected: BTreeMap<Way, Vec<Later>> = BTreeMap::new();
     let mut out = Vec::new();
     for one in installations.iter().filter(|one| one.wants_to_move()) {
         let site = &plan.sites[one.site];
@@ -83,23 +83,28 @@ pub(super) fn of(
             in_cluster: commands(&Step { from: one.from, to: one.wanted }),
         }];
         let newest = one.newest.as_deref().and_then(|text| Some((text, minor(text)?)));
-        if let Some((text, newest)) = newest.filter(|(_, newest)| before(one.from, *newest).is_some()) {
-            let last = newest.min(KNOWN.1);
-            let found = later
-                .entry((one.wanted, last))
-                .or_insert_with(|| project(inventory, (one.wanted, last), first.texts));
-            for step in found.iter() {
-                let known = if step.step.to == newest { Some(text.to_owned()) } else { None };
-                let to = known.or_else(|| newest_of(releases, step.step.to));
-                steps.push(SeriesStep {
-                    from: steps.last().map(|step| step.to.clone()).unwrap_or_default(),
-                    to: to.unwrap_or_else(|| step.step.to.to_string()),
-                    changes: Vec::new(),
-                    migrations: step.migrations.iter().filter(|one| is_own(&one.at.path)).cloned().collect(),
-                    preflight: mine(&step.preflight, one, (step.step.from, step.step.to), places),
-                    in_cluster: commands(&step.step),
-                });
+        let newest = newest.filter(|(_, newest)| before(one.from, *newest).is_some());
+        // A step that is held has done nothing to the files yet.
+        let held = (!one.moves()).then_some(Step { from: one.from, to: one.wanted });
+        let way =
+            Way { held, from: one.wanted, to: newest.map_or(one.wanted, |(_, minor)| minor.min(KNOWN.1)) };
+        let found = projected.entry(way).or_insert_with(|| project(inventory, way, first.texts));
+        for step in found.iter() {
+            let migrations = step.migrations.iter().filter(|one| is_own(&one.at.path)).cloned().collect();
+            if held == Some(step.step) {
+                steps[0].migrations = migrations;
+                continue;
             }
+            let known = newest.filter(|(_, minor)| *minor == step.step.to).map(|(text, _)| text.to_owned());
+            let to = known.or_else(|| newest_of(releases, step.step.to));
+            steps.push(SeriesStep {
+                from: steps.last().map(|step| step.to.clone()).unwrap_or_default(),
+                to: to.unwrap_or_else(|| step.step.to.to_string()),
+                changes: Vec::new(),
+                migrations,
+                preflight: mine(&step.preflight, one, (step.step.from, step.step.to), places),
+                in_cluster: commands(&step.step),
+            });
         }
         out.push(Series { site: one.site, steps });
     }
@@ -123,19 +128,23 @@ fn mine(
     found.iter().filter(concerns).cloned().collect()
 }
 
-/// A step after the first, for all files.
+/// What lies before an installation: the step that this plan holds, if it does, and the minors after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Way {
+    held: Option<Step>,
+    from: FluxMinor,
+    to: FluxMinor,
+}
+
+/// A step that this plan does not do, for all files.
 struct Later {
     step: Step,
     migrations: Vec<Migrated>,
     preflight: Vec<Diagnostic>,
 }
 
-/// What the steps between two minors do to the files as they are once this plan is applied.
-fn project(
-    inventory: &Inventory<'_>,
-    (from, to): (FluxMinor, FluxMinor),
-    texts: &BTreeMap<RepoPath, String>,
-) -> Vec<Later> {
+/// What the steps of a way do to the files as they are once this plan is applied.
+fn project(inventory: &Inventory<'_>, way: Way, texts: &BTreeMap<RepoPath, String>) -> Vec<Later> {
     let now = |file: &SourceFile| match texts.get(&file.path) {
         Some(text) => SourceFile { path: file.path.clone(), text: text.clone() },
         None => file.clone(),
@@ -143,7 +152,7 @@ fn project(
     let mut files: Vec<SourceFile> = inventory.files.iter().map(now).collect();
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let mut out = Vec::new();
-    for step in steps(from, to).unwrap_or_default() {
+    for step in way.held.into_iter().chain(steps(way.from, way.to).unwrap_or_default()) {
         let asked = Preflight { from: Some(step.from), to: Some(step.to), kubernetes: None };
         let mut preflight = beside_migration(&files, &asked);
         preflight.retain(|finding| !matches!(finding.code, "preflight.steps" | "preflight.mixed-minors"));

@@ -60,14 +60,19 @@ impl<'p> Way<'p> {
         format!("{}: {}", names.join(", "), way.join(" → "))
     }
 
+    /// Whether the plan has the changes of a step.
+    fn is_in_plan(&self, number: usize) -> bool {
+        !self.step(number).changes.is_empty()
+    }
+
     /// What is done in a step, and when.
     fn head(&self, number: usize) -> String {
         let step = self.step(number);
-        let is_held = number == 0 && step.changes.is_empty();
-        let moved = if is_held { 0 } else { self.migrations(number).len() };
+        let is_held = number == 0 && !self.is_in_plan(number);
+        let moved = self.migrations(number).len();
         let objects = match (moved, number) {
             (0, _) => String::new(),
-            (_, 0) => format!(", {} migrated", count(moved, "object")),
+            (_, 0) if !is_held => format!(", {} migrated", count(moved, "object")),
             _ => format!(", {} to migrate", count(moved, "object")),
         };
         let when = match number {
@@ -125,7 +130,7 @@ pub(super) fn lines(plan: &Plan, style: Style) -> String {
                 text.push_str(&format!("     before it is merged: `{}` in the cluster\n", clean(command)));
             }
             // What is in this plan stands above.
-            let objects = if number == 0 { Vec::new() } else { way.migrations(number) };
+            let objects = if way.is_in_plan(number) { Vec::new() } else { way.migrations(number) };
             let objects = objects
                 .into_iter()
                 .map(|one| format!("{}  {}: {} → {}", place(&one.at), one.object, one.from, one.to));
@@ -170,7 +175,7 @@ pub(super) fn markdown(plan: &Plan) -> String {
             for command in way.commands(number) {
                 text.push_str(&format!("   - before it is merged: {} in the cluster\n", code(command)));
             }
-            let objects = if number == 0 { Vec::new() } else { way.migrations(number) };
+            let objects = if way.is_in_plan(number) { Vec::new() } else { way.migrations(number) };
             for one in objects.iter().take(NAMED) {
                 text.push_str(&format!(
                     "   - {} {}: {} → {}\n",

@@ -1,5 +1,6 @@
 //! The steps of Flux in a plan, where nothing but versions is needed.
 
+use flux_upgrade_core::migrate::Migrated;
 use flux_upgrade_core::plan::Plan;
 use flux_upgrade_core::resolve::{Snapshot, offline};
 use flux_upgrade_core::rules::Rules;
@@ -110,5 +111,35 @@ fn each_cluster_has_its_own_objects() {
             .flat_map(|one| &one.steps)
             .flat_map(|step| &step.changes)
             .all(|change| *change < fewer.changes.len())
+    );
+}
+
+#[test]
+fn a_step_that_is_held_says_what_it_would_move() {
+    let policy = "apiVersion: image.toolkit.fluxcd.io/v1beta1\nkind: ImagePolicy\nmetadata: {name: app, namespace: flux-system}\nspec: {}\n";
+    let automation = "apiVersion: image.toolkit.fluxcd.io/v1beta2\nkind: ImageUpdateAutomation\nmetadata: {name: all, namespace: flux-system}\n\
+        spec:\n  git:\n    commit:\n      messageTemplate: '{{ range .Updated.Images }}{{ . }}{{ end }}'\n";
+    let plan = planned(&[
+        ("clusters/a/flux.yaml", instance("a", "v2.6.4")),
+        ("clusters/a/image.yaml", policy.to_owned()),
+        ("clusters/a/update.yaml", automation.to_owned()),
+    ]);
+    assert_eq!(steps(&plan), [["v2.6.4", "v2.8.8", "v2.9.4"]]);
+    assert!(plan.changes.is_empty(), "{:?}", plan.changes);
+    let moved: Vec<Vec<String>> = plan.series[0]
+        .steps
+        .iter()
+        .map(|step| {
+            let version = |api: &str| api.rsplit('/').next().unwrap_or_default().to_owned();
+            let moved =
+                |one: &Migrated| format!("{} {} {}", one.object, version(&one.from), version(&one.to));
+            step.migrations.iter().map(moved).collect()
+        })
+        .collect();
+    // Each step goes on from where the one before it would leave the files.
+    assert_eq!(moved[0], ["ImagePolicy flux-system/app v1beta1 v1beta2"]);
+    assert_eq!(
+        moved[1],
+        ["ImagePolicy flux-system/app v1beta2 v1", "ImageUpdateAutomation flux-system/all v1beta2 v1"]
     );
 }

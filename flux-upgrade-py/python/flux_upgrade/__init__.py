@@ -172,11 +172,13 @@ def automate(source: StrPath | Mapping[str, str], **options: Any) -> Plan:
 
 
 def take_snapshot(source: StrPath | Mapping[str, str], **options: Any) -> dict[str, Any]:
-    """Ask what a plan with these options of `plan` needs, as a registry snapshot: for plans without a network.
+    """Ask what a plan with these options of `plan` needs, and `ranges`, `lock` and `convert`, as a registry snapshot.
+
+    With it they all work without a network.
 
     Raises as `plan` does.
     """
-    request, _ = _request.build(source, live=True, **options)
+    request, _ = _request.build(source, live=True, record=True, **options)
     answer, snapshot = _native.plan_live(request)
     if not snapshot:
         raise error_from(json.loads(answer)["error"])
