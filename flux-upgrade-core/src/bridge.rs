@@ -1,11 +1,13 @@
 //! One JSON text in, one JSON text out: what the Python and JavaScript packages call.
 //!
 //! ```json
-//! {"files": {"apps/podinfo.yaml": "…"}, "snapshot": {"schema": "flux-upgrade/registry-snapshot/v1"},
+//! {"files": {"apps/podinfo.yaml": "…", "apps/latin.yaml": [99, 233]}, "snapshot": {"schema": "flux-upgrade/registry-snapshot/v1"},
 //!  "options": {"allow": "minor", "prerelease": false, "ranges": "keep", "digests": "update", "minAge": "3d",
 //!              "asOf": "2026-08-01", "now": "2026-08-22T10:00:00Z", "fluxVersion": "2.9", "only": ["apps/**"],
 //!              "config": "version: 1", "renovate": true, "marked": false}}
 //! ```
+//!
+//! A file is a text, or the bytes of what is none, for which the plan has a finding.
 //!
 //! With `marked` only the fields with a `$imagepolicy` marker are planned.
 //!
@@ -32,6 +34,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::diagnostic::Diagnostic;
 use crate::flux;
 use crate::guard::{AllowHost, Guard, GuardOptions, Setting};
 use crate::locate::Site;
@@ -50,13 +53,46 @@ const RULES_FILE: &str = ".flux-upgrade.yaml";
 
 #[derive(Deserialize)]
 struct Request<'r> {
-    files: BTreeMap<String, String>,
+    files: BTreeMap<String, Content>,
     #[serde(borrow)]
     snapshot: Option<&'r RawValue>,
     #[serde(default)]
     options: Options,
     #[serde(default)]
     sources: Sources,
+}
+
+/// What a file holds: a JSON string, or an array of bytes.
+struct Content(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Content {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+        impl<'de> serde::de::Visitor<'de> for Read {
+            type Value = Content;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a text, or an array of bytes")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Content, E> {
+                Ok(Content(text.as_bytes().to_vec()))
+            }
+
+            fn visit_string<E: serde::de::Error>(self, text: String) -> Result<Content, E> {
+                Ok(Content(text.into_bytes()))
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Content, A::Error> {
+                let mut bytes = Vec::new();
+                while let Some(byte) = list.next_element()? {
+                    bytes.push(byte);
+                }
+                Ok(Content(bytes))
+            }
+        }
+        deserializer.deserialize_any(Read)
+    }
 }
 
 /// How sources are asked, where they are.
@@ -114,7 +150,7 @@ struct Options {
 
 #[derive(Deserialize)]
 struct MigrateRequest {
-    files: BTreeMap<String, String>,
+    files: BTreeMap<String, Content>,
     #[serde(default)]
     options: MigrateOptions,
 }
@@ -290,7 +326,7 @@ pub fn migrate(request: &str) -> String {
 fn run_migrate(request: &str) -> Result<String, Box<Fault>> {
     let request: MigrateRequest =
         serde_json::from_str(request).map_err(|error| Fault::new("request.syntax", error))?;
-    let files = files(request.files)?;
+    let (files, unread) = files(request.files)?;
     let options = request.options;
     let (to, from) = (minor("to", options.to)?, minor("from", options.from)?);
     let to = to.unwrap_or(KNOWN.1);
@@ -302,7 +338,9 @@ fn run_migrate(request: &str) -> Result<String, Box<Fault>> {
     let kubernetes = options.kubernetes.map(|text| {
         Version::parse(&text).map_err(|error| Fault::new("options.value", format!("`kubernetes`: {error}")))
     });
-    let migration = migrate::migrate(&files, &goal);
+    let mut migration = migrate::migrate(&files, &goal);
+    migration.findings.extend(unread);
+    sort(&mut migration.findings);
     let asked = Preflight { from, to: Some(to), kubernetes: kubernetes.transpose()? };
     let json = report::migration_json(&migration, &goal, &migrate::beside_migration(&files, &asked), None);
     let raw: &RawValue = serde_json::from_str(&json).map_err(|error| Fault::new("internal", error))?;
@@ -331,13 +369,13 @@ fn run(request: &str) -> Result<String, Box<Fault>> {
     let request = Request::read(request)?;
     let snapshot = request.snapshot.filter(|raw| raw.get() != "null");
     let snapshot = snapshot.map(|raw| Snapshot::parse(raw.get())).transpose()?;
-    let files = files(request.files)?;
+    let (files, unread) = files(request.files)?;
     let marked = request.options.marked;
     let rules = rules_of(&files, request.options, snapshot.as_ref().and_then(Snapshot::taken))?;
     let inventory = scan(&files);
     let sites = sites_of(&inventory, marked);
     let resolution = offline(&sites, &rules, snapshot.as_ref());
-    planned(&inventory, sites, &resolution, &rules)
+    planned((&inventory, &unread), sites, &resolution, &rules)
 }
 
 impl<'r> Request<'r> {
@@ -350,6 +388,8 @@ impl<'r> Request<'r> {
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) files: Vec<SourceFile>,
+    /// Findings about files that are no text.
+    unread: Vec<Diagnostic>,
     pub(crate) rules: Rules,
     /// The sites of the plan, then those that are asked for a snapshot alone.
     pub(crate) sites: Vec<Site>,
@@ -367,7 +407,7 @@ impl Prepared {
         #[cfg(feature = "native")]
         let has_config = request.options.config.is_some();
         let sources = request.sources;
-        let files = files(request.files)?;
+        let (files, unread) = files(request.files)?;
         let marked = request.options.marked;
         let rules = rules_of(&files, request.options, None)?;
         let inventory = scan(&files);
@@ -378,6 +418,7 @@ impl Prepared {
         }
         Ok(Self {
             files,
+            unread,
             rules,
             sites,
             planned,
@@ -391,7 +432,7 @@ impl Prepared {
     fn planned(&self, resolution: &Resolution) -> Result<String, Box<Fault>> {
         // Read again: what was read borrows the files, which wait here while others answer.
         let sites = self.sites[..self.planned].to_vec();
-        planned(&scan(&self.files), sites, resolution, &self.rules)
+        planned((&scan(&self.files), &self.unread), sites, resolution, &self.rules)
     }
 }
 
@@ -401,12 +442,14 @@ fn sites_of(inventory: &Inventory<'_>, marked: bool) -> Vec<Site> {
 }
 
 fn planned(
-    inventory: &Inventory<'_>,
+    (inventory, unread): (&Inventory<'_>, &[Diagnostic]),
     sites: Vec<Site>,
     resolution: &Resolution,
     rules: &Rules,
 ) -> Result<String, Box<Fault>> {
-    let plan = crate::plan::plan(inventory, sites, resolution, rules);
+    let mut plan = crate::plan::plan(inventory, sites, resolution, rules);
+    plan.diagnostics.extend_from_slice(unread);
+    sort(&mut plan.diagnostics);
     let files = inventory.files;
     let set = patch(files, &plan);
     let json = report::json(files, &plan, &set, None);
@@ -432,16 +475,26 @@ fn rules_of(
     Ok(rules.with(overrides(options, taken)?)?)
 }
 
-fn files(texts: BTreeMap<String, String>) -> Result<Vec<SourceFile>, Box<Fault>> {
-    let read = |(name, text): (String, String)| {
+/// Findings in the order of a plan's.
+fn sort(findings: &mut [Diagnostic]) {
+    findings.sort_by(|a, b| (&a.at, a.code, &a.message).cmp(&(&b.at, b.code, &b.message)));
+}
+
+/// The files that are texts, and a finding for each of the others.
+fn files(contents: BTreeMap<String, Content>) -> Result<(Vec<SourceFile>, Vec<Diagnostic>), Box<Fault>> {
+    let (mut files, mut unread) = (Vec::new(), Vec::new());
+    for (name, Content(bytes)) in contents {
         let wrong = || {
             let fault = Fault::new("request.path", format!("`{name}` is no path inside the repository"));
             let help = "paths are relative to the repository, with `/`, and stay inside it";
             Box::new(Fault { help: Some(help.to_owned()), ..*fault })
         };
-        Ok(SourceFile { path: RepoPath::parse(&name).ok_or_else(wrong)?, text })
-    };
-    texts.into_iter().map(read).collect()
+        match SourceFile::from_bytes(RepoPath::parse(&name).ok_or_else(wrong)?, bytes) {
+            Ok(file) => files.push(file),
+            Err(finding) => unread.push(*finding),
+        }
+    }
+    Ok((files, unread))
 }
 
 /// The rules of the options, else of the rules file among the files, else the defaults.

@@ -115,7 +115,7 @@ export function renderer(load: () => Native | Promise<Native>): RenderFlux {
 export function migrator(load: () => Native | Promise<Native>): MigrateManifests {
   return async (files, options = {}) => {
     const native = await load();
-    const text = JSON.stringify({ files, options });
+    const text = JSON.stringify({ files: contents(files), options });
     const response = JSON.parse(call(() => native.migrate(text))) as MigrateResponse;
     if ("error" in response) throw failure(response.error);
     const { migration, patched, diff } = response;
@@ -164,13 +164,27 @@ function request(files: Files, given: PlanOptions, record = false): string {
   const { snapshot, fetch, signal, credentials, proxy, onProgress, concurrency, perHost, retries, timeoutMs, ...rest } =
     given;
   const { allowHosts, maxIndexBytes, ...options } = rest;
-  if (fetch === undefined) return JSON.stringify({ files, snapshot, options });
+  if (fetch === undefined) return JSON.stringify({ files: contents(files), snapshot, options });
   // The module has no clock.
   return JSON.stringify({
-    files,
+    files: contents(files),
     options: { now: new Date().toISOString(), ...options },
     sources: { allowHosts, maxIndexBytes, record },
   });
+}
+
+/** Texts as they are; of bytes the text, or where they are none the bytes themselves. */
+function contents(files: Files): Record<string, string | number[]> {
+  const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  const read = (content: string | Uint8Array): string | number[] => {
+    if (typeof content === "string") return content;
+    try {
+      return utf8.decode(content);
+    } catch {
+      return [...content];
+    }
+  };
+  return Object.fromEntries(Object.entries(files).map(([path, content]) => [path, read(content)]));
 }
 
 function call<T>(ask: () => T): T {

@@ -1,8 +1,11 @@
 // What goes in and what comes out. A missing value is an absent key, never `null`; lines and columns count from 1,
 // columns in code points. What a plan says beyond these types is passed on as it is.
 
-/** Texts by their path inside the repository: relative, with `/` between its parts. */
-export type Files = Readonly<Record<string, string>>;
+/**
+ * Files by their path inside the repository: relative, with `/` between its parts. Bytes are read as UTF-8; where they are none, the
+ * plan has the finding `yaml.not-utf8`.
+ */
+export type Files = Readonly<Record<string, string | Uint8Array>>;
 
 /** How far a change moves. */
 export type Level = "digest" | "patch" | "minor" | "major";

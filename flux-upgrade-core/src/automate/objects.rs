@@ -99,8 +99,8 @@ impl Objects {
         });
         let policies = policies.collect();
         let automations = of_kind(inventory, "ImageUpdateAutomation").into_iter();
-        let automations =
-            automations.map(|(resource, place, built)| automation(inventory, links, (resource, place), built));
+        let automations = automations
+            .map(|(resource, place, built)| automation(inventory, links, (resource, place), built));
         Self { policies, automations: automations.collect() }
     }
 }

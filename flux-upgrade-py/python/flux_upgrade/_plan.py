@@ -126,7 +126,7 @@ class Series:
 class Plan:
     """What is done with each site of some files: each is in `changes` or in `held`.
 
-    `diagnostics` are findings about the files, `skipped` those about files that could not be read as text,
+    `diagnostics` are findings about the files, `skipped` those about files whose names are no text,
     and `patched` has the new text of each changed file by its path. `series` has, for each place where Flux moves to
     another minor, its steps up to the newest release, as the plan's JSON says them. Nothing is written by a plan.
     """

@@ -19,7 +19,7 @@ Digests: TypeAlias = Literal["keep", "update", "pin"]
 
 
 def build(
-    source: StrPath | Mapping[str, str],
+    source: StrPath | Mapping[str, str | bytes],
     *,
     live: bool,
     snapshot: StrPath | Mapping[str, Any] | None = None,
@@ -40,7 +40,8 @@ def build(
     timeout: float | None = None,
     record: bool = False,
 ) -> tuple[str, list[Diagnostic]]:
-    """The request, and the files that could not be read as text."""
+    """The request, and the files whose names are no text."""
+    files: Mapping[str, str | bytes]
     files, skipped = (source, []) if isinstance(source, Mapping) else _files.read(Path(source))
     options = {
         "allow": allow,
@@ -56,7 +57,7 @@ def build(
         "marked": marked,
         "renovate": renovate,
     }
-    request: dict[str, Any] = {"files": dict(files), "options": _given(options)}
+    request: dict[str, Any] = {"files": _files.for_request(files), "options": _given(options)}
     if live:
         request["sources"] = _given(
             {
