@@ -91,7 +91,7 @@ struct Place {
 /// The sites that any of `wanted` names, by path and position: what to ask about first.
 ///
 /// Those that `to` cannot be done to are blocked with the reason, and need no answer. Ask with
-/// [`Resolver::standing`](crate::resolve::Resolver::standing), then go on with [`draft`].
+/// [`Resolver::standing`](crate::resolve::Resolver::standing), then go on with [`draft`](draft()).
 #[must_use]
 pub fn sites(inventory: &Inventory<'_>, wanted: &[Wanted], to: &To) -> Vec<Site> {
     let is_meant = |site: &Site| wanted.iter().any(|wanted| wanted.matches(inventory, site));
