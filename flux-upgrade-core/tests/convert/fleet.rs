@@ -103,12 +103,7 @@ fn each_conversion_of_the_example_leaves_what_runs_as_it_is() {
     let range = |text: &str| To::Range(Some(text.to_owned()));
     for (wanted, to, changes, other_plan) in [
         // Ranges become pins: what was held as floating is up to date, or has something newer.
-        (
-            "all",
-            To::Pin,
-            5,
-            &["dashboards", "external-dns", "metrics-server", "search", "shop"][..],
-        ),
+        ("all", To::Pin, 5, &["dashboards", "external-dns", "metrics-server", "search", "shop"][..]),
         ("HelmRelease/shop", To::Pin, 1, &["shop"]),
         // A chart of an OCI registry is the same package, at the same tag, from an OCIRepository: the same plan.
         ("HelmRepository/prometheus-community", oci(None, true), 1, &[]),
@@ -147,7 +142,10 @@ fn a_chart_of_an_index_of_the_example_runs_the_same_version_from_its_home() {
         let version = |runs: &BTreeMap<(String, String), BTreeSet<String>>, name: &str| {
             let found = runs.iter().find(|((package, _), _)| package == name);
             found.map(|((_, clusters), says)| {
-                (clusters.clone(), says.iter().map(|says| says.split(' ').next().unwrap().to_owned()).collect())
+                (
+                    clusters.clone(),
+                    says.iter().map(|says| says.split(' ').next().unwrap().to_owned()).collect(),
+                )
             })
         };
         let mut then = running(&after, &registry);
