@@ -107,6 +107,7 @@ class Plan:
     skipped: tuple[Diagnostic, ...]
     _diff: str = field(repr=False)
     _markdown: str = field(repr=False)
+    _json_patch: str = field(repr=False)
     _json: str = field(repr=False)
 
     def diff(self) -> str:
@@ -116,6 +117,10 @@ class Plan:
     def markdown(self) -> str:
         """The plan as the text of a pull request."""
         return self._markdown
+
+    def json_patch(self) -> str:
+        """A JSON Patch (RFC 6902) for each document that changes, the text of `flux-upgrade plan --format json-patch`."""
+        return self._json_patch
 
     def to_json(self) -> str:
         """The plan as JSON with a line end after it, the text of `flux-upgrade plan --format json`."""
