@@ -15,7 +15,7 @@ use crate::deliver::DeliverFlags;
 use crate::env::Env;
 use crate::fault::Fault;
 use crate::spelling::nearest;
-use crate::{ranges, repositories};
+use crate::{convert, ranges, repositories};
 
 /// Plan and apply upgrades of a Git repository that Flux reconciles.
 ///
@@ -63,7 +63,11 @@ pub(crate) enum Command {
     Lock(ranges::Lock),
     /// Pin every range and floating tag where a lock said that it stood; without --write, show what would change
     Rollback(ranges::Rollback),
-    /// Ask everything that a plan needs and write the answers into a file, for `plan --offline`
+    /// Convert pins to ranges, ranges to pins, and charts to OCIRepositories, where what runs stays the same
+    ///
+    /// Each conversion is shown to stand at the same version and digest before and after, and refused otherwise.
+    Convert(convert::Convert),
+    /// Ask everything that plans, ranges, locks and conversions need and write the answers into a file, for --offline
     Snapshot(Snapshot),
     /// Print a completion script for a shell
     ///
@@ -127,6 +131,10 @@ pub(crate) struct Snapshot {
     /// The file to write, in one step
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: PathBuf,
+
+    /// Ask also where charts are published as OCI artifacts, for `convert --to oci --home`; may be repeated
+    #[arg(long, value_name = "oci://HOME")]
+    pub(crate) home: Vec<String>,
 
     #[command(flatten)]
     pub(crate) rules: RulesFlags,
@@ -544,6 +552,7 @@ impl Command {
             Self::Ranges(args) => &mut args.common,
             Self::Lock(args) => &mut args.ranges.common,
             Self::Rollback(args) => &mut args.common,
+            Self::Convert(args) => &mut args.common,
             Self::Install(_) | Self::Completions { .. } => return None,
         })
     }

@@ -22,10 +22,10 @@ use crate::flux;
 use crate::job::{self, Planned, Scanned, Settle};
 use crate::migrate;
 use crate::pick::pick;
-use crate::ranges;
 use crate::repositories;
 use crate::streams::Streams;
 use crate::{CHANGES, FAILED, FINE, INTERRUPTED};
+use crate::{convert, ranges};
 
 /// Runs a subcommand and gives its exit code.
 pub(crate) fn execute(cli: &Cli, streams: &mut Streams<'_>, env: &Env) -> i32 {
@@ -40,6 +40,7 @@ pub(crate) fn execute(cli: &Cli, streams: &mut Streams<'_>, env: &Env) -> i32 {
         Command::Ranges(args) => ranges::run(args, streams, env),
         Command::Lock(args) => ranges::run_lock(args, streams, env),
         Command::Rollback(args) => ranges::run_rollback(args, streams, env),
+        Command::Convert(args) => convert::run(args, streams, env),
         Command::Snapshot(snapshot) => run_snapshot(snapshot, streams, env),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -227,9 +228,14 @@ fn run_snapshot(args: &SnapshotArgs, streams: &mut Streams<'_>, env: &Env) -> Re
             job::read(&env.folder, path)?,
             |tree| rules(&args.rules, env, tree, None),
             |sites, rules, tree| {
-                answers.resolve((sites, rules), (tree, mapping_from(&args.rules)), env, streams)
+                answers.record((sites, rules), (tree, mapping_from(&args.rules)), env, streams)
             },
         )?;
+        for home in &args.home {
+            let from = mapping_from(&args.rules);
+            let of = (&planned.tree, &planned.rules, from);
+            convert::record(home, (&answers, &planned.resolution), of, env, streams)?;
+        }
         tell(&args.common, &planned.plan.diagnostics, streams, env);
         if args.common.strict && !planned.is_whole() {
             code = FAILED;
@@ -250,7 +256,11 @@ fn run_snapshot(args: &SnapshotArgs, streams: &mut Streams<'_>, env: &Env) -> Re
     }
     write_whole(&place, &text).map_err(|error| failure(&error))?;
     if !args.common.quiet {
-        let failed = if failed > 0 { format!(", {failed} answers are failures") } else { String::new() };
+        let failed = match failed {
+            0 => String::new(),
+            1 => ", 1 answer is a failure".to_owned(),
+            _ => format!(", {failed} answers are failures"),
+        };
         let sources = if asked == 1 { "1 source".to_owned() } else { format!("{asked} sources") };
         streams.out(&format!("{sources} recorded in {file}{failed}\n"));
     }
@@ -309,8 +319,9 @@ impl<'a> Job<'a> {
         if let Some(first) = unread.first().filter(|_| !common.quiet) {
             let settings =
                 if unread.len() == 1 { "1 setting".to_owned() } else { format!("{} settings", unread.len()) };
+            let has = if unread.len() == 1 { "has" } else { "have" };
             streams.err(&format!(
-                "note: {settings} of {} without effect here; --show-config lists them\n",
+                "note: {settings} of {} {has} no effect here; --show-config lists them\n",
                 first.at.path
             ));
         }

@@ -8,6 +8,7 @@ mod answers;
 mod args;
 mod automate;
 mod command;
+mod convert;
 mod deliver;
 mod env;
 mod fault;

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum, ValueHint};
 use flux_upgrade_core::host::{Repository, Tree};
-use flux_upgrade_core::patch::diff;
+use flux_upgrade_core::patch::{PatchSet, diff};
+use flux_upgrade_core::plan::{Plan, Reason};
 use flux_upgrade_core::ranges::lock::{LOCK_FILE, Lock as LockFile, LockError, Update, update};
 use flux_upgrade_core::ranges::{self, Survey};
 use flux_upgrade_core::report::{self, Tense};
@@ -74,8 +75,7 @@ struct Surveyed {
 impl Surveyed {
     /// Whether `--strict` lets it pass.
     fn is_whole(&self) -> bool {
-        let unanswered =
-            |row: &ranges::Row| matches!(row.stands, Err(flux_upgrade_core::plan::Reason::Unanswered { .. }));
+        let unanswered = |row: &ranges::Row| matches!(row.stands, Err(Reason::Unanswered { .. }));
         !self.survey.rows.iter().any(unanswered) && !job::has_errors(&self.survey.diagnostics)
     }
 }
@@ -268,13 +268,7 @@ pub(crate) enum PatchFormat {
 
 pub(crate) fn run_rollback(args: &Rollback, streams: &mut Streams<'_>, env: &Env) -> Result<i32, Fault> {
     let common = &args.common;
-    if common.paths.len() > 1 && matches!(args.format, PatchFormat::Diff | PatchFormat::Reverse) {
-        let why = "paths of a diff are relative to PATH; run it once for each";
-        return Err(Fault::new(format!(
-            "this form takes one PATH, and there are {}: {why}",
-            common.paths.len()
-        )));
-    }
+    one_path(common, args.format)?;
     let mut code = FINE;
     for number in 0..common.paths.len() {
         let one = rollback_one(args, number, streams, env).unwrap_or_else(|fault| {
@@ -304,36 +298,71 @@ fn rollback_one(args: &Rollback, number: usize, streams: &mut Streams<'_>, env: 
     let rules = Rules::default().with(Overrides { only: args.only.clone(), ..Overrides::default() });
     let rules = rules.map_err(|error| Fault::bad_value("--only", &error.found, &error.problem))?;
     let inventory = scan(&tree.files);
-    let (mut plan, set) = ranges::rollback(&inventory, &then, now.as_ref().map(|(lock, _)| lock), &rules);
+    let (plan, set) = ranges::rollback(&inventory, &then, now.as_ref().map(|(lock, _)| lock), &rules);
     tell(common, &plan.diagnostics, streams, env);
-    for refused in &set.refused {
-        streams.err(&Fault::new(format!("{}: not edited: {}", refused.path, refused.why)).to_string());
+    let patched = Patched { tree: &tree, plan, set, tense: Tense::Planned };
+    patched.finish(common, (args.write, args.exit_code, args.format), number, streams, env)
+}
+
+/// That a form whose paths are relative to PATH is asked of one PATH.
+pub(crate) fn one_path(common: &Common, format: PatchFormat) -> Result<(), Fault> {
+    if common.paths.len() > 1 && matches!(format, PatchFormat::Diff | PatchFormat::Reverse) {
+        let why = "paths of a diff are relative to PATH; run it once for each";
+        return Err(Fault::new(format!(
+            "this form takes one PATH, and there are {}: {why}",
+            common.paths.len()
+        )));
     }
-    let mut tense = Tense::Planned;
-    if args.write && common.strict && (!set.refused.is_empty() || job::has_errors(&plan.diagnostics)) {
-        streams.err(
-            "error: nothing is written, since --strict wants every file readable and every edit proven\n",
-        );
-    } else if args.write {
-        let refused = |path: &RepoPath| set.refused.iter().any(|refused| refused.path == *path);
-        plan.changes.retain(|change| !change.edits.iter().any(|edit| refused(&edit.path)));
-        job::write(&tree, &set)?;
-        tense = Tense::Applied { files: set.files.len() };
+    Ok(())
+}
+
+/// A plan of one path with its patch set, however it came about.
+pub(crate) struct Patched<'a> {
+    pub(crate) tree: &'a Tree,
+    pub(crate) plan: Plan,
+    pub(crate) set: PatchSet,
+    pub(crate) tense: Tense,
+}
+
+impl Patched<'_> {
+    /// Writes it, where that is asked for, and prints it; gives the exit code.
+    pub(crate) fn finish(
+        self,
+        common: &Common,
+        (write, exit_code, format): (bool, bool, PatchFormat),
+        number: usize,
+        streams: &mut Streams<'_>,
+        env: &Env,
+    ) -> Result<i32, Fault> {
+        let Self { tree, mut plan, set, mut tense } = self;
+        for refused in &set.refused {
+            streams.err(&Fault::new(format!("{}: not edited: {}", refused.path, refused.why)).to_string());
+        }
+        let unanswered = plan.held.iter().any(|held| matches!(held.reason, Reason::Unanswered { .. }));
+        let broken = common.strict && (unanswered || job::has_errors(&plan.diagnostics));
+        if write && (broken || common.strict && !set.refused.is_empty()) {
+            streams.err("error: nothing is written, since --strict wants every source answered, every file readable and every edit proven\n");
+        } else if write {
+            let refused = |path: &RepoPath| set.refused.iter().any(|refused| refused.path == *path);
+            plan.changes.retain(|change| !change.edits.iter().any(|edit| refused(&edit.path)));
+            job::write(tree, &set)?;
+            tense = Tense::Applied { files: set.files.len() };
+        }
+        let style = out_style(common, env);
+        let files = &tree.files;
+        streams.out(&match format {
+            PatchFormat::Table => heading(common, number, style) + &report::table(&plan, style, tense),
+            PatchFormat::Json => report::json(files, &plan, &set, root_name(common, number).as_deref()),
+            PatchFormat::Diff => diff::unified(files, &set).map_err(|error| Fault::of(&error))?,
+            PatchFormat::Reverse => diff::reverse(files, &set).map_err(|error| Fault::of(&error))?,
+            PatchFormat::Markdown => report::markdown(&plan),
+        });
+        Ok(match (broken || !set.refused.is_empty(), exit_code && !plan.changes.is_empty()) {
+            (true, _) => FAILED,
+            (false, true) => CHANGES,
+            (false, false) => FINE,
+        })
     }
-    let style = out_style(common, env);
-    streams.out(&match args.format {
-        PatchFormat::Table => heading(common, number, style) + &report::table(&plan, style, tense),
-        PatchFormat::Json => report::json(&tree.files, &plan, &set, root_name(common, number).as_deref()),
-        PatchFormat::Diff => diff::unified(&tree.files, &set).map_err(|error| Fault::of(&error))?,
-        PatchFormat::Reverse => diff::reverse(&tree.files, &set).map_err(|error| Fault::of(&error))?,
-        PatchFormat::Markdown => report::markdown(&plan),
-    });
-    let broken = !set.refused.is_empty() || (common.strict && job::has_errors(&plan.diagnostics));
-    Ok(match (broken, args.exit_code && !plan.changes.is_empty()) {
-        (true, _) => FAILED,
-        (false, true) => CHANGES,
-        (false, false) => FINE,
-    })
 }
 
 /// The lock that `--to` names: a file, else that of a revision of the repository that PATH lies in.

@@ -423,6 +423,7 @@ fn codes(folder: &Path, out: &mut std::collections::BTreeSet<String>) {
         "preflight",
         "lock",
         "rollback",
+        "convert",
         "behaviour",
         "comment",
         "git",

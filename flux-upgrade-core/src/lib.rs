@@ -38,6 +38,7 @@
 
 pub mod automate;
 pub mod bridge;
+pub mod convert;
 pub mod diagnostic;
 pub mod flux;
 pub mod guard;

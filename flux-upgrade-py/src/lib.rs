@@ -92,6 +92,12 @@ fn call(py: Python<'_>, request: &str, function: fn(&str) -> String) -> PyResult
         .map_err(|_| PyRuntimeError::new_err("flux-upgrade failed on this request: please report it"))
 }
 
+/// Says what floats, locks it, goes back to a lock, or converts; faults as for `plan`.
+#[pyfunction]
+fn ranges(py: Python<'_>, request: &str) -> PyResult<String> {
+    call(py, request, bridge::ranges)
+}
+
 /// Renders Flux's manifests from a release archive and a JSON request, and gives the JSON response.
 #[pyfunction]
 fn render_flux(py: Python<'_>, archive: &[u8], request: &str) -> PyResult<String> {
@@ -107,5 +113,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Session>()?;
     module.add_function(wrap_pyfunction!(plan_live, module)?)?;
     module.add_function(wrap_pyfunction!(render_flux, module)?)?;
+    module.add_function(wrap_pyfunction!(ranges, module)?)?;
     module.add_function(wrap_pyfunction!(migrate, module)?)
 }

@@ -35,12 +35,41 @@ DIAGNOSTIC = {
     "related": [{"path": "b.yaml", "line": 1, "column": 1}],
 }
 
+SERIES: dict[str, Any] = {
+    "id": "clusters/a/flux.yaml:8:14",
+    "path": "clusters/a/flux.yaml",
+    "line": 8,
+    "column": 14,
+    "owner": {"kind": "FluxInstance", "namespace": "flux-system", "name": "flux"},
+    "clusters": ["clusters/a"],
+    "steps": [
+        {
+            "from": "v2.4.0",
+            "to": "v2.7.5",
+            "group": "flux",
+            "changes": ["clusters/a/flux.yaml:8:14"],
+            "migrations": [],
+            "preflight": [],
+            "inCluster": ["flux migrate"],
+        },
+        {
+            "from": "v2.7.5",
+            "to": "v2.9.4",
+            "changes": [],
+            "migrations": [{"path": "b.yaml", "object": "Alert a", "from": "x/v1beta2", "to": "x/v1"}],
+            "preflight": [DIAGNOSTIC],
+            "inCluster": [],
+        },
+    ],
+}
+
 RESPONSE: dict[str, Any] = {
     "plan": {
         "schema": "flux-upgrade/plan/v1",
         "summary": {"changes": 1},
         "changes": [CHANGE],
         "held": [HELD],
+        "series": [SERIES],
         "diagnostics": [DIAGNOSTIC],
         "future": {"grüße": 1.5},
     },

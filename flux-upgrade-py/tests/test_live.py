@@ -6,6 +6,7 @@ import _thread
 import asyncio
 import base64
 import json
+import signal
 import threading
 import time
 import urllib.error
@@ -136,6 +137,7 @@ def test_sources_are_asked_with_what_this_machine_has(serve: Serve, tmp_path: Pa
     assert len(lists) == 2
     snapshot = fu.take_snapshot(folder, allow_hosts=["127.0.0.1"])
     assert fu.plan(folder, snapshot=snapshot).to_json() == plan.to_json()
+    assert any(path == "/v2/team/app/manifests/1.0.0" for path, _ in server.seen), "what runs is recorded as well"
     assert set(outcomes(fu.plan(folder, offline=True))) == set(FINE)
 
 
@@ -273,9 +275,12 @@ def test_ctrl_c_ends_a_plan(serve: Serve) -> None:
         asked.wait(20)
         _thread.interrupt_main()
 
+    # A shell's background jobs ignore the signal, and so would this process.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=interrupt).start()
     try:
         with pytest.raises(KeyboardInterrupt):
             fu.plan(repository(server.host), allow_hosts=["127.0.0.1"])
     finally:
         done.set()
+        signal.signal(signal.SIGINT, before)

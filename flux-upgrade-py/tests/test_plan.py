@@ -10,7 +10,7 @@ from typing import Any
 
 import flux_upgrade as fu
 import pytest
-from responses import CHANGE, RESPONSE, SITE, Answer
+from responses import CHANGE, DIAGNOSTIC, RESPONSE, SITE, Answer
 
 NOTHING_TO_DO = {"settings.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\n"}
 
@@ -42,6 +42,12 @@ def test_what_the_plan_says_is_read(answer: Answer) -> None:
     assert held.more["clusters"] == ("production",)
     assert (diagnostic.code, diagnostic.line, diagnostic.help) == ("yaml.syntax", 3, None)
     assert plan.summary == {"changes": 1}
+    (series,) = plan.series
+    assert (series.owner.kind, series.clusters) == ("FluxInstance", ("clusters/a",))
+    now, later = series.steps
+    assert (now.from_, now.to, now.group, now.in_cluster) == ("v2.4.0", "v2.7.5", "flux", ("flux migrate",))
+    assert (later.group, later.changes, later.migrations[0]["object"]) == (None, (), "Alert a")
+    assert later.preflight[0].code == DIAGNOSTIC["code"]
     assert plan.patched == RESPONSE["patched"]
     assert (plan.diff(), plan.markdown()) == (RESPONSE["diff"], RESPONSE["markdown"])
     assert json.loads(plan.json_patch()) == RESPONSE["jsonPatch"]

@@ -1,2 +1,13 @@
-export { FluxUpgradeError, isFluxUpgradeError, migrateManifests, planUpgrade, renderFlux, takeSnapshot } from "./cjs/node.js";
+export {
+  FluxUpgradeError,
+  convertSites,
+  isFluxUpgradeError,
+  lockRanges,
+  migrateManifests,
+  planUpgrade,
+  renderFlux,
+  rollBack,
+  surveyRanges,
+  takeSnapshot,
+} from "./cjs/node.js";
 export type * from "./cjs/index.js";

@@ -4,13 +4,17 @@ import type {
   Fetch,
   FilePatch,
   Files,
+  ConvertSites,
   Location,
+  LockRanges,
   MigrateManifests,
   Migration,
   Plan,
   PlanOptions,
   PlanUpgrade,
   RenderFlux,
+  RollBack,
+  SurveyRanges,
   TakeSnapshot,
 } from "./types.js";
 
@@ -19,6 +23,7 @@ export interface Native {
   plan(request: string): string;
   renderFlux(archive: Uint8Array, request: string): string;
   migrate(request: string): string;
+  ranges(request: string): string;
   Session: { begin(request: string): NativeSession };
 }
 
@@ -54,7 +59,8 @@ export function planner(load: () => Native | Promise<Native>): PlanUpgrade {
 export function recorder(load: () => Native | Promise<Native>): TakeSnapshot {
   return async (files, options) => {
     const taken = new Date().toISOString();
-    return inSession(await load(), files, options, (session) => JSON.parse(session.snapshot(taken)) as object);
+    const use = (session: NativeSession): object => JSON.parse(session.snapshot(taken)) as object;
+    return inSession(await load(), files, options, use, true);
   };
 }
 
@@ -64,11 +70,12 @@ async function inSession<T>(
   files: Files,
   options: PlanOptions & { fetch: Fetch },
   use: (session: NativeSession) => T,
+  record = false,
 ): Promise<T> {
   if (options.snapshot !== undefined) {
     throw new FluxUpgradeError("options.value", "`snapshot` and `fetch` are two answers to one question: pass one of them");
   }
-  const session = opened(native, request(files, options));
+  const session = opened(native, request(files, options, record));
   try {
     await ask(session, options);
     return call(() => use(session));
@@ -109,7 +116,7 @@ export function renderer(load: () => Native | Promise<Native>): RenderFlux {
 export function migrator(load: () => Native | Promise<Native>): MigrateManifests {
   return async (files, options = {}) => {
     const native = await load();
-    const text = JSON.stringify({ files, options });
+    const text = JSON.stringify({ files: contents(files), options });
     const response = JSON.parse(call(() => native.migrate(text))) as MigrateResponse;
     if ("error" in response) throw failure(response.error);
     const { migration, patched, diff } = response;
@@ -117,21 +124,68 @@ export function migrator(load: () => Native | Promise<Native>): MigrateManifests
   };
 }
 
+/** `surveyRanges`, `lockRanges`, `rollBack` and `convertSites` over a module that `load` makes ready. */
+export function floater(load: () => Native | Promise<Native>): {
+  surveyRanges: SurveyRanges;
+  lockRanges: LockRanges;
+  rollBack: RollBack;
+  convertSites: ConvertSites;
+} {
+  const ask = async (request: object): Promise<string> => {
+    const native = await load();
+    return call(() => native.ranges(JSON.stringify(request)));
+  };
+  const answer = async <T>(request: object): Promise<T> => {
+    const response = JSON.parse(await ask(request)) as T | Fault;
+    if (typeof response === "object" && response !== null && "error" in response) throw failure(response.error);
+    return response as T;
+  };
+  return {
+    async surveyRanges(files, { snapshot, ...options } = {}) {
+      return (await answer<{ ranges: Awaited<ReturnType<SurveyRanges>> }>({ do: "survey", files, snapshot, options })).ranges;
+    },
+    async lockRanges(files, { snapshot, lock, ...options } = {}) {
+      const { text, check } = await answer<{ text: string; check: object }>({ do: "lock", files, snapshot, lock, options });
+      return { ...check, text } as Awaited<ReturnType<LockRanges>>;
+    },
+    async rollBack(files, lock, options = {}) {
+      return planOf(await ask({ do: "rollback", files, lock, options }));
+    },
+    async convertSites(files, { snapshot, ...options }) {
+      return planOf(await ask({ do: "convert", files, snapshot, options }));
+    },
+  };
+}
+
 function patchesOf(patched: Record<string, string>): Record<string, FilePatch> {
   return Object.fromEntries(Object.entries(patched).map(([path, text]): [string, FilePatch] => [path, { text }]));
 }
 
-function request(files: Files, given: PlanOptions): string {
+function request(files: Files, given: PlanOptions, record = false): string {
   const { snapshot, fetch, signal, credentials, proxy, onProgress, concurrency, perHost, retries, timeoutMs, ...rest } =
     given;
   const { allowHosts, maxIndexBytes, ...options } = rest;
-  if (fetch === undefined) return JSON.stringify({ files, snapshot, options });
+  if (fetch === undefined) return JSON.stringify({ files: contents(files), snapshot, options });
   // The module has no clock.
   return JSON.stringify({
-    files,
+    files: contents(files),
     options: { now: new Date().toISOString(), ...options },
-    sources: { allowHosts, maxIndexBytes },
+    sources: { allowHosts, maxIndexBytes, record },
   });
+}
+
+/** Texts as they are; of bytes the text, or where they are none the bytes themselves. */
+function contents(files: Files): Record<string, string | number[]> {
+  const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  const read = (content: string | Uint8Array): string | number[] => {
+    if (typeof content === "string") return content;
+    try {
+      return utf8.decode(content);
+    } catch {
+      return [...content];
+    }
+  };
+  return Object.fromEntries(Object.entries(files).map(([path, content]) => [path, read(content)]));
 }
 
 function call<T>(ask: () => T): T {

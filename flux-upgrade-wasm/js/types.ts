@@ -1,8 +1,11 @@
 // What goes in and what comes out. A missing value is an absent key, never `null`; lines and columns count from 1,
 // columns in code points. What a plan says beyond these types is passed on as it is.
 
-/** Texts by their path inside the repository: relative, with `/` between its parts. */
-export type Files = Readonly<Record<string, string>>;
+/**
+ * Files by their path inside the repository: relative, with `/` between its parts. Bytes are read as UTF-8; where they are none, the
+ * plan has the finding `yaml.not-utf8`.
+ */
+export type Files = Readonly<Record<string, string | Uint8Array>>;
 
 /** How far a change moves. */
 export type Level = "digest" | "patch" | "minor" | "major";
@@ -112,6 +115,10 @@ export interface Change extends Site {
   readonly from: string;
   readonly to: string;
   readonly level?: Level;
+  /** Id of its group. */
+  readonly group?: string;
+  /** What is newer and not allowed. */
+  readonly beyond?: { readonly newest: string; readonly level: Level };
 }
 
 /** A site that stays as it is, with its value and the reason. */
@@ -139,6 +146,7 @@ export type Reason =
   | { readonly kind: "templated" }
   | { readonly kind: "encrypted" }
   | { readonly kind: "generated" }
+  | { readonly kind: "marked"; readonly policy: string }
   | { readonly kind: "requires"; readonly detail: string }
   | { readonly kind: "nextStep"; readonly after: string }
   | { readonly kind: "cannotPin"; readonly detail: string }
@@ -170,6 +178,31 @@ export interface Diagnostic {
   readonly [more: string]: unknown;
 }
 
+/** A move of Flux that is safe once the steps before it run in the cluster, and what belongs to it. */
+export interface Step {
+  readonly from: string;
+  readonly to: string;
+  /** The group that has its changes; absent for a step that is held or comes later. */
+  readonly group?: string;
+  /** The `id` of each change of this plan that belongs to it. */
+  readonly changes: readonly string[];
+  /** Objects that move to other API versions; places are those of the files as the step before leaves them. */
+  readonly migrations: readonly Migrated[];
+  /** What to look at before it; an error holds it. */
+  readonly preflight: readonly Diagnostic[];
+  /** Commands to run against the cluster before it is merged. */
+  readonly inCluster: readonly string[];
+}
+
+/** The steps of one place that installs Flux; the first is what the plan does. */
+export interface Series extends Location {
+  /** The `id` of its change, or of what is held. */
+  readonly id: string;
+  readonly owner: Owner;
+  readonly clusters: readonly string[];
+  readonly steps: readonly Step[];
+}
+
 /** A changed file. */
 export interface FilePatch {
   /** Its whole new text. */
@@ -194,11 +227,30 @@ export interface JsonPatches {
   readonly texts?: readonly string[];
 }
 
+/** Changes that are delivered together. */
+export interface Group {
+  readonly id: string;
+  readonly title: string;
+  /** The highest of its changes. */
+  readonly level: Level;
+  readonly delivery: "pull-request" | "commit" | "inline";
+  /** When it may be delivered, as the rules say it; absent where none does. */
+  readonly schedule?: readonly string[];
+  /** Ids of its changes. */
+  readonly changes: readonly string[];
+  /** Ids of the groups before it. */
+  readonly after: readonly string[];
+}
+
 /** What is done with each site of some files: each is in `changes` or in `held`. */
 export interface Plan {
   readonly schema: string;
   readonly changes: readonly Change[];
   readonly held: readonly Held[];
+  /** What is delivered together, in order; each change is in one. */
+  readonly groups: readonly Group[];
+  /** For each place where Flux moves to another minor, its steps up to the newest release. */
+  readonly series: readonly Series[];
   readonly diagnostics: readonly Diagnostic[];
   readonly summary: Readonly<Record<string, unknown>>;
   /** The changed files by path, and no others. */
@@ -220,7 +272,10 @@ export interface Plan {
  */
 export type PlanUpgrade = (files: Files, options?: PlanOptions) => Promise<Plan>;
 
-/** Asks what a plan with these options needs, and gives it as a registry snapshot, for plans without a network. */
+/**
+ * Asks what a plan with these options needs, and `surveyRanges`, `lockRanges` and `convertSites`, and gives it as a registry
+ * snapshot: with it they all work without a network.
+ */
 export type TakeSnapshot = (files: Files, options: PlanOptions & { fetch: Fetch }) => Promise<object>;
 
 /** The options of `flux install` that change what it prints; one left out has Flux's own default. */
@@ -291,3 +346,104 @@ export interface Migration {
  * Rejects with a `FluxUpgradeError` when an option has a value that it does not take.
  */
 export type MigrateManifests = (files: Files, options?: MigrateOptions) => Promise<Migration>;
+
+/** Where the answers about ranges come from, and how ranges are read. */
+export interface RangeOptions {
+  /** What registries offer, a parsed registry snapshot; a source that it lacks is unanswered. */
+  snapshot?: object;
+  /** The version of Flux in the clusters, such as `2.9`. */
+  fluxVersion?: string;
+  /** The RFC 3339 time that counts as now; the snapshot's if left out. */
+  now?: string;
+  /** Globs of the paths that count. */
+  only?: readonly string[];
+  /** Text of a `.flux-upgrade.yaml` to use in place of the one among the files. */
+  config?: string;
+}
+
+/** What is wrong, or worth knowing, about a range. */
+export interface Flag {
+  /** Stable and never reworded, such as `exact-version`. */
+  readonly code: string;
+  readonly message: string;
+}
+
+/** A range, floating tag or branch, and where it stands; `reason` says why where nothing can be said. */
+export interface Range extends Site {
+  readonly follows: "range" | "tag" | "branch";
+  readonly written: string;
+  readonly resolved?: string;
+  readonly digest?: string;
+  readonly published?: string;
+  /** What a range would resolve to without an upper bound. */
+  readonly newest?: string;
+  /** How often Flux looks again, as the objects write it. */
+  readonly every?: string;
+  readonly flags: readonly Flag[];
+  readonly reason?: Reason;
+}
+
+/** Everything that floats in some files. */
+export interface Survey {
+  readonly schema: string;
+  readonly ranges: readonly Range[];
+  readonly diagnostics: readonly Diagnostic[];
+  readonly [more: string]: unknown;
+}
+
+/** Says what each range and floating tag resolves to, since when, and what is wrong with it. */
+export type SurveyRanges = (files: Files, options?: RangeOptions) => Promise<Survey>;
+
+/** What an entry of a lock says. */
+export interface LockEntry {
+  readonly source: string;
+  readonly written: string;
+  readonly resolved: string;
+  readonly digest?: string;
+  readonly published?: string;
+}
+
+/** A difference between a lock and what is so. */
+export interface Drift {
+  readonly kind: "moved" | "rewritten" | "added" | "gone" | "kept" | "unlocked";
+  readonly file: string;
+  readonly object: string;
+  readonly field: string;
+  readonly from?: LockEntry;
+  readonly to?: LockEntry;
+  readonly reason?: Reason;
+  readonly [more: string]: unknown;
+}
+
+/** A lock brought up to date. */
+export interface RangeLock {
+  /** The text of the `flux-upgrade.lock`. */
+  readonly text: string;
+  /** Whether the lock that was given no longer says what is so; what nobody answered is no drift. */
+  readonly drift: boolean;
+  readonly unchanged: number;
+  readonly differences: readonly Drift[];
+  readonly [more: string]: unknown;
+}
+
+/** Brings the text of a `flux-upgrade.lock` up to date; `lock` is the text as it is. Rejects when that is damaged. */
+export type LockRanges = (files: Files, options?: RangeOptions & { lock?: string }) => Promise<RangeLock>;
+
+/** Plans to pin everything where a lock, given as its text, says that it stood; `today` is the text of the lock of today. */
+export type RollBack = (files: Files, lock: string, options?: { today?: string; only?: readonly string[] }) => Promise<Plan>;
+
+/** What is converted to what. */
+export interface ConvertOptions extends RangeOptions {
+  /** `PATH:LINE`, `Kind/namespace/name`, `Kind/name` or `all`. */
+  sites: readonly string[];
+  to: "pin" | "range" | "oci";
+  /** For `range`: the text to write. */
+  range?: string;
+  /** For `oci`: where a chart of an HTTP repository is published as an artifact. */
+  home?: string;
+  /** For `oci`: remove HelmRepositories that nothing refers to after that. */
+  removeOrphans?: boolean;
+}
+
+/** Plans to convert sites, where what runs stays the same. */
+export type ConvertSites = (files: Files, options: ConvertOptions) => Promise<Plan>;

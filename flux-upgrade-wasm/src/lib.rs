@@ -25,6 +25,13 @@ pub fn migrate(request: &str) -> String {
     flux_upgrade_core::bridge::migrate(request)
 }
 
+/// Says what floats, locks it, goes back to a lock, or converts: a JSON request in, the JSON response out.
+#[wasm_bindgen]
+#[must_use]
+pub fn ranges(request: &str) -> String {
+    flux_upgrade_core::bridge::ranges(request)
+}
+
 /// A plan whose sources are asked by JavaScript; see [`flux_upgrade_core::bridge::Session`].
 #[wasm_bindgen]
 #[derive(Debug)]

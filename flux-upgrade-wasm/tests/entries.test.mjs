@@ -10,7 +10,10 @@ const bytes = readFileSync(new URL("../dist/flux_upgrade_bg.wasm", import.meta.u
 test("Node: import and require give the same objects", async () => {
   const imported = await import("flux-upgrade");
   const required = createRequire(import.meta.url)("flux-upgrade");
-  const names = ["FluxUpgradeError", "isFluxUpgradeError", "migrateManifests", "planUpgrade", "renderFlux", "takeSnapshot"];
+  const names = [
+    "FluxUpgradeError", "convertSites", "isFluxUpgradeError", "lockRanges", "migrateManifests", "planUpgrade", "renderFlux",
+    "rollBack", "surveyRanges", "takeSnapshot",
+  ];
   assert.deepEqual(Object.keys(imported).sort(), names);
   for (const name of Object.keys(imported)) assert.equal(imported[name], required[name]);
   const plan = await imported.planUpgrade(files);

@@ -30,6 +30,18 @@ for (const name of cases) {
   });
 }
 
+const shared = process.env.FLUX_UPGRADE_SHARED ?? fileURLToPath(new URL("../../../shared", import.meta.url));
+const vectors = join(shared, "vectors/flux_migrate.json");
+
+test("vectors", { skip: existsSync(vectors) ? false : "no ../shared/vectors/flux_migrate.json" }, async () => {
+  const { cases } = JSON.parse(readFileSync(vectors, "utf8"));
+  assert.ok(cases.length >= 3);
+  for (const { id, input, expected } of cases) {
+    const { patches } = await migrateManifests({ [input.file]: input.content }, { to: "2.9" });
+    assert.equal(patches[input.file]?.text ?? input.content, expected.content, id);
+  }
+});
+
 test("an unknown release is refused", async () => {
   await assert.rejects(migrateManifests({}, { to: "3.7" }), { name: "FluxUpgradeError", code: "options.value" });
 });

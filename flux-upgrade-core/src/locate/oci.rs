@@ -11,7 +11,7 @@ use crate::version::Version;
 use crate::yaml::Node;
 
 /// Layers of this type are Helm charts, whose tags are read with `_` as `+`.
-const CHART_LAYER: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
+pub(crate) const CHART_LAYER: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
 
 /// The site in `spec.ref`: what Flux follows, digest over semver over tag.
 ///

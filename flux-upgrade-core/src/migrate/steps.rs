@@ -8,7 +8,7 @@ use super::apis::{Api, Goal, apis, minors};
 use crate::version::FluxMinor;
 
 /// A move that is safe at once, and what belongs to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Step {
     /// The minor that runs before.
     pub from: FluxMinor,

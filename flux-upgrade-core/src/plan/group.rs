@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Change, Plan, Reason};
+use super::{Change, Plan, Reason, Series, SeriesStep};
 use crate::locate::{Consumer, Site, SourceKey};
 use crate::reference::normalise_git;
 use crate::rules::{Delivery, Rules};
@@ -33,7 +33,17 @@ impl Plan {
     #[must_use]
     pub fn part(&self, group: &Group) -> Self {
         let changes = || group.changes.iter().filter_map(|change| self.changes.get(*change));
+        let place = |change: &usize| group.changes.iter().position(|own| own == change);
+        let own = |series: &Series| {
+            let site = changes().position(|change| change.site == series.site)?;
+            let step = |step: &SeriesStep| SeriesStep {
+                changes: step.changes.iter().filter_map(place).collect(),
+                ..step.clone()
+            };
+            Some(Series { site, steps: series.steps.iter().map(step).collect() })
+        };
         Self {
+            series: self.series.iter().filter_map(own).collect(),
             sites: changes().map(|change| self.site_of(change).clone()).collect(),
             changes: changes().enumerate().map(|(site, change)| Change { site, ..change.clone() }).collect(),
             held: Vec::new(),
@@ -60,6 +70,9 @@ impl Plan {
             })
             .collect();
         self.changes.retain(|change| keep(change));
+        for step in self.series.iter_mut().flat_map(|series| &mut series.steps) {
+            step.changes = step.changes.iter().filter_map(|change| places[*change]).collect();
+        }
         let mut moved = Vec::new();
         let mut groups: Vec<Group> = Vec::new();
         for mut group in std::mem::take(&mut self.groups) {

@@ -1,5 +1,7 @@
 //! A move of Flux's own manifests: the whole file, rendered again with its options.
 
+use std::collections::BTreeMap;
+
 use super::decide::Stop;
 use super::{Failure, Reason};
 use crate::flux::{Fate, Kind, LocalEdits, Release, Summary, Upgrade, summarize, upgrade};
@@ -54,7 +56,7 @@ pub(super) fn edits(
             format!("a release between {from} and {to}: {} would be served in no version of both", kind.name);
         return Err(Reason::Requires { detail });
     }
-    let mut notes: Vec<String> = lost.map(Kind::to_string).collect();
+    let mut notes: Vec<String> = no_longer_served(lost);
     notes.extend(told(&summary));
     let fates = found.proof.differences.iter().zip(&found.fates);
     notes.extend(fates.filter(|(one, _)| one.is_edit()).map(|(one, fate)| match fate {
@@ -62,6 +64,20 @@ pub(super) fn edits(
         _ => format!("not kept: {one}"),
     }));
     Ok((diff::edits(&site.at.path, text, new), notes))
+}
+
+/// The versions that go, each with its kinds.
+fn no_longer_served<'k>(lost: impl Iterator<Item = &'k Kind>) -> Vec<String> {
+    let mut by_version: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for kind in lost {
+        let name = kind.name.split('.').next().unwrap_or(&kind.name);
+        for version in &kind.removed {
+            by_version.entry(version).or_default().push(name);
+        }
+    }
+    let words =
+        |(version, kinds): (&str, Vec<&str>)| format!("no longer serves {version} of {}", kinds.join(", "));
+    by_version.into_iter().map(words).collect()
 }
 
 /// What the move means for the cluster, in short: the controllers, and what else a reviewer should look at.
@@ -82,7 +98,10 @@ fn told(summary: &Summary) -> Vec<String> {
     for (what, changed) in
         [("arguments", &summary.arguments), ("roles", &summary.rbac), ("network policies", &summary.network)]
     {
-        let names: Vec<&str> = changed.iter().map(|one| one.name.as_str()).collect();
+        // An object of several changes is named once.
+        let mut names: Vec<&str> =
+            changed.iter().map(|one| one.name.split(' ').next().unwrap_or(&one.name)).collect();
+        names.dedup();
         if !names.is_empty() {
             let more = names.len().saturating_sub(NAMED);
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };

@@ -5,14 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::step::{before, installed, minor};
+use super::series::{self, First};
+use super::step::{installed, minor};
 use super::{Change, Held, Plan, Reason};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::locate::{Consumer, Frame, Owner, Part, Site, SourceKey, Spot, Style};
 use crate::migrate::{
-    Goal, KNOWN, Migrated, Migration, Preflight, Step, beside_migration, migrate_one, needs_migration, steps,
+    Goal, KNOWN, Migrated, Migration, Preflight, Step, beside_migration, migrate_one, needs_migration,
 };
 use crate::patch::Edit;
+use crate::resolve::Resolution;
 use crate::rules::Rules;
 use crate::scan::{Inventory, is_terraform};
 use crate::text::{RepoPath, SourceFile, Span};
@@ -20,19 +22,30 @@ use crate::version::{FluxMinor, Level};
 use crate::yaml::split;
 
 /// A place where Flux is installed: what runs, and what the plan makes of it.
-struct Installation {
-    site: usize,
-    path: RepoPath,
+pub(super) struct Installation {
+    pub(super) site: usize,
+    pub(super) path: RepoPath,
     clusters: BTreeSet<String>,
-    from: FluxMinor,
-    to: FluxMinor,
-    /// The change that moves it.
+    pub(super) from: FluxMinor,
+    /// The minor that it would move to if nothing held it, the release of it, and the newest release.
+    pub(super) wanted: FluxMinor,
+    pub(super) target: String,
+    pub(super) newest: Option<String>,
+    /// The change that moves it; none where it stays, or what cannot be converted holds it.
     change: Option<usize>,
 }
 
 impl Installation {
-    fn moves(&self) -> bool {
-        self.from < self.to
+    pub(super) fn wants_to_move(&self) -> bool {
+        self.from < self.wanted
+    }
+
+    pub(super) fn moves(&self) -> bool {
+        self.wants_to_move() && self.change.is_some()
+    }
+
+    fn to(&self) -> FluxMinor {
+        if self.change.is_some() { self.wanted } else { self.from }
     }
 
     /// Whether it may apply a file of these clusters; where the files do not tell, only one that moves may.
@@ -42,70 +55,169 @@ impl Installation {
             false => !self.clusters.is_disjoint(clusters),
         }
     }
+
+    /// As far as is known, whether it applies a file of these clusters.
+    pub(super) fn applies_file(&self, clusters: &BTreeSet<String>) -> bool {
+        self.clusters.is_empty() || clusters.is_empty() || !self.clusters.is_disjoint(clusters)
+    }
 }
 
 /// Adds the migrations that the plan's moves of Flux need, what else stands in their way, and what comes after them.
-pub(super) fn add(inventory: &Inventory<'_>, plan: &mut Plan, rules: &Rules) {
-    let installations = installations(plan);
+pub(super) fn add(inventory: &Inventory<'_>, plan: &mut Plan, resolution: &Resolution, rules: &Rules) {
+    let mut installations = installations(plan);
     if installations.is_empty() {
         return;
     }
     let places = Places::of(inventory);
-    let mut texts: BTreeMap<RepoPath, String> = BTreeMap::new();
-    for file in inventory.files.iter().filter(|file| rules.includes(&file.path)) {
-        let Some((goal, movers)) = goal(&installations, &places.clusters(&file.path)) else { continue };
-        if !needs_migration(&file.text, &goal) {
-            continue;
+    let migrated = loop {
+        let migrated = migrate_files(inventory, &installations, &places, rules);
+        if !hold_blocked(&migrated, &mut installations, &places, plan) {
+            break migrated;
         }
-        let mut migration = migrate_one(file, &goal);
+    };
+    let mut texts: BTreeMap<RepoPath, String> = BTreeMap::new();
+    let mut taken = Vec::new();
+    for Attempt { file, goal, mut migration } in migrated {
+        let clusters = places.clusters(&file.path);
+        let movers: Vec<&Installation> =
+            installations.iter().filter(|one| one.applies(&clusters) && one.moves()).collect();
         if !movers.is_empty() {
             plan.diagnostics.extend(migration.left().cloned());
         }
         if let Some(patch) = migration.set.files.pop() {
             texts.insert(file.path.clone(), patch.after);
-            changes(file, goal, &migration, &patch.edits, &movers, plan, (rules, &places));
+            taken.extend(changes(file, goal, &migration, &patch.edits, &movers, plan, (rules, &places)));
         }
     }
-    let moving: Vec<&Installation> = installations.iter().filter(|one| one.moves()).collect();
-    preflight(inventory, &moving, &places, &mut plan.diagnostics);
-    for one in &moving {
-        let notes = series(inventory, one, plan, (&places, &texts));
-        if let Some(change) = one.change {
-            plan.changes[change].notes.extend(notes);
+    let moving: Vec<&Installation> = installations.iter().filter(|one| one.wants_to_move()).collect();
+    let found = preflight(inventory, &moving, &places);
+    // What holds a move is told once, by its reason.
+    plan.diagnostics.extend(found.iter().cloned());
+    for one in moving.iter().filter(|one| one.moves()) {
+        let by_hand =
+            plan.sites[one.site].consumer == Consumer::FluxManifests || is_terraform(one.path.name());
+        let command = Step { from: one.from, to: one.wanted }.command().filter(|_| by_hand);
+        if let (Some(change), Some(command)) = (one.change, command) {
+            plan.changes[change].notes.insert(0, format!("before it is merged: `{command}` in the cluster"));
         }
     }
-    in_order(plan);
+    let left = plan.diagnostics.iter().filter(|finding| blocks(finding)).cloned();
+    let mut first: Vec<Diagnostic> = found.into_iter().chain(left).collect();
+    first.sort_by(|a, b| (&a.at, a.code, &a.message).cmp(&(&b.at, b.code, &b.message)));
+    first.dedup();
+    in_order(plan, &mut installations);
+    let first = First { texts: &texts, migrations: &taken, preflight: &first };
+    plan.series = series::of(inventory, plan, resolution, &installations, (&places, &first));
 }
 
-fn installations(plan: &Plan) -> Vec<Installation> {
-    let change_of: BTreeMap<usize, usize> =
-        plan.changes.iter().enumerate().map(|(index, change)| (change.site, index)).collect();
-    let sites = plan.sites.iter().enumerate().filter(|(_, site)| !site.is_test);
-    sites
-        .filter_map(|(index, site)| {
-            let from = installed(site)?;
-            let change = change_of.get(&index).copied();
-            let to = change.and_then(|change| minor(&plan.changes[change].to)).unwrap_or(from);
-            let clusters = site.clusters.iter().cloned().collect();
-            Some(Installation { site: index, path: site.at.path.clone(), clusters, from, to, change })
+/// What becomes of one file, before anything of it is in the plan.
+struct Attempt<'f> {
+    file: &'f SourceFile,
+    goal: Goal,
+    migration: Migration,
+}
+
+fn migrate_files<'f>(
+    inventory: &Inventory<'f>,
+    installations: &[Installation],
+    places: &Places,
+    rules: &Rules,
+) -> Vec<Attempt<'f>> {
+    let mut files: Vec<&SourceFile> =
+        inventory.files.iter().filter(|file| rules.includes(&file.path)).collect();
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    files
+        .into_iter()
+        .filter_map(|file| {
+            let goal = goal(installations, &places.clusters(&file.path))?;
+            needs_migration(&file.text, &goal).then(|| Attempt {
+                file,
+                goal,
+                migration: migrate_one(file, &goal),
+            })
         })
         .collect()
 }
 
-/// What a file's documents are moved to, and the installations that move; none where nothing that is known applies it.
-fn goal<'i>(
-    installations: &'i [Installation],
-    clusters: &BTreeSet<String>,
-) -> Option<(Goal, Vec<&'i Installation>)> {
-    let own: Vec<&Installation> = installations.iter().filter(|one| one.applies(clusters)).collect();
-    let from = own.iter().map(|one| one.from).min()?;
-    let to = own.iter().map(|one| one.to).max()?.min(KNOWN.1);
-    let goal = Goal::step(from, to)?.needed();
-    Some((goal, own.into_iter().filter(|one| one.moves()).collect()))
+/// Whether a finding says that an object cannot be converted, and so that Flux cannot move past the last release that serves it.
+pub(super) fn blocks(finding: &Diagnostic) -> bool {
+    let is_of_migration = finding.code.starts_with("migrate.") || finding.code == "yaml.duplicate-key";
+    // The first is no object, and the others are read by no Flux today.
+    let is_apart = matches!(finding.code, "migrate.mention" | "migrate.unknown-version" | "migrate.newer");
+    finding.severity == Severity::Error && is_of_migration && !is_apart
+}
+
+/// Holds the moves that would leave an object behind which nobody could convert; whether there were any.
+fn hold_blocked(
+    migrated: &[Attempt<'_>],
+    installations: &mut [Installation],
+    places: &Places,
+    plan: &mut Plan,
+) -> bool {
+    let mut has_held = false;
+    for one in installations.iter_mut().filter(|one| one.moves()) {
+        let own = migrated.iter().filter(|attempt| {
+            one.clusters.is_empty() || !one.clusters.is_disjoint(&places.clusters(&attempt.file.path))
+        });
+        let left: Vec<&Diagnostic> =
+            own.flat_map(|attempt| attempt.migration.left().filter(|finding| blocks(finding))).collect();
+        let Some(found) = left.first() else { continue };
+        let more = left.len() - 1;
+        let more = if more > 0 { format!(" ({more} more like it)") } else { String::new() };
+        let detail = format!(
+            "a hand on what cannot be converted for Flux {}: {}: {}{more}; {}",
+            one.wanted,
+            found.at,
+            found.message,
+            found.help.as_deref().unwrap_or_default()
+        );
+        plan.diagnostics.extend(left.into_iter().cloned());
+        plan.changes.retain(|change| change.site != one.site);
+        plan.held.push(Held { site: one.site, reason: Reason::Requires { detail } });
+        one.change = None;
+        has_held = true;
+    }
+    if has_held {
+        let change_of = change_of(plan);
+        for one in installations.iter_mut() {
+            one.change = change_of.get(&one.site).copied();
+        }
+    }
+    has_held
+}
+
+fn change_of(plan: &Plan) -> BTreeMap<usize, usize> {
+    plan.changes.iter().enumerate().map(|(index, change)| (change.site, index)).collect()
+}
+
+fn installations(plan: &Plan) -> Vec<Installation> {
+    let change_of = change_of(plan);
+    let sites = plan.sites.iter().enumerate().filter(|(_, site)| !site.is_test);
+    sites
+        .filter_map(|(index, site)| {
+            let from = installed(site)?;
+            let number = change_of.get(&index).copied();
+            let change = number.map(|number| &plan.changes[number]);
+            let target = change.map(|change| change.to.clone()).unwrap_or_default();
+            let newest = change.and_then(|change| change.beyond.as_ref()).map(|beyond| beyond.newest.clone());
+            let wanted = minor(&target).unwrap_or(from);
+            let clusters = site.clusters.iter().cloned().collect();
+            let path = site.at.path.clone();
+            Some(Installation { site: index, path, clusters, from, wanted, target, newest, change: number })
+        })
+        .collect()
+}
+
+/// What a file's documents are moved to; none where nothing that is known applies it.
+fn goal(installations: &[Installation], clusters: &BTreeSet<String>) -> Option<Goal> {
+    let own = || installations.iter().filter(|one| one.applies(clusters));
+    let from = own().map(|one| one.from).min()?;
+    let to = own().map(Installation::to).max()?.min(KNOWN.1);
+    Some(Goal::step(from, to)?.needed())
 }
 
 /// The clusters of each file and folder.
-struct Places {
+pub(super) struct Places {
     files: BTreeMap<RepoPath, BTreeSet<String>>,
     folders: BTreeMap<String, BTreeSet<String>>,
 }
@@ -126,13 +238,13 @@ impl Places {
     }
 
     /// The clusters of a file's objects; of a file that has none, a kustomization, those of its folder.
-    fn clusters(&self, path: &RepoPath) -> BTreeSet<String> {
+    pub(super) fn clusters(&self, path: &RepoPath) -> BTreeSet<String> {
         let found = self.files.get(path).or_else(|| self.folders.get(path.folder()));
         found.cloned().unwrap_or_default()
     }
 }
 
-/// One change for each document that the migration edits.
+/// One change for each document that the migration edits; the objects that it moves.
 fn changes(
     file: &SourceFile,
     goal: Goal,
@@ -141,15 +253,15 @@ fn changes(
     movers: &[&Installation],
     plan: &mut Plan,
     (rules, places): (&Rules, &Places),
-) {
+) -> Vec<Migrated> {
     let moved = movers.iter().filter_map(|one| one.change.map(|change| &plan.changes[change]));
     let level = moved.clone().map(|change| change.level).max().unwrap_or(Level::Minor);
     let group = moved.clone().find_map(|change| change.group.clone());
     let why = match movers.first() {
-        Some(one) => format!("Flux {} does not serve it", one.to),
+        Some(one) => format!("Flux {} does not serve it", one.wanted),
         None => format!("Flux {}, which runs, does not serve it", goal.to()),
     };
-    let mut new = Vec::new();
+    let (mut new, mut out) = (Vec::new(), Vec::new());
     let mut open: Vec<Edit> = Vec::new();
     for part in split(&file.text) {
         let inside = |span: Span| part.start <= span.start && span.end <= part.end;
@@ -166,6 +278,7 @@ fn changes(
         if !rules.settings(&site).allow.admits(level) || is_ignored(&file.text, first.at.line) {
             continue;
         }
+        out.extend(migration.changes.iter().filter(|one| inside(one.at.span)).cloned());
         let change = Change {
             site: 0,
             from: first.from.clone(),
@@ -187,6 +300,7 @@ fn changes(
         plan.changes.push(Change { site: plan.sites.len(), ..change });
         plan.sites.push(site);
     }
+    out
 }
 
 /// What happens to a further object of a document.
@@ -249,15 +363,12 @@ fn give_way(path: &RepoPath, taken: &[Span], plan: &mut Plan) {
 }
 
 /// What else stands in the way of the moves.
-fn preflight(
-    inventory: &Inventory<'_>,
-    moving: &[&Installation],
-    places: &Places,
-    out: &mut Vec<Diagnostic>,
-) {
-    let moves: BTreeSet<(FluxMinor, FluxMinor)> = moving.iter().map(|one| (one.from, one.to)).collect();
+fn preflight(inventory: &Inventory<'_>, moving: &[&Installation], places: &Places) -> Vec<Diagnostic> {
+    let moves: BTreeSet<(FluxMinor, FluxMinor)> = moving.iter().map(|one| (one.from, one.wanted)).collect();
+    let mut out = Vec::new();
     for (from, to) in moves {
-        let own: Vec<&&Installation> = moving.iter().filter(|one| (one.from, one.to) == (from, to)).collect();
+        let own: Vec<&&Installation> =
+            moving.iter().filter(|one| (one.from, one.wanted) == (from, to)).collect();
         let asked = Preflight { from: Some(from), to: Some(to), kubernetes: None };
         let found = beside_migration(inventory.files, &asked);
         out.extend(found.into_iter().filter(|finding| match finding.code {
@@ -266,65 +377,15 @@ fn preflight(
             "preflight.kubernetes" => own.iter().any(|one| one.path == finding.at.path),
             _ => {
                 let clusters = places.clusters(&finding.at.path);
-                clusters.is_empty() || own.iter().any(|one| one.applies(&clusters))
+                own.iter().any(|one| one.applies_file(&clusters))
             }
         }));
     }
-}
-
-/// What is done in the cluster for a step, and the steps after it.
-fn series(
-    inventory: &Inventory<'_>,
-    one: &Installation,
-    plan: &Plan,
-    (places, texts): (&Places, &BTreeMap<RepoPath, String>),
-) -> Vec<String> {
-    let mut notes = Vec::new();
-    // The operator migrates stored objects by itself.
-    let by_hand = plan.sites[one.site].consumer == Consumer::FluxManifests || is_terraform(one.path.name());
-    let command = |step: &Step| step.command().filter(|_| by_hand);
-    if let Some(command) = command(&Step { from: one.from, to: one.to }) {
-        notes.push(format!(
-            "once its manifests are applied, and before its components are: `{command}` in the cluster"
-        ));
-    }
-    let newest = one.change.and_then(|change| plan.changes[change].beyond.as_ref());
-    let Some(newest) = newest.and_then(|beyond| minor(&beyond.newest)) else { return notes };
-    if before(one.from, newest).is_none() {
-        return notes;
-    }
-    let own = |file: &&SourceFile| one.applies(&places.clusters(&file.path));
-    let mut files: BTreeMap<&RepoPath, SourceFile> = BTreeMap::new();
-    for step in steps(one.to, newest.min(KNOWN.1)).unwrap_or_default() {
-        let mut documents = 0;
-        if let Some(goal) = step.goal().map(Goal::needed) {
-            for file in inventory.files.iter().filter(own) {
-                let text = files.get(&file.path).map(|file| &file.text).or_else(|| texts.get(&file.path));
-                let text = text.unwrap_or(&file.text);
-                if !needs_migration(text, &goal) {
-                    continue;
-                }
-                let now = SourceFile { path: file.path.clone(), text: text.clone() };
-                let mut migration = migrate_one(&now, &goal);
-                documents += migration.changes.len();
-                if let Some(patch) = migration.set.files.pop() {
-                    files.insert(&file.path, SourceFile { path: file.path.clone(), text: patch.after });
-                }
-            }
-        }
-        let migrated = match documents {
-            0 => String::new(),
-            1 => ", with 1 object to migrate".to_owned(),
-            more => format!(", with {more} objects to migrate"),
-        };
-        let command = command(&step).map(|command| format!(" and `{command}` before it")).unwrap_or_default();
-        notes.push(format!("the step after it: Flux {} → {}{migrated}{command}", step.from, step.to));
-    }
-    notes
+    out
 }
 
 /// Brings sites, and what refers to them, back into the order of their places.
-fn in_order(plan: &mut Plan) {
+fn in_order(plan: &mut Plan, installations: &mut [Installation]) {
     // Changes that gave way have no edits left.
     let held: BTreeSet<usize> = plan.held.iter().map(|held| held.site).collect();
     plan.changes.retain(|change| !held.contains(&change.site));
@@ -342,5 +403,10 @@ fn in_order(plan: &mut Plan) {
         held.site = places[held.site];
     }
     plan.changes.sort_by_key(|change| change.site);
+    let change_of = change_of(plan);
+    for one in installations {
+        one.site = places[one.site];
+        one.change = change_of.get(&one.site).copied();
+    }
     plan.held.sort_by_key(|held| held.site);
 }

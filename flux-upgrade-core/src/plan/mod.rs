@@ -11,6 +11,7 @@ mod migrations;
 mod offer;
 mod range;
 mod reason;
+mod series;
 mod standing;
 mod step;
 
@@ -19,6 +20,7 @@ use std::collections::BTreeMap;
 pub(crate) use edits::{preferred_quote, replace as replace_spot};
 pub use group::{Group, unanswered_groups};
 pub use reason::{Beyond, Failure, Reason};
+pub use series::{Series, SeriesStep};
 pub use standing::Standing;
 pub(crate) use standing::{is_exact, is_floating, standing, standing_needs};
 
@@ -33,7 +35,7 @@ use crate::version::Level;
 use decide::{Decision, Move, Stop, decide};
 
 /// What is done with every site: each is a change or is held.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
     /// Every site, by path and position.
     pub sites: Vec<Site>,
@@ -45,6 +47,8 @@ pub struct Plan {
     pub diagnostics: Vec<Diagnostic>,
     /// The changes by what goes together, each group after those that it needs.
     pub groups: Vec<Group>,
+    /// For each place where Flux moves to another minor, its steps up to the newest release.
+    pub series: Vec<Series>,
 }
 
 /// A site that moves.
@@ -124,13 +128,7 @@ pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution
     let mut decisions: Vec<Decision> =
         sites.iter().map(|site| decide(site, resolution, rules, &mut |_| {})).collect();
     while agree(&sites, &mut decisions) {}
-    let mut out = Plan {
-        changes: Vec::new(),
-        held: Vec::new(),
-        diagnostics: inventory.diagnostics.clone(),
-        groups: Vec::new(),
-        sites,
-    };
+    let mut out = Plan { diagnostics: inventory.diagnostics.clone(), sites, ..Plan::default() };
     let texts: BTreeMap<&RepoPath, &str> =
         inventory.files.iter().map(|file| (&file.path, file.text.as_str())).collect();
     let mut quotes = BTreeMap::new();
@@ -169,7 +167,7 @@ pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution
             }
         }
     }
-    migrations::add(inventory, &mut out, rules);
+    migrations::add(inventory, &mut out, resolution, rules);
     out.diagnostics.extend(rules.unread().iter().cloned());
     let stale = lock::stale(inventory, &out, &texts);
     out.diagnostics.extend(stale);

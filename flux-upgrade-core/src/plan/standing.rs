@@ -184,7 +184,9 @@ fn by_digest(context: &Context<'_>) -> Standing {
 fn named(context: &Context<'_>, candidate: &Candidate) -> Result<Standing, Stop> {
     let (site, resolution) = (context.site, context.resolution);
     let mut asks = Vec::new();
-    let mut digest = candidate.digest.clone();
+    // A digest that is written is what runs, wherever its tag has gone since.
+    let pinned = site.pinned_digest().map(str::to_owned);
+    let mut digest = pinned.or_else(|| candidate.digest.clone());
     let mut published = candidate.created;
     if let Ok(SourceKey::Oci { repository }) = &site.source {
         let of = || (repository.clone(), candidate.text.clone());
@@ -208,6 +210,17 @@ fn named(context: &Context<'_>, candidate: &Candidate) -> Result<Standing, Stop>
                     asks.push(Ask::Created { repository, tag });
                 }
             }
+        }
+    }
+    if let (Ok(SourceKey::Git { url }), None) = (&site.source, published) {
+        let object = candidate.tag_object.as_ref().or(candidate.digest.as_ref());
+        match (resolution.ref_date(url, &candidate.text), object) {
+            (Some(found), _) => published = found,
+            (None, Some(object)) => {
+                let refs = [(candidate.text.clone(), object.clone())].into();
+                asks.push(Ask::Dates { url: url.clone(), refs });
+            }
+            (None, None) => {}
         }
     }
     if !asks.is_empty() {

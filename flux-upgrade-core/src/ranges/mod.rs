@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 pub use flags::{FLAGS, Flag};
 pub use rollback::rollback;
 
+use crate::convert::takes_range;
 use crate::diagnostic::Diagnostic;
 use crate::locate::{Part, Site, locate, unpinned};
 use crate::plan::{Reason, Standing, is_floating, standing};
@@ -93,6 +94,17 @@ pub fn sites(inventory: &Inventory<'_>) -> Vec<Site> {
     sites
 }
 
+/// What a snapshot needs for [`sites`] and for conversions: every site that stands somewhere without a commit, or could.
+///
+/// Asked with [`Resolver::standing_from`](crate::resolve::Resolver::standing_from).
+#[must_use]
+pub fn recorded(inventory: &Inventory<'_>) -> Vec<Site> {
+    let mut sites = sites(inventory);
+    let is_pin = |site: &Site| site.blocked.is_none() && !is_floating(site) && takes_range(site);
+    sites.extend(everything(inventory).into_iter().filter(is_pin));
+    sites
+}
+
 /// The same sites, with the reasons why they cannot be edited.
 fn floating(inventory: &Inventory<'_>) -> Vec<Site> {
     let mut sites = everything(inventory);
@@ -101,7 +113,7 @@ fn floating(inventory: &Inventory<'_>) -> Vec<Site> {
 }
 
 /// Every site, those that pin nothing included.
-fn everything(inventory: &Inventory<'_>) -> Vec<Site> {
+pub(crate) fn everything(inventory: &Inventory<'_>) -> Vec<Site> {
     let mut sites = locate(inventory);
     sites.extend(unpinned(inventory));
     sites.sort_by(|a, b| (&a.at, &a.owner, &a.field).cmp(&(&b.at, &b.owner, &b.field)));
@@ -135,13 +147,13 @@ pub fn survey(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resoluti
 }
 
 /// The objects of a set of files by the file that they stand in.
-struct Owners<'a, 'f> {
+pub(crate) struct Owners<'a, 'f> {
     inventory: &'a Inventory<'f>,
     by_file: BTreeMap<&'f RepoPath, Vec<&'a Resource>>,
 }
 
 impl<'a, 'f> Owners<'a, 'f> {
-    fn new(inventory: &'a Inventory<'f>) -> Self {
+    pub(crate) fn new(inventory: &'a Inventory<'f>) -> Self {
         let mut by_file: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for resource in inventory.resources() {
             by_file.entry(&inventory.file_of(resource).path).or_default().push(resource);
@@ -150,7 +162,7 @@ impl<'a, 'f> Owners<'a, 'f> {
     }
 
     /// The object that a site stands in.
-    fn of(&self, site: &Site) -> Option<&'a Resource> {
+    pub(crate) fn of(&self, site: &Site) -> Option<&'a Resource> {
         let start = site.at.span.start;
         self.by_file.get(&site.at.path)?.iter().copied().find(|resource| {
             let span = self.inventory.node(resource).map(|node| node.span());

@@ -112,6 +112,81 @@ impl<'a, 'f> Pins<'a, 'f> {
         }
     }
 
+    /// The edits that put a range in the place of a pin: a tag of a source becomes a range, and the digest beside it goes.
+    ///
+    /// # Errors
+    ///
+    /// Why the field cannot hold it.
+    pub(crate) fn range(&self, site: &Site, range: &str) -> Result<Pinned, Reason> {
+        if let Some(reason) = &site.blocked {
+            return Err(reason.clone());
+        }
+        if let Some(ignore) = &site.ignore {
+            return Err(Reason::Ignored { by: format!("a comment at {}", ignore.at) });
+        }
+        let mut ranged = self.value(site, range.to_owned(), Vec::new())?;
+        if site.field != "spec.ref.tag" {
+            return Ok(ranged);
+        }
+        let own = site.at.span == site.spot.at.span && site.variable.is_none();
+        let found = self.entry(site).filter(|(mapping, key, _)| {
+            own && key.span().of(mapping.document().text()) == "tag" && mapping.get("semver").is_none()
+        });
+        let Some((mapping, key, _)) = found else {
+            return Err(cannot("the tag is a variable or an alias, and a range belongs into another field"));
+        };
+        let at = self.locate(site, key);
+        ranged.edits.push(Edit {
+            path: at.path,
+            span: at.span,
+            expect: "tag".to_owned(),
+            replace: "semver".to_owned(),
+        });
+        ranged.field = site.field.replace("tag", "semver");
+        for key in [DIGEST, COMMIT].into_iter().filter(|key| mapping.get(key).is_some()) {
+            let edit = self.removal(site, mapping, key).ok_or_else(|| {
+                cannot(format!(
+                    "`{key}` stands in a way that cannot be taken out: a comment, or a line that it shares"
+                ))
+            })?;
+            ranged.edits.push(edit);
+        }
+        ranged.edits.sort();
+        Ok(ranged)
+    }
+
+    /// The edit that takes a key out of a mapping, with its line; none where more stands on that line.
+    fn removal(&self, site: &Site, mapping: Node<'_, 'f>, name: &str) -> Option<Edit> {
+        let text = mapping.document().text();
+        let entries: Vec<_> = mapping.entries().collect();
+        let at = entries.iter().position(|(key, _)| key.text() == Some(name))?;
+        let (key, value) = entries[at];
+        let span = if mapping.is_flow() {
+            match (at.checked_sub(1).map(|before| entries[before]), entries.get(at + 1)) {
+                (Some((_, before)), _) => crate::text::Span::new(before.span().end, value.span().end),
+                (None, Some((next, _))) => crate::text::Span::new(key.span().start, next.span().start),
+                (None, None) => return None,
+            }
+        } else {
+            let start = text[..key.span().start].rfind(['\n', '\r']).map_or(0, |at| at + 1);
+            let rest = &text[value.span().end..];
+            let line = rest.find(['\n', '\r']).unwrap_or(rest.len());
+            let mark = if rest[line..].starts_with("\r\n") { 2 } else { usize::from(line < rest.len()) };
+            if !text[start..key.span().start].trim().is_empty() || !rest[..line].trim().is_empty() {
+                return None;
+            }
+            // The last line of a file without an end takes the end of the line before it along.
+            let start = if mark == 0 { text[..start].trim_end_matches(['\n', '\r']).len() } else { start };
+            crate::text::Span::new(start, value.span().end + line + mark)
+        };
+        Some(Edit {
+            path: site.at.path.clone(),
+            span,
+            expect: span.of(text).to_owned(),
+            replace: String::new(),
+        })
+    }
+
     /// A range field of a source becomes a tag, with what pins the tag.
     fn semver(&self, site: &Site, target: &Target, chart: bool) -> Result<Pinned, Reason> {
         let is_git = site.consumer == Consumer::Git;

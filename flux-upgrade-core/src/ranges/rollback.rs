@@ -46,13 +46,7 @@ pub fn rollback(
         }
     }
     agree(&all, &mut outcomes);
-    let mut plan = Plan {
-        sites: Vec::new(),
-        changes: Vec::new(),
-        held: Vec::new(),
-        diagnostics: inventory.diagnostics.clone(),
-        groups: Vec::new(),
-    };
+    let mut plan = Plan { diagnostics: inventory.diagnostics.clone(), ..Plan::default() };
     let mut wanted = Vec::new();
     for (index, outcome) in outcomes {
         let site = plan.sites.len();

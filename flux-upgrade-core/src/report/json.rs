@@ -10,9 +10,9 @@ use serde::Serialize;
 use super::summary::Summary;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::locate::{Owner, Part, Site, SourceKey};
-use crate::migrate::{Goal, Migration};
+use crate::migrate::{Goal, Migrated, Migration};
 use crate::patch::{Edit, PatchSet};
-use crate::plan::{Beyond, Group, Plan, Reason};
+use crate::plan::{Beyond, Group, Plan, Reason, Series, SeriesStep};
 use crate::text::{Lines, Location, RepoPath, SourceFile, Span};
 use crate::version::Level;
 
@@ -59,13 +59,7 @@ pub fn migration_json(
     before: &[Diagnostic],
     root: Option<&str>,
 ) -> String {
-    let changes = migration.changes.iter().map(|change| MigratedJson {
-        at: location(&change.at),
-        object: &change.object,
-        from: &change.from,
-        to: &change.to,
-        fields: &change.fields,
-    });
+    let changes = migration.changes.iter().map(migrated);
     let refused = migration.set.refused.iter();
     print(&MigrationJson {
         schema: MIGRATION_SCHEMA,
@@ -90,6 +84,7 @@ struct PlanJson<'a> {
     changes: Vec<ChangeJson<'a>>,
     held: Vec<HeldJson<'a>>,
     groups: Vec<GroupJson<'a>>,
+    series: Vec<SeriesJson<'a>>,
     diagnostics: Vec<DiagnosticJson<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     refused: Vec<RefusedJson<'a>>,
@@ -157,6 +152,32 @@ struct GroupJson<'a> {
     changes: Vec<&'a str>,
     /// Ids of the groups before it.
     after: Vec<&'a str>,
+}
+
+/// The steps of one place that installs Flux.
+#[derive(Serialize)]
+struct SeriesJson<'a> {
+    id: &'a str,
+    #[serde(flatten)]
+    at: LocationJson<'a>,
+    owner: &'a Owner,
+    clusters: &'a [String],
+    steps: Vec<SeriesStepJson<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SeriesStepJson<'a> {
+    from: &'a str,
+    to: &'a str,
+    /// The id of the group that has its changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<&'a str>,
+    /// Ids of its changes.
+    changes: Vec<&'a str>,
+    migrations: Vec<MigratedJson<'a>>,
+    preflight: Vec<DiagnosticJson<'a>>,
+    in_cluster: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -268,6 +289,7 @@ pub fn json(files: &[SourceFile], plan: &Plan, set: &PatchSet, root: Option<&str
         changes: changes.collect(),
         held: held.collect(),
         groups: plan.groups.iter().map(|group| group_json(plan, group)).collect(),
+        series: plan.series.iter().map(|series| series_json(plan, series)).collect(),
         diagnostics: plan.diagnostics.iter().map(diagnostic).collect(),
         refused: set
             .refused
@@ -289,6 +311,40 @@ fn group_json<'a>(plan: &'a Plan, group: &'a Group) -> GroupJson<'a> {
         schedule: &group.schedule,
         changes: changes.map(|change| plan.site_of(change).id.as_str()).collect(),
         after: after.map(|before| before.id.as_str()).collect(),
+    }
+}
+
+fn series_json<'a>(plan: &'a Plan, series: &'a Series) -> SeriesJson<'a> {
+    let site = &plan.sites[series.site];
+    let step = |step: &'a SeriesStep| {
+        let changes = step.changes.iter().filter_map(|change| plan.changes.get(*change));
+        let own = |group: &&Group| group.changes.iter().any(|change| step.changes.contains(change));
+        SeriesStepJson {
+            from: &step.from,
+            to: &step.to,
+            group: plan.groups.iter().find(own).map(|group| group.id.as_str()),
+            changes: changes.map(|change| plan.site_of(change).id.as_str()).collect(),
+            migrations: step.migrations.iter().map(migrated).collect(),
+            preflight: step.preflight.iter().map(diagnostic).collect(),
+            in_cluster: &step.in_cluster,
+        }
+    };
+    SeriesJson {
+        id: &site.id,
+        at: location(&site.at),
+        owner: &site.owner,
+        clusters: &site.clusters,
+        steps: series.steps.iter().map(step).collect(),
+    }
+}
+
+fn migrated(change: &Migrated) -> MigratedJson<'_> {
+    MigratedJson {
+        at: location(&change.at),
+        object: &change.object,
+        from: &change.from,
+        to: &change.to,
+        fields: &change.fields,
     }
 }
 
@@ -443,6 +499,30 @@ mod tests {
                 {"id": "backend", "title": "Update backend to 1.2.1", "level": "patch", "delivery": "commit",
                  "changes": ["infra/sources.yaml:1:6"], "after": ["apps"]},
             ])
+        );
+    }
+
+    #[test]
+    fn a_series_has_what_is_done_now_and_what_comes_after() {
+        assert_eq!(
+            sample_json()["series"],
+            json!([{
+                "id": "apps/podinfo.yaml:2:10", "path": "apps/podinfo.yaml", "line": 2, "column": 10,
+                "owner": {"kind": "HelmRelease", "namespace": "apps", "name": "podinfo"},
+                "clusters": [],
+                "steps": [
+                    {"from": "v2.4.0", "to": "v2.7.5", "group": "apps", "changes": ["apps/podinfo.yaml:2:10"],
+                     "migrations": [], "preflight": [], "inCluster": ["flux migrate"]},
+                    {"from": "v2.7.5", "to": "v2.9.4", "changes": [],
+                     "migrations": [{
+                         "path": "infra/sources.yaml", "line": 1, "column": 6, "object": "OCIRepository web",
+                         "from": "source.toolkit.fluxcd.io/v1beta2", "to": "source.toolkit.fluxcd.io/v1",
+                         "fields": ["spec.verify.mode added"],
+                     }],
+                     "preflight": [sample_json()["diagnostics"][0]],
+                     "inCluster": ["flux migrate"]},
+                ],
+            }])
         );
     }
 

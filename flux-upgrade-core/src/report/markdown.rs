@@ -19,6 +19,7 @@ pub fn markdown(plan: &Plan) -> String {
         text.push('\n');
         text.push_str(&changes_table(plan, plan.changes.iter()));
     }
+    text.push_str(&super::series::markdown(plan));
     let majors: Vec<_> = plan
         .held
         .iter()
@@ -168,6 +169,7 @@ mod tests {
 
     #[test]
     fn a_plan_reads_like_this() {
+        let plan = Plan { series: Vec::new(), ..sample::plan() };
         let expected = r"**2 changes, 1 major held, 1 source unanswered**
 
 | File | Object | From | To | Level | Published | Notes |
@@ -188,7 +190,7 @@ mod tests {
 
 </details>
 ";
-        assert_eq!(markdown(&sample::plan()), expected);
+        assert_eq!(markdown(&plan), expected);
     }
 
     #[test]

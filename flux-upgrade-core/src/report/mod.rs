@@ -16,6 +16,7 @@ mod migration;
 mod pull_request;
 mod ranges;
 mod sarif;
+mod series;
 mod summary;
 mod table;
 mod verify;

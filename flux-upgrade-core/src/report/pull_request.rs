@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use super::links::links;
 use super::markdown::{changes_table, code, details, finding, plain};
+use super::series;
 use super::words::{clean, count, short};
 use crate::locate::SourceKey;
 use crate::plan::{Change, Group, Plan, Reason};
@@ -130,6 +131,8 @@ fn body(plan: &Plan, group: &Group, diff: &str) -> String {
         out.line("");
         out.lines(pages.iter().map(String::as_str), "links");
     }
+    let steps = series::markdown(&plan.part(group));
+    out.lines(steps.lines(), "lines on steps");
     let before: Vec<String> = group
         .after
         .iter()

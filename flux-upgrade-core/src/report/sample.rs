@@ -2,8 +2,9 @@
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::locate::{Consumer, Frame, Owner, Part, Site, SourceKey, Spot, Style};
+use crate::migrate::Migrated;
 use crate::patch::{Edit, FilePatch, PatchSet, apply};
-use crate::plan::{Beyond, Change, Failure, Group, Held, Plan, Reason};
+use crate::plan::{Beyond, Change, Failure, Group, Held, Plan, Reason, Series, SeriesStep};
 use crate::rules::Delivery;
 use crate::text::{Lines, Location, RepoPath, SourceFile, Span};
 use crate::version::Level;
@@ -132,7 +133,31 @@ pub(super) fn plan() -> Plan {
         group("apps", "6.7.1", Level::Minor, 0, vec![], Delivery::PullRequest),
         group("backend", "1.2.1", Level::Patch, 1, vec![0], Delivery::Commit),
     ];
+    let step = |from: &str, to: &str| SeriesStep {
+        from: from.to_owned(),
+        to: to.to_owned(),
+        changes: Vec::new(),
+        migrations: Vec::new(),
+        preflight: Vec::new(),
+        in_cluster: vec!["flux migrate".to_owned()],
+    };
+    let migrated = Migrated {
+        at: oci.at.clone(),
+        object: "OCIRepository web".to_owned(),
+        from: "source.toolkit.fluxcd.io/v1beta2".to_owned(),
+        to: "source.toolkit.fluxcd.io/v1".to_owned(),
+        fields: vec!["spec.verify.mode added".to_owned()],
+    };
+    let steps = vec![
+        SeriesStep { changes: vec![0], ..step("v2.4.0", "v2.7.5") },
+        SeriesStep {
+            migrations: vec![migrated],
+            preflight: vec![diagnostic.clone()],
+            ..step("v2.7.5", "v2.9.4")
+        },
+    ];
     Plan {
+        series: vec![Series { site: 0, steps }],
         sites: vec![podinfo, oci, nginx, quiet, lost.clone(), lost],
         changes,
         held,

@@ -109,7 +109,7 @@ mod tests {
         let summary = Summary::of(&plan);
         assert_eq!(summary.to_string(), "2 changes, 1 major held, 1 source unanswered");
         assert_eq!(summary.held_line(), "held: 2 unanswered, 1 beyond rules, 1 up to date");
-        let none = Plan { sites: vec![], changes: vec![], held: vec![], diagnostics: vec![], groups: vec![] };
+        let none = Plan::default();
         assert_eq!(Summary::of(&none).to_string(), "0 changes, 0 majors held, 0 sources unanswered");
         assert_eq!(Summary::of(&none).held_line(), "");
     }

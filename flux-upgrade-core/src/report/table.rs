@@ -56,6 +56,7 @@ pub fn table(plan: &Plan, style: Style, tense: Tense) -> String {
     if !text.is_empty() {
         text.push('\n');
     }
+    text.push_str(&super::series::lines(plan, style));
     text.push_str(&unsettled(plan, style));
     text.push_str(&unanswered(plan, style));
     let summary = Summary::of(plan);
@@ -324,6 +325,7 @@ mod tests {
     fn what_only_a_person_can_settle_is_shown_with_its_reason() {
         let mut plan = sample::plan();
         plan.changes.clear();
+        plan.series.clear();
         plan.held = vec![
             crate::plan::Held { site: 0, reason: Reason::UpToDate },
             crate::plan::Held { site: 1, reason: Reason::CurrentVanished { newest: Some("1.1.0".into()) } },
@@ -340,6 +342,7 @@ mod tests {
     fn a_plan_reads_like_this() {
         let mut plan = sample::plan();
         plan.changes[1].notes.clear();
+        plan.series.clear();
         let expected = [
             "FILE                  OBJECT                    PACKAGE  FROM      TO      LEVEL  PUBLISHED   NOTES",
             "apps/podinfo.yaml:2   HelmRelease apps/podinfo           6.5.0   → 6.7.1   minor  2024-05-01  newer: 7.0.0 (major)",
@@ -399,7 +402,7 @@ mod tests {
 
     #[test]
     fn an_empty_plan_is_its_summary() {
-        let none = Plan { sites: vec![], changes: vec![], held: vec![], diagnostics: vec![], groups: vec![] };
+        let none = Plan::default();
         let text = table(&none, Style::default(), Tense::Planned);
         assert_eq!(text, "0 changes, 0 majors held, 0 sources unanswered\n");
     }

@@ -6,4 +6,5 @@ mod plan;
 #[allow(dead_code, reason = "the command's tests use all of it")]
 mod release;
 mod render;
+mod series;
 mod upgrade;

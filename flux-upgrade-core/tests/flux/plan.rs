@@ -64,7 +64,9 @@ fn the_file_moves_as_a_whole() {
         assert_eq!((change.from.as_str(), change.to.as_str()), ("v2.8.1", "v2.9.0"));
         let site = plan.site_of(change);
         assert_eq!((site.at.line, site.owner.to_string().as_str()), (3, "Flux flux-system"));
-        assert!(change.notes[0].ends_with("no longer serves v1beta2"), "{:?}", change.notes);
+        let notes = &change.notes;
+        assert_eq!(notes[0], "before it is merged: `flux migrate` in the cluster");
+        assert!(notes[1].starts_with("no longer serves v1beta2 of "), "{notes:?}");
         assert!(set.refused.is_empty(), "{:?}", set.refused);
         assert_eq!(set.files[0].after, after);
         // The diff and its reverse are those of the two texts.

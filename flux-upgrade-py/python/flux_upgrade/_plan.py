@@ -92,11 +92,43 @@ class Diagnostic:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """A move of Flux that is safe once the steps before it run in the cluster.
+
+    `changes` are the ids of the changes of this plan that belong to it, none where it is held or comes later, and
+    `group` is the group that has them. `migrations` are the objects that move with it, `preflight` what to look at
+    before it, and `in_cluster` the commands to run against the cluster before it is merged.
+    """
+
+    from_: str
+    to: str
+    group: str | None
+    changes: tuple[str, ...]
+    migrations: tuple[Record[Any], ...]
+    preflight: tuple[Diagnostic, ...]
+    in_cluster: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The steps of one place that installs Flux, the first of which is what the plan does; `id` is that of its site."""
+
+    id: str
+    path: str
+    line: int
+    column: int
+    owner: Owner
+    clusters: tuple[str, ...]
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What is done with each site of some files: each is in `changes` or in `held`.
 
-    `diagnostics` are findings about the files, `skipped` those about files that could not be read as text,
-    and `patched` has the new text of each changed file by its path. Nothing is written by a plan.
+    `diagnostics` are findings about the files, `skipped` those about files whose names are no text,
+    and `patched` has the new text of each changed file by its path. `series` has, for each place where Flux moves to
+    another minor, its steps up to the newest release, as the plan's JSON says them. Nothing is written by a plan.
     """
 
     changes: tuple[Change, ...]
@@ -105,6 +137,7 @@ class Plan:
     summary: Record[Any]
     patched: Record[str]
     skipped: tuple[Diagnostic, ...]
+    series: tuple[Series, ...]
     _diff: str = field(repr=False)
     _markdown: str = field(repr=False)
     _json_patch: str = field(repr=False)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ._errors import error_from
-from ._plan import Change, Diagnostic, Held, Owner, Plan, Reason
+from ._plan import Change, Diagnostic, Held, Owner, Plan, Reason, Series, Step
 from ._record import Record, freeze
 
 
@@ -28,6 +28,7 @@ def plan_from(response: Mapping[str, Any], skipped: Iterable[Diagnostic]) -> Pla
         summary=freeze(data.get("summary", {})),
         patched=Record(response["patched"]),
         skipped=tuple(skipped),
+        series=tuple(_series(item) for item in data["series"]),
         _diff=response["diff"],
         _markdown=response["markdown"],
         _json_patch=_text(response["jsonPatch"]),
@@ -62,10 +63,36 @@ def _held(item: dict[str, Any]) -> Held:
     )
 
 
+def _series(item: Mapping[str, Any]) -> Series:
+    place = {name: item[name] for name in ("id", "path", "line", "column")}
+    return Series(
+        **place,
+        owner=_owner(item["owner"]),
+        clusters=tuple(item["clusters"]),
+        steps=tuple(_step(step) for step in item["steps"]),
+    )
+
+
+def _step(item: Mapping[str, Any]) -> Step:
+    return Step(
+        from_=item["from"],
+        to=item["to"],
+        group=item.get("group"),
+        changes=tuple(item["changes"]),
+        migrations=tuple(freeze(one) for one in item["migrations"]),
+        preflight=tuple(diagnostic_from(dict(one)) for one in item["preflight"]),
+        in_cluster=tuple(item["inCluster"]),
+    )
+
+
+def _owner(owner: Mapping[str, Any]) -> Owner:
+    return Owner(owner["kind"], owner.get("namespace"), owner["name"])
+
+
 def _site(item: dict[str, Any]) -> dict[str, Any]:
     owner = item.pop("owner")
     place = {name: item.pop(name) for name in ("id", "path", "line", "column", "field")}
-    return place | {"owner": Owner(owner["kind"], owner.get("namespace"), owner["name"])}
+    return place | {"owner": _owner(owner)}
 
 
 def diagnostic_from(item: dict[str, Any]) -> Diagnostic:

@@ -1,0 +1,232 @@
+//! From one way of following a version to another: pin, range, and charts by an OCIRepository of their own.
+//!
+//! Each conversion is drafted from where the sites stand now, and proven: the converted files are read again, every site of
+//! them stands at the same version and digest as before, and nothing else differs. What would change what runs is refused.
+//!
+//! ```text
+//! files ──sites──▶ answers ──draft──▶ Conversion ──Conversion::sites──▶ answers ──prove──▶ Plan and PatchSet
+//! ```
+
+mod draft;
+mod oci;
+mod proof;
+mod wanted;
+
+use std::collections::BTreeMap;
+
+use crate::diagnostic::Diagnostic;
+use crate::locate::{Part, Site};
+use crate::patch::{Edit, PatchSet};
+use crate::plan::{Change, Held, Plan, Reason, Standing, standing};
+use crate::ranges::everything;
+use crate::resolve::Resolution;
+use crate::resolve::select::version_of_tag;
+use crate::rules::Rules;
+use crate::scan::Inventory;
+use crate::version::Level;
+pub(crate) use draft::takes_range;
+pub use wanted::{Wanted, WantedError};
+
+/// What sites are converted to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum To {
+    /// The version that they stand at, with its digest where the field has room for one.
+    Pin,
+    /// A range; `None` is the major version that they stand at, below 1.0 the minor.
+    Range(Option<String>),
+    /// A chart that an OCIRepository fetches and `chartRef` names.
+    Oci {
+        /// Where charts of HTTP repositories are published as artifacts: `oci://host/path`, with the chart's name or without.
+        home: Option<String>,
+        /// Whether a HelmRepository that nothing refers to any more is removed.
+        remove_orphans: bool,
+    },
+}
+
+/// A conversion that is drafted and not proven yet.
+#[derive(Debug, Clone)]
+pub struct Conversion {
+    to: To,
+    before: Vec<Site>,
+    stands: Vec<Result<Standing, Reason>>,
+    /// Sites that are left out, since a conversion of theirs turned out not to be equal.
+    refused: BTreeMap<usize, Reason>,
+    draft: Drafted,
+}
+
+/// What a draft comes to.
+#[derive(Debug, Clone, Default)]
+struct Drafted {
+    /// By index of the site.
+    outcomes: Vec<Result<Converted, Reason>>,
+    /// The sites of the converted files that stand for those before.
+    after: Vec<Site>,
+    diagnostics: Vec<Diagnostic>,
+    set: PatchSet,
+}
+
+/// One site converted.
+#[derive(Debug, Clone)]
+struct Converted {
+    /// What it is written as then.
+    to: String,
+    edits: Vec<Edit>,
+    notes: Vec<String>,
+    /// Whether the digests are of different things: a chart's archive and an artifact.
+    other_digest: bool,
+    /// The object and the parent of the field that says it then.
+    place: Place,
+    /// Index into [`Drafted::after`].
+    after: Option<usize>,
+}
+
+/// Where a converted site is found again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    kind: String,
+    name: String,
+    parent: String,
+}
+
+/// The sites that any of `wanted` names, by path and position: what to ask about first.
+///
+/// Those that `to` cannot be done to are blocked with the reason, and need no answer. Ask with
+/// [`Resolver::standing`](crate::resolve::Resolver::standing), then go on with [`draft`](draft()).
+#[must_use]
+pub fn sites(inventory: &Inventory<'_>, wanted: &[Wanted], to: &To) -> Vec<Site> {
+    let is_meant = |site: &Site| wanted.iter().any(|wanted| wanted.matches(inventory, site));
+    let mut sites: Vec<Site> = everything(inventory).into_iter().filter(is_meant).collect();
+    for site in &mut sites {
+        if let (None, Err(reason)) = (&site.blocked, draft::applies(site, to)) {
+            site.blocked = Some(reason);
+        }
+    }
+    sites
+}
+
+/// Drafts a conversion of `sites`, which come from [`sites`].
+///
+/// Nothing is proven yet: ask about [`Conversion::sites`], then call [`Conversion::prove`].
+#[must_use]
+pub fn draft(
+    inventory: &Inventory<'_>,
+    sites: Vec<Site>,
+    to: &To,
+    resolution: &Resolution,
+    rules: &Rules,
+) -> Conversion {
+    let stands: Vec<_> = sites.iter().map(|site| standing(site, resolution, rules)).collect();
+    let refused = BTreeMap::new();
+    let draft = draft::draft(inventory, &sites, &stands, &refused, to);
+    Conversion { to: to.clone(), before: sites, stands, refused, draft }
+}
+
+impl Conversion {
+    /// The sites of the converted files: what to ask about before it is proven.
+    #[must_use]
+    pub fn sites(&self) -> &[Site] {
+        &self.draft.after
+    }
+
+    /// The plan and its text side, without the conversions that would change what runs.
+    ///
+    /// One whose equality nobody answers is held as that. `inventory` is that of the draft, `resolution` the answers about
+    /// [`Conversion::sites`].
+    #[must_use]
+    pub fn prove(
+        mut self,
+        inventory: &Inventory<'_>,
+        resolution: &Resolution,
+        rules: &Rules,
+    ) -> (Plan, PatchSet) {
+        loop {
+            let mut refused = BTreeMap::new();
+            for (index, outcome) in self.draft.outcomes.iter().enumerate() {
+                if let (Ok(converted), Ok(was)) = (outcome, &self.stands[index])
+                    && let Err(reason) = equal(converted, was, &self.draft.after, resolution, rules)
+                {
+                    refused.insert(index, reason);
+                }
+            }
+            if refused.is_empty() {
+                break;
+            }
+            // The others are drafted again without them: each round leaves at least one out.
+            self.refused.extend(refused);
+            self.draft = draft::draft(inventory, &self.before, &self.stands, &self.refused, &self.to);
+        }
+        let Self { before, stands, draft, .. } = self;
+        let mut plan = Plan {
+            sites: before,
+            changes: Vec::new(),
+            held: Vec::new(),
+            series: Vec::new(),
+            groups: Vec::new(),
+            diagnostics: draft.diagnostics,
+        };
+        for (site, (outcome, stands)) in draft.outcomes.into_iter().zip(stands).enumerate() {
+            match (outcome, stands) {
+                (Ok(converted), Ok(stands)) => {
+                    let change = change(site, &plan.sites[site], converted, &stands);
+                    plan.changes.push(change);
+                }
+                (Err(reason), _) | (Ok(_), Err(reason)) => plan.held.push(Held { site, reason }),
+            }
+        }
+        (plan, draft.set)
+    }
+}
+
+/// That a converted site stands where it stood.
+fn equal(
+    converted: &Converted,
+    was: &Standing,
+    after: &[Site],
+    resolution: &Resolution,
+    rules: &Rules,
+) -> Result<(), Reason> {
+    let same = "that what runs stays the same";
+    let Some(site) = converted.after.and_then(|index| after.get(index)) else {
+        return Err(Reason::Requires { detail: format!("{same}: the converted site is not found again") });
+    };
+    let is = standing(site, resolution, rules)?;
+    // A digest or commit says what runs, whatever else has it.
+    let by_name = !matches!(site.part, Part::Digest | Part::Commit);
+    let same_name = !by_name || version_of_tag(&was.resolved) == version_of_tag(&is.resolved);
+    if same_name && (converted.other_digest || was.digest == is.digest) {
+        return Ok(());
+    }
+    let shown = |standing: &Standing| match &standing.digest {
+        Some(digest) if same_name => format!("{}@{digest}", standing.resolved),
+        _ => standing.resolved.clone(),
+    };
+    let detail = format!("{same}: it stands at {} and would stand at {}", shown(was), shown(&is));
+    Err(Reason::Requires { detail })
+}
+
+fn change(site: usize, at: &Site, converted: Converted, stands: &Standing) -> Change {
+    let mut notes = converted.notes;
+    notes.insert(
+        0,
+        match (&stands.digest, converted.other_digest) {
+            (Some(digest), false) => format!("{}@{digest} before and after", stands.resolved),
+            (_, true) => format!(
+                "{} before and after; archive and artifact have digests of their own",
+                stands.resolved
+            ),
+            _ => format!("{} before and after", stands.resolved),
+        },
+    );
+    Change {
+        site,
+        from: at.written(),
+        to: converted.to,
+        locked: None,
+        level: Level::Digest,
+        published: stands.published.map(|time| time.to_string()),
+        beyond: None,
+        group: None,
+        notes,
+        edits: converted.edits,
+    }
+}

@@ -1,0 +1,140 @@
+//! That a conversion changes what it is about, and nothing else.
+
+use std::collections::BTreeMap;
+
+use crate::text::{RepoPath, Span};
+use crate::yaml::{Comments, Document, Node, parse, split};
+
+/// Where an object may differ: the version, and where it comes from.
+const MAY_DIFFER: &[&str] = &[
+    "spec.ref.",
+    "spec.chart.",
+    "spec.chartRef.",
+    "spec.version",
+    "spec.distribution.version",
+    "instance.distribution.version",
+];
+
+/// Kinds that may come and go as a whole.
+const SOURCES: &[&str] = &["OCIRepository", "HelmRepository"];
+
+/// A file before and after.
+pub(super) struct Pair<'t> {
+    pub(super) path: &'t RepoPath,
+    pub(super) before: &'t str,
+    pub(super) after: &'t str,
+}
+
+/// Reads all texts and compares them object by object: only versions and sources of charts differ, and every comment is
+/// still there, in whichever of the files.
+pub(super) fn unchanged(pairs: &[Pair<'_>]) -> Result<(), String> {
+    let (mut lost, mut new) = (Vec::new(), Vec::new());
+    for Pair { path, before, after } in pairs {
+        let (old, other) = (read(before)?, read(after)?);
+        let is_source = |key: &str| SOURCES.iter().any(|kind| key.starts_with(&format!("{kind}/")));
+        for (key, fields) in &old.objects {
+            match other.objects.get(key) {
+                Some(other) => same(key, fields, other)?,
+                None if is_source(key) => {}
+                None => return Err(format!("{key} of {path} would be lost")),
+            }
+        }
+        if let Some(key) = other.objects.keys().find(|key| !old.objects.contains_key(*key) && !is_source(key))
+        {
+            return Err(format!("{path} would have a new {key}"));
+        }
+        lost.extend(old.comments);
+        new.extend(other.comments);
+    }
+    for comment in lost {
+        let Some(at) = new.iter().position(|other| *other == comment) else {
+            return Err(format!("the comment `{comment}` would be lost"));
+        };
+        new.swap_remove(at);
+    }
+    match new.first() {
+        Some(comment) => Err(format!("there would be a new comment `{comment}`")),
+        None => Ok(()),
+    }
+}
+
+struct Read {
+    /// Scalars by path, by object.
+    objects: BTreeMap<String, BTreeMap<String, String>>,
+    comments: Vec<String>,
+}
+
+fn read(text: &str) -> Result<Read, String> {
+    let mut out = Read { objects: BTreeMap::new(), comments: Vec::new() };
+    for part in split(text) {
+        let (documents, error) = parse(text, part, Comments::Keep);
+        if let Some(error) = error {
+            return Err(format!("a document can no longer be read: {}", error.message));
+        }
+        for document in &documents {
+            if !document.duplicate_keys().is_empty() {
+                return Err("a key would stand twice in one mapping".to_owned());
+            }
+            let comments = document.comments().iter();
+            out.comments.extend(comments.map(|comment| document.comment_text(*comment).to_owned()));
+            if let Some(root) = document.root() {
+                let mut fields = BTreeMap::new();
+                flatten(root, String::new(), &mut fields);
+                let key = unused(&out.objects, name(document, root));
+                out.objects.insert(key, fields);
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// `Kind/namespace/name`, or the number of the document.
+fn name(document: &Document<'_>, root: Node<'_, '_>) -> String {
+    let text = |path: &[&str]| root.text_at(path).unwrap_or("");
+    match (text(&["kind"]), text(&["metadata", "name"])) {
+        (kind, name) if !name.is_empty() => format!("{kind}/{}/{name}", text(&["metadata", "namespace"])),
+        _ => format!("document of {} bytes", document.span().len()),
+    }
+}
+
+fn unused(objects: &BTreeMap<String, BTreeMap<String, String>>, key: String) -> String {
+    let mut number = 1;
+    let mut own = key.clone();
+    while objects.contains_key(&own) {
+        number += 1;
+        own = format!("{key}#{number}");
+    }
+    own
+}
+
+fn flatten(node: Node<'_, '_>, path: String, out: &mut BTreeMap<String, String>) {
+    let join = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    if node.is_mapping() {
+        for (key, value) in node.entries() {
+            flatten(value, join(key.text().unwrap_or("?")), out);
+        }
+    } else if node.is_sequence() {
+        for (number, item) in node.items().enumerate() {
+            flatten(item, join(&number.to_string()), out);
+        }
+    } else {
+        let text = node.document().text();
+        let span: Span = node.span();
+        out.insert(path, node.text().unwrap_or_else(|| span.of(text)).to_owned());
+    }
+}
+
+fn same(key: &str, old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Result<(), String> {
+    let may_differ = |path: &str| {
+        MAY_DIFFER.iter().any(|known| {
+            path.starts_with(known) || format!("{path}.").starts_with(known) || path.ends_with(known)
+        })
+    };
+    let paths = old.keys().chain(new.keys());
+    for path in paths {
+        if old.get(path) != new.get(path) && !may_differ(path) {
+            return Err(format!("`{path}` of {key} would differ"));
+        }
+    }
+    Ok(())
+}

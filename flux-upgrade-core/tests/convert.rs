@@ -1,0 +1,367 @@
+//! Conversions: texts and answers in, texts out, and what runs is the same before and after.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use common::{file, patched};
+use flux_upgrade_core::convert::{self, To, Wanted};
+use flux_upgrade_core::locate::unpinned;
+use flux_upgrade_core::plan::Plan;
+use flux_upgrade_core::resolve::{Resolver, Snapshot, from_snapshot};
+use flux_upgrade_core::rules::Rules;
+use flux_upgrade_core::{RepoPath, SourceFile, locate, scan};
+use serde_json::{Value, json};
+
+const A: &str = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+const B: &str = "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+
+fn convert(files: &[SourceFile], wanted: &str, to: &To, registry: &Value) -> (Vec<SourceFile>, Plan) {
+    let snapshot = Snapshot::parse(&registry.to_string()).unwrap();
+    let rules = Rules::default();
+    let inventory = scan(files);
+    let sites = convert::sites(&inventory, &[wanted.parse::<Wanted>().unwrap()], to);
+    let ask = |sites: &[_]| from_snapshot(Resolver::new(sites, &rules).standing(), Some(&snapshot));
+    let before = ask(&sites);
+    let conversion = convert::draft(&inventory, sites, to, &before, &rules);
+    let after = ask(conversion.sites());
+    let (plan, set) = conversion.prove(&inventory, &after, &rules);
+    (patched(files, &set), plan)
+}
+
+fn words(plan: &Plan) -> Vec<String> {
+    let changes = plan
+        .changes
+        .iter()
+        .map(|change| format!("{} -> {}: {}", change.from, change.to, change.notes.join("; ")));
+    let held = plan.held.iter().map(|held| format!("{} {}", plan.sites[held.site].owner.name, held.reason));
+    changes
+        .chain(held)
+        .chain(plan.diagnostics.iter().map(|found| format!("! {} {}", found.at, found.code)))
+        .collect()
+}
+
+fn registry() -> Value {
+    json!({
+        "schema": "flux-upgrade/registry-snapshot/v1",
+        "oci": [
+            {"repository": "registry.example.com/charts/app", "tags": [
+                {"tag": "1.2.3_b", "digest": A, "created": "2026-05-01T00:00:00Z"},
+                {"tag": "1.3.0", "digest": B, "created": "2026-06-01T00:00:00Z"}]},
+            {"repository": "registry.example.com/other/web", "tags": [{"tag": "v2.0.0", "digest": A, "created": "2026-05-01T00:00:00Z"}]}],
+        "helm": [{"url": "https://charts.example.com", "charts": {"web": [
+            {"version": "v2.0.0", "created": "2026-05-01T00:00:00Z", "digest": "abc"},
+            {"version": "v2.1.0", "created": "2026-06-01T00:00:00Z", "digest": "def"}]}}],
+    })
+}
+
+const SOURCES: &str = "\
+# Where charts come from.
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: HelmRepository
+metadata:
+  name: app
+  namespace: flux-system
+spec:
+  type: oci
+  interval: 5m # often
+  url: oci://registry.example.com/charts/
+  secretRef:
+    name: pull
+---
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: HelmRepository
+metadata: {name: web, namespace: flux-system}
+spec: {interval: 5m, url: 'https://charts.example.com', secretRef: {name: basic}}";
+
+const RELEASES: &str = "\
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: one, namespace: apps}
+spec:
+  interval: 10m
+  chart: # the chart
+    spec:
+      chart: app
+      # not before the audit
+      version: '1.2.3+b' # audited
+      sourceRef: {kind: HelmRepository, name: app, namespace: flux-system}
+      verify:
+        provider: cosign
+        matchOIDCIdentity:
+          - issuer: ^https://token.actions.githubusercontent.com$
+            subject: ^https://github.com/example/app
+  # values follow
+  values: {a: 1}
+---
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: two, namespace: apps}
+spec: {interval: 10m, chart: {spec: {chart: app, version: 1.x, sourceRef: {kind: HelmRepository, name: app, namespace: flux-system}}}, values: {}}
+---
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: web, namespace: apps}
+spec:
+  interval: 10m
+  chart:
+    spec:
+      chart: web
+      version: 2.0.0
+      sourceRef: {kind: HelmRepository, name: web, namespace: flux-system}
+";
+
+fn repository() -> Vec<SourceFile> {
+    vec![file("apps/releases.yaml", RELEASES), file("sources.yaml", SOURCES)]
+}
+
+fn oci(home: Option<&str>, remove_orphans: bool) -> To {
+    To::Oci { home: home.map(str::to_owned), remove_orphans }
+}
+
+#[test]
+fn all_releases_of_an_oci_repository_get_artifacts_of_their_own() {
+    let (after, plan) =
+        convert(&repository(), "HelmRepository/flux-system/app", &oci(None, true), &registry());
+    assert_eq!(
+        words(&plan),
+        [
+            format!("1.2.3+b -> OCIRepository app: 1.2.3_b@{A} before and after"),
+            format!("1.x -> OCIRepository two: 1.3.0@{B} before and after"),
+        ]
+    );
+    let releases = "\
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: one, namespace: apps}
+spec:
+  interval: 10m
+  # the chart
+  chartRef:
+    kind: OCIRepository
+    name: app
+    namespace: flux-system
+  # values follow
+  values: {a: 1}
+---
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: two, namespace: apps}
+spec: {interval: 10m, chartRef: {kind: OCIRepository, name: two, namespace: flux-system}, values: {}}
+---
+";
+    assert!(after[0].text.starts_with(releases), "{}", after[0].text);
+    let sources = "\
+# Where charts come from.
+# often
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: OCIRepository
+metadata:
+  name: app
+  namespace: flux-system
+spec:
+  interval: 10m
+  url: oci://registry.example.com/charts/app
+  layerSelector:
+    mediaType: application/vnd.cncf.helm.chart.content.v1.tar+gzip
+    operation: copy
+  ref:
+    # not before the audit
+    tag: 1.2.3_b # audited
+  verify:
+    provider: cosign
+    matchOIDCIdentity:
+      - issuer: ^https://token.actions.githubusercontent.com$
+        subject: ^https://github.com/example/app
+  secretRef:
+    name: pull
+---
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: OCIRepository
+metadata:
+  name: two
+  namespace: flux-system
+spec:
+  interval: 10m
+  url: oci://registry.example.com/charts/app
+  layerSelector:
+    mediaType: application/vnd.cncf.helm.chart.content.v1.tar+gzip
+    operation: copy
+  ref:
+    semver: 1.x
+  secretRef:
+    name: pull
+---
+";
+    assert!(after[1].text.starts_with(sources), "{}", after[1].text);
+    assert!(after[1].text.ends_with("secretRef: {name: basic}}"), "a last line without an end stays one");
+    // Converted once, there is nothing left to convert.
+    let (again, plan) = convert(&after, "all", &oci(None, true), &registry());
+    assert_eq!((again, plan.changes.len()), (after, 0));
+}
+
+#[test]
+fn a_chart_of_an_index_moves_to_its_home_at_the_same_version() {
+    for home in ["oci://registry.example.com/other", "oci://registry.example.com/other/web/"] {
+        let (after, plan) = convert(&repository(), "HelmRelease/web", &oci(Some(home), false), &registry());
+        assert_eq!(
+            words(&plan),
+            [
+                "2.0.0 -> OCIRepository web: v2.0.0 before and after; archive and artifact have digests of their own; \
+                 the credentials of the old repository are not taken along",
+                "! sources.yaml:14:1 convert.orphan"
+            ]
+        );
+        assert!(after[1].text.ends_with("url: oci://registry.example.com/other/web\n  layerSelector:\n    mediaType: application/vnd.cncf.helm.chart.content.v1.tar+gzip\n    operation: copy\n  ref:\n    tag: v2.0.0"), "{}", after[1].text);
+    }
+    for (home, expected) in [
+        (None, "web requires a home"),
+        (Some("https://registry.example.com"), "web requires a home such as"),
+        (Some("oci://registry.example.com/nowhere"), "web oci://registry.example.com/nowhere/web: no answer"),
+    ] {
+        let (after, plan) = convert(&repository(), "HelmRelease/web", &oci(home, false), &registry());
+        assert!(words(&plan)[0].starts_with(expected), "{:?}", words(&plan));
+        assert_eq!(after, repository());
+    }
+}
+
+#[test]
+fn what_an_artifact_cannot_say_stays_a_chart() {
+    for (from, to, expected) in [
+        ("      chart: app\n", "      chart: app\n      valuesFiles: [a.yaml]\n", "valuesFiles"),
+        ("      chart: app\n", "      chart: &app app\n", "anchors"),
+        ("      version: '1.2.3+b'", "      version: ${VERSION}", "variable"),
+        ("# audited", "# flux-upgrade: ignore", "left alone"),
+    ] {
+        let mut files = repository();
+        files[0].text = files[0].text.replacen(from, to, 1);
+        let (after, plan) = convert(&files, "HelmRelease/one", &oci(None, false), &registry());
+        assert!(words(&plan)[0].contains(expected), "{:?}", words(&plan));
+        assert_eq!(after, files, "{to}");
+    }
+    let patch = "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: one}\nspec: {chart: {spec: {version: 1.3.0}}}\n";
+    let kustomization = "resources: [../apps]\npatches: [{path: one.yaml}]\n";
+    let base = "resources: [releases.yaml]\n";
+    let files = [
+        repository(),
+        vec![
+            file("apps/kustomization.yaml", base),
+            file("production/kustomization.yaml", kustomization),
+            file("production/one.yaml", patch),
+        ],
+    ]
+    .concat();
+    let (after, plan) = convert(&files, "apps/releases.yaml:10", &oci(None, false), &registry());
+    assert!(words(&plan)[0].contains("no patch changes"), "{:?}", words(&plan));
+    assert_eq!(after, files);
+}
+
+#[test]
+fn a_pin_becomes_a_range_only_where_the_range_selects_it() {
+    let source = |reference: &str| {
+        vec![file(
+            "a.yaml",
+            format!(
+                "apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nmetadata: {{name: a, namespace: b}}\nspec:\n  interval: 1m\n  \
+                 url: oci://registry.example.com/charts/app\n  ref:\n{reference}"
+            ),
+        )]
+    };
+    for (reference, range, expected) in [
+        ("    tag: 1.3.0 # now\n", None, Some("    semver: 1.x # now\n")),
+        ("    tag: '1.3.0'\n", Some(">=1.2 <1.4"), Some("    semver: '>=1.2 <1.4'\n")),
+        (&format!("    tag: 1.3.0\n    digest: {B}\n"), Some("1.3.x"), Some("    semver: 1.3.x\n")),
+        (&format!("    tag: 1.3.0\n    digest: {B}"), Some("1.3.x"), Some("    semver: 1.3.x")),
+        // The digest that runs is another one than the tag has by now.
+        (&format!("    tag: 1.3.0\n    digest: {A}\n"), Some("1.3.x"), None),
+        (&format!("    tag: 1.3.0\n    digest: {B} # signed\n"), Some("1.3.x"), None),
+        ("    tag: 1.3.0\n", Some("1.2.x"), None),
+        ("    tag: 1.3.0\n", Some("> = nonsense"), None),
+    ] {
+        let files = source(reference);
+        let (after, plan) =
+            convert(&files, "OCIRepository/a", &To::Range(range.map(str::to_owned)), &registry());
+        match expected {
+            Some(expected) => {
+                assert!(after[0].text.ends_with(&format!("  ref:\n{expected}")), "{:?}", after[0].text)
+            }
+            None => assert_eq!((&after, plan.changes.len()), (&files, 0), "{reference}"),
+        }
+    }
+}
+
+#[test]
+fn a_range_becomes_a_pin_and_the_pin_a_range_again() {
+    let text = "apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nmetadata: {name: a, namespace: b}\nspec:\n  interval: 1m\n  \
+        url: oci://registry.example.com/charts/app\n  ref: {semver: \"1.x\"} # follow\n";
+    let files = vec![file("a.yaml", text)];
+    let (pinned, _) = convert(&files, "a.yaml:7", &To::Pin, &registry());
+    assert!(
+        pinned[0].text.ends_with(&format!("ref: {{tag: \"1.3.0\", digest: {B}}} # follow\n")),
+        "{}",
+        pinned[0].text
+    );
+    let (back, _) = convert(&pinned, "all", &To::Range(Some("1.x".to_owned())), &registry());
+    assert_eq!(back, files);
+}
+
+fn fleet() -> (Vec<SourceFile>, Value) {
+    fn walk(root: &Path, folder: &Path, out: &mut Vec<SourceFile>) {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let path: PathBuf = entry.path();
+            if path.is_dir() {
+                walk(root, &path, out);
+            } else if path.extension().is_some_and(|end| end == "yaml") {
+                let name = path.strip_prefix(root).unwrap().to_string_lossy().replace('\\', "/");
+                let text = std::fs::read_to_string(&path).unwrap();
+                out.push(SourceFile { path: RepoPath::parse(&name).unwrap(), text });
+            }
+        }
+    }
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let mut files = Vec::new();
+    walk(&examples.join("fleet"), &examples.join("fleet"), &mut files);
+    let registry = std::fs::read_to_string(examples.join("fleet.registry.json")).unwrap();
+    (files, serde_json::from_str(&registry).unwrap())
+}
+
+/// What every object of a repository runs: versions and digests by the name of what they are of.
+fn running(files: &[SourceFile], registry: &Value) -> BTreeMap<String, String> {
+    let snapshot = Snapshot::parse(&registry.to_string()).unwrap();
+    let (rules, inventory) = (Rules::default(), scan(files));
+    let mut sites = locate(&inventory);
+    sites.extend(unpinned(&inventory));
+    let resolution = from_snapshot(Resolver::new(&sites, &rules).standing(), Some(&snapshot));
+    let survey = flux_upgrade_core::ranges::survey(&inventory, sites, &resolution, &rules);
+    let mut out = BTreeMap::new();
+    for (site, row) in survey.iter() {
+        let (Ok(source), Ok(standing)) = (&site.source, &row.stands) else { continue };
+        let digest = site.pinned_digest().map(str::to_owned).or(standing.digest.clone());
+        let says = format!("{} {}", standing.resolved, digest.unwrap_or_default());
+        out.entry(format!("{} {} {says}", source.package(), site.clusters.join(","))).or_insert(says);
+    }
+    out
+}
+
+#[test]
+fn each_conversion_of_the_example_leaves_what_runs_as_it_is() {
+    let (files, registry) = fleet();
+    let before = running(&files, &registry);
+    assert!(before.len() > 20, "{before:?}");
+    for (wanted, to, changes) in [
+        ("all", To::Pin, 5),
+        ("HelmRepository/prometheus-community", oci(None, true), 1),
+        ("HelmRepository/prometheus-community", oci(None, false), 1),
+        ("OCIRepository/podinfo", To::Range(Some(">=6.8.0 <6.9.0".to_owned())), 1),
+        ("HelmRelease/ingress-nginx", To::Range(Some("4.12.1 - 4.12.1".to_owned())), 1),
+        ("HelmRelease/ingress-nginx", To::Range(None), 0),
+        ("OCIRepository/policies", To::Range(Some("1.4.x".to_owned())), 0),
+    ] {
+        let (after, plan) = convert(&files, wanted, &to, &registry);
+        assert_eq!(plan.changes.len(), changes, "{wanted} {to:?}: {:?}", words(&plan));
+        assert_eq!(running(&after, &registry), before, "{wanted} {to:?}");
+        assert_eq!(after == files, changes == 0, "{wanted} {to:?}");
+    }
+}
