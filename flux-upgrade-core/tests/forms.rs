@@ -21,6 +21,8 @@ fn home() -> &'static Path {
 
 fn validator(path: &str) -> Validator {
     let text = fs::read_to_string(home().join(path)).expect("a schema");
+    // SARIF's schema has one `]` too many in a pattern, which only the lenient grammar of ECMA-262 (annex B) reads, as a plain `]`.
+    let text = text.replace("[a-zA-Z]{2}]?$", "[a-zA-Z]{2}\\\\]?$");
     jsonschema::validator_for(&serde_json::from_str(&text).expect("JSON")).expect("a schema that can be read")
 }
 
@@ -152,8 +154,11 @@ fn rules_files_that_are_read_are_as_their_schema_says() {
     assert!(read >= 20, "only {read} rules files were read");
 }
 
-/// The documents of a text as another reader has them.
+/// The documents of a text as another reader has them; it would take a NUL for the end.
 fn load(text: &str) -> Option<Vec<Value>> {
+    if text.contains('\0') {
+        return None;
+    }
     let documents = YamlLoader::load_from_str(text.trim_start_matches('\u{feff}')).ok()?;
     Some(documents.iter().map(json).collect())
 }
@@ -212,8 +217,8 @@ fn json_patches_give_what_the_patched_texts_load_as() {
             let entries = by_file.remove(path).unwrap_or_default();
             assert_eq!(entries.is_empty(), texts.contains(&path), "{}: {path}", sample.name);
             let before = sample.files.iter().find(|known| known.path == file.path).expect("a file");
-            let is_yaml = path.ends_with(".yaml") || path.ends_with(".yml") || path.ends_with("Chart.lock");
-            if !is_yaml {
+            let yaml = [".yaml", ".yml", "Kustomization", "Chart.lock"];
+            if !yaml.iter().any(|end| path.ends_with(end)) {
                 assert!(entries.is_empty(), "{}: {path}", sample.name);
                 continue;
             }
@@ -228,7 +233,9 @@ fn json_patches_give_what_the_patched_texts_load_as() {
                 assert!(!patch.0.is_empty(), "{}: {path}", sample.name);
                 operations += patch.0.len();
                 let target = match entry.get("document") {
-                    Some(number) => &mut found[number.as_u64().expect("a number") as usize],
+                    Some(number) => found
+                        .get_mut(number.as_u64().expect("a number") as usize)
+                        .unwrap_or_else(|| panic!("{}: {path}: no document {number}", sample.name)),
                     None => &mut found,
                 };
                 json_patch::patch(target, &patch)
