@@ -152,7 +152,7 @@ class Plan:
         return self._markdown
 
     def json_patch(self) -> str:
-        """A JSON Patch (RFC 6902) for each document that changes, the text of `flux-upgrade plan --format json-patch`."""
+        """JSON Patches (RFC 6902) of the documents that change, the text of `flux-upgrade plan --format json-patch`."""
         return self._json_patch
 
     def to_json(self) -> str:
