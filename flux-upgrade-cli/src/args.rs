@@ -460,6 +460,8 @@ pub(crate) enum Format {
     Markdown,
     /// For code scanning: SARIF 2.1.0, each change with its edits as a fix
     Sarif,
+    /// A JSON Patch (RFC 6902) for each document, see docs/json-patch.schema.json
+    JsonPatch,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -1,6 +1,6 @@
 //! What each subcommand does.
 
-use clap::CommandFactory as _;
+use clap::{CommandFactory as _, ValueEnum as _};
 use flux_upgrade_core::diagnostic::Diagnostic;
 use flux_upgrade_core::host;
 use flux_upgrade_core::host::{MappingFrom, Tree};
@@ -279,10 +279,11 @@ impl<'a> Job<'a> {
     fn new(args: &'a Plan, env: &'a Env) -> Result<Self, Fault> {
         under_flags(Rules::default(), args.rules.overrides(env)?)?;
         if args.common.paths.len() > 1
-            && matches!(args.format, Format::Diff | Format::Reverse | Format::Edits | Format::Sarif)
+            && !matches!(args.format, Format::Table | Format::Json | Format::Markdown)
         {
-            let [form, paths] =
-                [format!("{:?}", args.format).to_lowercase(), args.common.paths.len().to_string()];
+            let form =
+                args.format.to_possible_value().map_or_else(String::new, |form| form.get_name().to_owned());
+            let paths = args.common.paths.len();
             let why = "its paths are relative to PATH; run it once for each";
             return Err(Fault::new(format!("--format {form} takes one PATH, and there are {paths}: {why}")));
         }
@@ -369,6 +370,7 @@ impl<'a> Job<'a> {
             Format::Reverse => diff::reverse(files, set).map_err(|error| Fault::of(&error))?,
             Format::Edits => report::edits(files, set),
             Format::Sarif => report::sarif(files, plan),
+            Format::JsonPatch => report::json_patch(files, set),
             Format::Markdown => match root_name(common, number) {
                 Some(name) => format!("## `{name}`\n\n{}\n", report::markdown(plan)),
                 None => report::markdown(plan),

@@ -15,7 +15,7 @@
 //! `{"allowHosts": ["registry.internal"], "maxIndexBytes": 52428800, "record": false}`; with `record` it also asks what
 //! [`ranges()`](ranges()) needs, for a snapshot that serves both.
 //!
-//! The answer is `{"plan": …, "diff": "…", "markdown": "…", "patched": {"path": "…"}}`, or
+//! The answer is `{"plan": …, "diff": "…", "markdown": "…", "jsonPatch": …, "patched": {"path": "…"}}`, or
 //! `{"error": {"code", "message", "help"?, "path"?, "line"?, "column"?}}`.
 
 #[cfg(feature = "native")]
@@ -171,10 +171,12 @@ struct MigrateAnswer<'a> {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Answer<'a> {
     plan: &'a RawValue,
     diff: String,
     markdown: String,
+    json_patch: &'a RawValue,
     patched: BTreeMap<&'a str, &'a str>,
 }
 
@@ -453,9 +455,11 @@ fn planned(
     let files = inventory.files;
     let set = patch(files, &plan);
     let json = report::json(files, &plan, &set, None);
-    let raw: &RawValue = serde_json::from_str(&json).map_err(|error| Fault::new("internal", error))?;
+    let patches = report::json_patch(files, &set);
+    let raw = |text| serde_json::from_str::<&RawValue>(text).map_err(|error| Fault::new("internal", error));
     let answer = Answer {
-        plan: raw,
+        plan: raw(&json)?,
+        json_patch: raw(&patches)?,
         diff: diff::unified(files, &set).map_err(|error| Fault::new(error.code(), error))?,
         markdown: report::markdown(&plan),
         patched: set.files.iter().map(|file| (file.path.as_str(), file.after.as_str())).collect(),

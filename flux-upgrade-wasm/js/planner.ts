@@ -33,9 +33,10 @@ type Fault = {
 
 type Response =
   | {
-      plan: Omit<Plan, "patches" | "diff" | "markdown">;
+      plan: Omit<Plan, "patches" | "diff" | "markdown" | "jsonPatch">;
       diff: string;
       markdown: string;
+      jsonPatch: Plan["jsonPatch"];
       patched: Record<string, string>;
     }
   | Fault;
@@ -96,8 +97,8 @@ function opened(native: Native, text: string): NativeSession {
 function planOf(text: string): Plan {
   const response = JSON.parse(text) as Response;
   if ("error" in response) throw failure(response.error);
-  const { plan, patched, diff, markdown } = response;
-  return { ...plan, patches: patchesOf(patched), diff, markdown } as Plan;
+  const { plan, patched, diff, markdown, jsonPatch } = response;
+  return { ...plan, patches: patchesOf(patched), diff, markdown, jsonPatch } as Plan;
 }
 
 /** `renderFlux` over a module that `load` makes ready. */

@@ -209,6 +209,24 @@ export interface FilePatch {
   readonly text: string;
 }
 
+/** An operation of a JSON Patch (RFC 6902). */
+export type JsonPatchOperation =
+  | { readonly op: "test" | "add" | "replace"; readonly path: string; readonly value: unknown }
+  | { readonly op: "remove"; readonly path: string };
+
+/** JSON Patches for documents as a YAML reader loads them; each tests what it replaces or removes. */
+export interface JsonPatches {
+  readonly schema: string;
+  readonly documents: readonly {
+    readonly path: string;
+    /** From 0 in its file; absent where the patch is for the list of all its documents, since some come or go. */
+    readonly document?: number;
+    readonly patch: readonly JsonPatchOperation[];
+  }[];
+  /** Files of which something changes that no loaded document shows: comments, Terraform, lists of words. */
+  readonly texts?: readonly string[];
+}
+
 /** Changes that are delivered together. */
 export interface Group {
   readonly id: string;
@@ -241,6 +259,8 @@ export interface Plan {
   readonly diff: string;
   /** The plan as the text of a pull request. */
   readonly markdown: string;
+  /** A JSON Patch for each document that changes. */
+  readonly jsonPatch: JsonPatches;
   readonly [more: string]: unknown;
 }
 

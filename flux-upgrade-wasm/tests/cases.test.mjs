@@ -33,7 +33,7 @@ for (const name of cases) {
 /** The run as the lines of `expect.txt`, its new texts and its plan. */
 async function run(files, options) {
   try {
-    const { patches, diff, markdown, ...plan } = await planUpgrade(files, options);
+    const { patches, diff, markdown, jsonPatch, ...plan } = await planUpgrade(files, options);
     const lines = [
       ...plan.changes.map((c) => `${c.path}:${c.line} ${c.field} ${quoted(c.from)} -> ${quoted(c.to)} ${c.level}`),
       ...plan.held.map((h) => `${h.path}:${h.line} ${h.field} ${quoted(h.written)} = ${h.reason.kind}`),
