@@ -5,6 +5,7 @@
 mod dates;
 mod faults;
 mod places;
+mod private;
 mod proxies;
 mod real;
 mod server;

@@ -38,6 +38,7 @@ def build(
     max_index_bytes: int | None = None,
     concurrency: int | None = None,
     timeout: float | None = None,
+    use_repository_secrets: bool | None = None,
 ) -> tuple[str, list[Diagnostic]]:
     """The request, and the files that could not be read as text."""
     files, skipped = (source, []) if isinstance(source, Mapping) else _files.read(Path(source))
@@ -63,6 +64,7 @@ def build(
                 "maxIndexBytes": max_index_bytes,
                 "concurrency": concurrency,
                 "timeout": timeout,
+                "repositorySecrets": use_repository_secrets,
             }
         )
     else:
