@@ -5,7 +5,7 @@ use std::fmt;
 use std::fmt::Write as _;
 
 use super::links::links;
-use super::markdown::{changes_table, code, details, finding, plain};
+use super::markdown::{changes_table, code, details, finding, notes_list, plain};
 use super::series;
 use super::words::{clean, count, short};
 use crate::locate::SourceKey;
@@ -119,6 +119,11 @@ fn body(plan: &Plan, group: &Group, diff: &str) -> String {
     let mut rows = table.lines();
     rows.by_ref().take(2).for_each(|head| out.line(head));
     out.lines(rows, "changes");
+    let notes = notes_list(plan, changes.iter().copied());
+    if !notes.is_empty() {
+        out.line("");
+        out.lines(notes.lines(), "notes");
+    }
     let mut pages = BTreeSet::new();
     for change in &changes {
         let site = plan.site_of(change);
@@ -249,9 +254,13 @@ mod tests {
         let diff = "--- a/infra/sources.yaml\n+++ b/infra/sources.yaml\n@@ -1,1 +1,1 @@\n-tag: \"1.2.0\"\n+tag: \"1.2.1\"\n";
         let expected = r#"**1 change, patch**
 
-| File | Object | From | To | Level | Published | Notes |
-| --- | --- | --- | --- | --- | --- | --- |
-| `infra/sources.yaml:1` | `OCIRepository web` `backend` | `1.2.0` | `1.2.1` | patch |  | suspended; the current tag is no longer published |
+| File | Object | From | To | Level | Published |
+| --- | --- | --- | --- | --- | --- |
+| `infra/sources.yaml:1` | `OCIRepository web` `backend` | `1.2.0` | `1.2.1` | patch |  |
+
+- `infra/sources.yaml:1`
+  - suspended
+  - the current tag is no longer published
 
 Merge after `apps`.
 
