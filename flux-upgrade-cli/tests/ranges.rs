@@ -29,7 +29,16 @@ fn fleet() -> TempDir {
     let root = tempfile::tempdir().unwrap();
     copy(&examples().join("fleet"), &root.path().join("repo"));
     let then = fs::read_to_string(examples().join("fleet.registry.json")).unwrap();
-    let now = then.replace("\"version\": \"2.5.0\"", "\"version\": \"2.5.1\"").replace("v1.4.6", "v1.4.7");
+    let shop = r#"{"version": "2.5.0""#;
+    let search = r#"{"name": "refs/tags/v1.5.0""#;
+    let now = then
+        .replace(shop, &format!(r#"{{"version": "2.5.1", "created": "2026-08-27T08:30:00Z"}}, {shop}"#))
+        .replace(
+            search,
+            &format!(
+                r#"{{"name": "refs/tags/v1.4.7", "commit": "d56b0e3f0c3f1ba27b38bc3d4a7d7c2c2ad1ec09"}}, {search}"#
+            ),
+        );
     fs::write(root.path().join("now.json"), now).unwrap();
     fs::write(root.path().join("then.json"), then).unwrap();
     root
@@ -66,8 +75,8 @@ fn a_lock_is_written_compared_and_brought_up_to_date() {
     assert_eq!(code, 2);
     let table = "\
 FILE                      OBJECT                            FIELD                    WHAT   FROM      TO     PUBLISHED
-apps/base/shop/shop.yaml  HelmRelease/shop                  spec.chart.spec.version  moved  2.5.0   → 2.5.1  2026-08-03
-tenants/search.yaml       GitRepository/flux-system/search  spec.ref.semver          moved  v1.4.6  → v1.4.7 2026-04-22
+apps/base/shop/shop.yaml  HelmRelease/shop                  spec.chart.spec.version  moved  2.5.0   → 2.5.1  2026-08-27
+tenants/search.yaml       GitRepository/flux-system/search  spec.ref.semver          moved  v1.4.6  → v1.4.7
 ";
     let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(squeezed(&out).contains(&squeezed(table)), "{out}");
@@ -163,6 +172,9 @@ fn a_rollback_takes_the_lock_of_a_revision_and_pins_exactly_that() {
     // Read again, the plan has these sites as pins that say so.
     let (_, out, _) = run_in(root.path(), &["rollback", "repo", "--to", "HEAD~1"]);
     assert!(out.contains("0 changes") && out.contains("5 up to date"), "{out}");
+    // Whatever is published since then, nothing floats any more.
+    let (_, out, _) = run_in(root.path(), &["ranges", "repo", "--offline", "now.json"]);
+    assert!(out.starts_with("0 ranges"), "{out}");
 }
 
 #[test]

@@ -131,28 +131,28 @@ export function floater(load: () => Native | Promise<Native>): {
   rollBack: RollBack;
   convertSites: ConvertSites;
 } {
-  const ask = async (request: object): Promise<string> => {
+  const ask = async (files: Files, request: object): Promise<string> => {
     const native = await load();
-    return call(() => native.ranges(JSON.stringify(request)));
+    return call(() => native.ranges(JSON.stringify({ ...request, files: contents(files) })));
   };
-  const answer = async <T>(request: object): Promise<T> => {
-    const response = JSON.parse(await ask(request)) as T | Fault;
+  const answer = async <T>(files: Files, request: object): Promise<T> => {
+    const response = JSON.parse(await ask(files, request)) as T | Fault;
     if (typeof response === "object" && response !== null && "error" in response) throw failure(response.error);
     return response as T;
   };
   return {
     async surveyRanges(files, { snapshot, ...options } = {}) {
-      return (await answer<{ ranges: Awaited<ReturnType<SurveyRanges>> }>({ do: "survey", files, snapshot, options })).ranges;
+      return (await answer<{ ranges: Awaited<ReturnType<SurveyRanges>> }>(files, { do: "survey", snapshot, options })).ranges;
     },
     async lockRanges(files, { snapshot, lock, ...options } = {}) {
-      const { text, check } = await answer<{ text: string; check: object }>({ do: "lock", files, snapshot, lock, options });
+      const { text, check } = await answer<{ text: string; check: object }>(files, { do: "lock", snapshot, lock, options });
       return { ...check, text } as Awaited<ReturnType<LockRanges>>;
     },
     async rollBack(files, lock, options = {}) {
-      return planOf(await ask({ do: "rollback", files, lock, options }));
+      return planOf(await ask(files, { do: "rollback", lock, options }));
     },
     async convertSites(files, { snapshot, ...options }) {
-      return planOf(await ask({ do: "convert", files, snapshot, options }));
+      return planOf(await ask(files, { do: "convert", snapshot, options }));
     },
   };
 }
