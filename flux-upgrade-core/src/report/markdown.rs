@@ -33,11 +33,11 @@ pub fn markdown(plan: &Plan) -> String {
         })
         .collect();
     if !majors.is_empty() {
-        text.push_str("\n### Majors held\n\n| File | Object | From | Newest |\n| --- | --- | --- | --- |\n");
+        text.push_str("\n### Majors held\n\n| Object | From | Newest | File |\n| --- | --- | --- | --- |\n");
     }
     for (site, newest) in majors {
         let written = code(&short(&site.written()));
-        let _ = writeln!(text, "| {} | {} | {written} | {} |", file(site), object(site), code(newest));
+        let _ = writeln!(text, "| {} | {written} | {} | {} |", object(site), code(newest), file(site));
     }
     if !plan.diagnostics.is_empty() {
         let (open, close) = details(&format!("{} in the files", count(plan.diagnostics.len(), "finding")));
@@ -52,7 +52,7 @@ pub fn markdown(plan: &Plan) -> String {
 
 /// Changes as a table. What else there is to say of them is [`notes_list`]: a cell of many words makes a table that nobody reads.
 pub(super) fn changes_table<'p>(plan: &Plan, changes: impl Iterator<Item = &'p Change>) -> String {
-    let mut text = String::from("| File | Object | From | To | Level | Published |\n");
+    let mut text = String::from("| Object | From | To | Level | Published | File |\n");
     text.push_str("| --- | --- | --- | --- | --- | --- |\n");
     for change in changes {
         let site = plan.site_of(change);
@@ -66,12 +66,12 @@ pub(super) fn changes_table<'p>(plan: &Plan, changes: impl Iterator<Item = &'p C
         let published = change.published.as_deref().map(|time| plain(&day(time))).unwrap_or_default();
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {published} |",
-            file(site),
+            "| {} | {} | {} | {} | {published} | {} |",
             object(site),
             code(&from),
             code(&to),
             change.level,
+            file(site),
         );
     }
     text
@@ -210,10 +210,10 @@ mod tests {
         let plan = Plan { series: Vec::new(), ..sample::plan() };
         let expected = r"**2 changes, 1 major held, 1 source unanswered**
 
-| File | Object | From | To | Level | Published |
+| Object | From | To | Level | Published | File |
 | --- | --- | --- | --- | --- | --- |
-| `apps/podinfo.yaml:2` | `HelmRelease apps/podinfo` | `6.5.0` | `6.7.1` | minor | 2024-05-01 |
-| `infra/sources.yaml:1` | `OCIRepository web` `backend` | `1.2.0` | `1.2.1` | patch |  |
+| `HelmRelease apps/podinfo` | `6.5.0` | `6.7.1` | minor | 2024-05-01 | `apps/podinfo.yaml:2` |
+| `OCIRepository web` `backend` | `1.2.0` | `1.2.1` | patch |  | `infra/sources.yaml:1` |
 
 - `apps/podinfo.yaml:2`: newer: `7.0.0` (major)
 - `infra/sources.yaml:1`
@@ -222,9 +222,9 @@ mod tests {
 
 ### Majors held
 
-| File | Object | From | Newest |
+| Object | From | Newest | File |
 | --- | --- | --- | --- |
-| `infra/nginx.yaml:1` | `HelmRelease infra/nginx` | `15.1.0` | `18.2.0` |
+| `HelmRelease infra/nginx` | `15.1.0` | `18.2.0` | `infra/nginx.yaml:1` |
 
 <details>
 <summary>1 finding in the files</summary>

@@ -119,11 +119,6 @@ fn body(plan: &Plan, group: &Group, diff: &str) -> String {
     let mut rows = table.lines();
     rows.by_ref().take(2).for_each(|head| out.line(head));
     out.lines(rows, "changes");
-    let notes = notes_list(plan, changes.iter().copied());
-    if !notes.is_empty() {
-        out.line("");
-        out.lines(notes.lines(), "notes");
-    }
     let mut pages = BTreeSet::new();
     for change in &changes {
         let site = plan.site_of(change);
@@ -132,9 +127,10 @@ fn body(plan: &Plan, group: &Group, diff: &str) -> String {
             pages.insert(format!("- {}: {notes}[compare]({})", code(source.package()), links.compare));
         }
     }
-    if !pages.is_empty() {
+    let notes = notes_list(plan, changes.iter().copied());
+    if !(pages.is_empty() && notes.is_empty()) {
         out.line("");
-        out.lines(pages.iter().map(String::as_str), "links");
+        out.lines(pages.iter().map(String::as_str).chain(notes.lines()), "links and notes");
     }
     let steps = series::markdown(&plan.part(group));
     out.lines(steps.lines(), "lines on steps");
@@ -254,9 +250,9 @@ mod tests {
         let diff = "--- a/infra/sources.yaml\n+++ b/infra/sources.yaml\n@@ -1,1 +1,1 @@\n-tag: \"1.2.0\"\n+tag: \"1.2.1\"\n";
         let expected = r#"**1 change, patch**
 
-| File | Object | From | To | Level | Published |
+| Object | From | To | Level | Published | File |
 | --- | --- | --- | --- | --- | --- |
-| `infra/sources.yaml:1` | `OCIRepository web` `backend` | `1.2.0` | `1.2.1` | patch |  |
+| `OCIRepository web` `backend` | `1.2.0` | `1.2.1` | patch |  | `infra/sources.yaml:1` |
 
 - `infra/sources.yaml:1`
   - suspended
