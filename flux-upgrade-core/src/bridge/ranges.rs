@@ -192,6 +192,7 @@ impl Job<'_, '_> {
             ("plan", raw(report::json(self.files, plan, set, None))?),
             ("diff", value(&diff)?),
             ("markdown", value(&report::markdown(plan))?),
+            ("jsonPatch", raw(report::json_patch(self.files, set))?),
             ("patched", value(&patched)?),
         ]))
     }
