@@ -18,7 +18,6 @@ use flux_upgrade_core::resolve::{
     self, Ask, Outcome, Query, Recording, Resolution, Resolver, Snapshot, Step,
 };
 use flux_upgrade_core::rules::Rules;
-use flux_upgrade_core::scan;
 use flux_upgrade_core::time::{Age, Timestamp};
 use flux_upgrade_core::{ranges, scan, wire};
 
