@@ -110,6 +110,33 @@ fn a_damaged_lock_stops_before_anybody_is_asked() {
     assert_eq!(fs::read_to_string(root.path().join("repo/flux-upgrade.lock")).unwrap(), text);
 }
 
+#[test]
+fn a_lock_that_is_none_or_of_another_place_is_told_and_nothing_is_written() {
+    let root = fleet();
+    run_in(root.path(), &["lock", "repo", "--offline", "then.json"]);
+    let lock = root.path().join("repo/flux-upgrade.lock");
+    let text = fs::read_to_string(&lock).unwrap();
+    fs::write(root.path().join("foreign.lock"), text.replace("- file: ", "- file: elsewhere/")).unwrap();
+    fs::write(root.path().join("latin.lock"), b"schema: \xe9\n").unwrap();
+    fs::write(root.path().join("steering.lock"), "schema: flux-upgrade/lock/v1\n\"\\e[2J\": 1\nsites: []\n")
+        .unwrap();
+    for (to, expected) in [
+        (
+            "foreign.lock",
+            "the lock names no file of this folder: elsewhere/apps/base/shop/shop.yaml is not here",
+        ),
+        ("latin.lock", "the lock `latin.lock` is not text in UTF-8"),
+        ("steering.lock", "steering.lock:2:1: `\"\\e[2J\"` is no key here"),
+    ] {
+        let (code, _, err) = run_in(root.path(), &["rollback", "repo", "--to", to, "--write"]);
+        assert_eq!(code, 1, "{to}");
+        assert!(err.contains(expected) && !err.contains('\x1b'), "{err}");
+        assert_eq!(err.matches("elsewhere/").count(), usize::from(to == "foreign.lock"), "{err}");
+    }
+    let (_, out, _) = run_in(root.path(), &["lock", "repo", "--check", "--offline", "then.json"]);
+    assert_eq!(out, "5 unchanged\n");
+}
+
 fn git(folder: &Path, args: &[&str]) -> Option<String> {
     let output = Command::new("git")
         .args(["-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"])
