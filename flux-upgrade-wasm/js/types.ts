@@ -370,7 +370,7 @@ export interface Flag {
 
 /** A range, floating tag or branch, and where it stands; `reason` says why where nothing can be said. */
 export interface Range extends Site {
-  readonly follows: "range" | "tag" | "branch";
+  readonly follows: "range" | "tag" | "branch" | "policy";
   readonly written: string;
   readonly resolved?: string;
   readonly digest?: string;

@@ -415,6 +415,12 @@ impl Site {
         }
     }
 
+    /// The policy that an ImagePolicy's own range or order is: what it elects is what the site stands at.
+    pub(crate) fn election(&self) -> Option<&Marker> {
+        let own = self.owner.kind == "ImagePolicy" && self.field.starts_with("spec.policy.");
+        self.marker.as_deref().filter(|_| own)
+    }
+
     /// Tag and digest of a text `tag@digest`, which an OCIRepository takes as a tag.
     pub(crate) fn tag_and_digest(&self) -> Option<(&str, &str)> {
         match (self.part, &self.consumer) {

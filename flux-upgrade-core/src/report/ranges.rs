@@ -102,6 +102,14 @@ pub fn ranges_table(survey: &Survey, style: Style) -> String {
     for (site, row) in survey.iter() {
         let written = site.written();
         let written = if written.is_empty() { "(none)".to_owned() } else { short(&written) };
+        // An order says little without what is ordered.
+        let written =
+            match site.field.strip_prefix("spec.policy.").and_then(|rest| rest.strip_suffix(".order")) {
+                Some(order) if row.follows == Follows::Policy => {
+                    format!("{order} {written}").replace(" (none)", "")
+                }
+                _ => written,
+            };
         let (resolved, since, newest) = match &row.stands {
             Ok(standing) => {
                 let newest = standing.newest.as_ref().filter(|newest| **newest != standing.resolved);
@@ -142,8 +150,13 @@ pub fn ranges_table(survey: &Survey, style: Style) -> String {
     }
     let of = |follows| survey.rows.iter().filter(|row| row.follows == follows).count();
     let unresolved = survey.rows.iter().filter(|row| row.stands.is_err()).count();
+    let policies = match of(Follows::Policy) {
+        0 => String::new(),
+        1 => "1 image policy, ".to_owned(),
+        number => format!("{number} image policies, "),
+    };
     let summary = format!(
-        "{}, {}, {}, {unresolved} unresolved, {}",
+        "{}, {}, {}, {policies}{unresolved} unresolved, {}",
         count(of(Follows::Range), "range"),
         count(of(Follows::Tag), "floating tag"),
         branches(of(Follows::Branch)),
