@@ -14,19 +14,16 @@ use super::real::certificates;
 use super::server::{Reply, Server};
 use super::{Setup, Source, outcomes, repository};
 
-/// What a server of this authority is: open, or for those alone who show a certificate.
+/// A server of this authority, which asks for a certificate, or demands one.
 fn tls((authority, certificate, key): &(String, String, String), demands: bool) -> rustls::ServerConfig {
     let provider = Arc::new(ring::default_provider());
     let builder = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider));
     let builder = builder.with_safe_default_protocol_versions().unwrap();
-    let builder = if demands {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(authority.as_bytes()).unwrap()).unwrap();
-        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-        builder.with_client_cert_verifier(verifier.build().unwrap())
-    } else {
-        builder.with_no_client_auth()
-    };
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(authority.as_bytes()).unwrap()).unwrap();
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+    let verifier = if demands { verifier } else { verifier.allow_unauthenticated() };
+    let builder = builder.with_client_cert_verifier(verifier.build().unwrap());
     let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
     builder.with_single_cert(chain, PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap()).unwrap()
 }
@@ -57,8 +54,9 @@ fn the_certificate_of_helms_file_is_for_its_server_alone() {
         "unreachable: TLS: it wants a certificate of yours; give one with --client-cert and --client-key"
     );
     assert_eq!(guarded.seen().len(), 1, "the one request that came with a certificate");
+    assert!(guarded.seen()[0].is_certified);
 
-    // Elsewhere it is not shown: who demands one sees none, who does not gives the answer.
+    // Elsewhere it is not shown: who demands one gives no answer, and who asks for one sees none.
     for (demands, is_answered) in [(false, true), (true, false)] {
         let other = Server::start_tls(tls(&own, demands), good);
         let place = format!("https://{}", other.authority());
@@ -69,5 +67,6 @@ fn the_certificate_of_helms_file_is_for_its_server_alone() {
         let found = outcome(&guarded, true);
         assert_eq!(found == "1.1.0", is_answered, "{found}");
         assert_eq!((guarded.seen().len(), other.seen().len()), (1, usize::from(is_answered)), "{found}");
+        assert!(other.seen().iter().all(|seen| !seen.is_certified));
     }
 }
