@@ -18,7 +18,7 @@ use flux_upgrade_core::resolve::{
 };
 use flux_upgrade_core::rules::Rules;
 use flux_upgrade_core::time::{Age, Timestamp};
-use flux_upgrade_core::wire;
+use flux_upgrade_core::{ranges, scan, wire};
 
 use crate::args::SourcesFlags;
 use crate::env::Env;
@@ -155,6 +155,20 @@ impl Answers {
         self.answer((Resolver::new(sites, rules), rules), (tree, mapping_from), env, streams)
     }
 
+    /// Everything that a snapshot shall have: what these sites need to know, and what `ranges`, `lock` and `convert` ask.
+    pub(crate) fn record(
+        &self,
+        (sites, rules): (&[Site], &Rules),
+        (tree, mapping_from): (&Tree, MappingFrom),
+        env: &Env,
+        streams: &mut Streams<'_>,
+    ) -> Result<Resolution, Fault> {
+        let mut all = sites.to_vec();
+        all.extend(ranges::recorded(&scan(&tree.files)));
+        let resolver = Resolver::new(&all, rules).standing_from(sites.len());
+        self.answer((resolver, rules), (tree, mapping_from), env, streams)
+    }
+
     /// Where sites stand now.
     pub(crate) fn standing(
         &self,
@@ -278,7 +292,7 @@ impl Host for Recorder {
         let outcome = own.unwrap_or_else(|| self.live.answer(query));
         if outcome != Err(Failure::Cancelled) {
             let mut told = told();
-            told.recording.add(&query.ask, &outcome);
+            told.recording.answered(query, &outcome);
             told.outcomes.insert(query.ask.clone(), outcome.clone());
         }
         outcome

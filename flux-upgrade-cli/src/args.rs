@@ -67,7 +67,7 @@ pub(crate) enum Command {
     ///
     /// Each conversion is shown to stand at the same version and digest before and after, and refused otherwise.
     Convert(convert::Convert),
-    /// Ask everything that a plan needs and write the answers into a file, for `plan --offline`
+    /// Ask everything that plans, ranges, locks and conversions need and write the answers into a file, for --offline
     Snapshot(Snapshot),
     /// Print a completion script for a shell
     ///
@@ -131,6 +131,10 @@ pub(crate) struct Snapshot {
     /// The file to write, in one step
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: PathBuf,
+
+    /// Ask also where charts are published as OCI artifacts, for `convert --to oci --home`; may be repeated
+    #[arg(long, value_name = "oci://HOME")]
+    pub(crate) home: Vec<String>,
 
     #[command(flatten)]
     pub(crate) rules: RulesFlags,
@@ -456,6 +460,8 @@ pub(crate) enum Format {
     Markdown,
     /// For code scanning: SARIF 2.1.0, each change with its edits as a fix
     Sarif,
+    /// A JSON Patch (RFC 6902) for each document, see docs/json-patch.schema.json
+    JsonPatch,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -1,6 +1,6 @@
 //! What each subcommand does.
 
-use clap::CommandFactory as _;
+use clap::{CommandFactory as _, ValueEnum as _};
 use flux_upgrade_core::diagnostic::Diagnostic;
 use flux_upgrade_core::host;
 use flux_upgrade_core::host::{MappingFrom, Tree};
@@ -228,9 +228,14 @@ fn run_snapshot(args: &SnapshotArgs, streams: &mut Streams<'_>, env: &Env) -> Re
             job::read(&env.folder, path)?,
             |tree| rules(&args.rules, env, tree, None),
             |sites, rules, tree| {
-                answers.resolve((sites, rules), (tree, mapping_from(&args.rules)), env, streams)
+                answers.record((sites, rules), (tree, mapping_from(&args.rules)), env, streams)
             },
         )?;
+        for home in &args.home {
+            let from = mapping_from(&args.rules);
+            let of = (&planned.tree, &planned.rules, from);
+            convert::record(home, (&answers, &planned.resolution), of, env, streams)?;
+        }
         tell(&args.common, &planned.plan.diagnostics, streams, env);
         if args.common.strict && !planned.is_whole() {
             code = FAILED;
@@ -251,7 +256,11 @@ fn run_snapshot(args: &SnapshotArgs, streams: &mut Streams<'_>, env: &Env) -> Re
     }
     write_whole(&place, &text).map_err(|error| failure(&error))?;
     if !args.common.quiet {
-        let failed = if failed > 0 { format!(", {failed} answers are failures") } else { String::new() };
+        let failed = match failed {
+            0 => String::new(),
+            1 => ", 1 answer is a failure".to_owned(),
+            _ => format!(", {failed} answers are failures"),
+        };
         let sources = if asked == 1 { "1 source".to_owned() } else { format!("{asked} sources") };
         streams.out(&format!("{sources} recorded in {file}{failed}\n"));
     }
@@ -270,10 +279,11 @@ impl<'a> Job<'a> {
     fn new(args: &'a Plan, env: &'a Env) -> Result<Self, Fault> {
         under_flags(Rules::default(), args.rules.overrides(env)?)?;
         if args.common.paths.len() > 1
-            && matches!(args.format, Format::Diff | Format::Reverse | Format::Edits | Format::Sarif)
+            && !matches!(args.format, Format::Table | Format::Json | Format::Markdown)
         {
-            let [form, paths] =
-                [format!("{:?}", args.format).to_lowercase(), args.common.paths.len().to_string()];
+            let form =
+                args.format.to_possible_value().map_or_else(String::new, |form| form.get_name().to_owned());
+            let paths = args.common.paths.len();
             let why = "its paths are relative to PATH; run it once for each";
             return Err(Fault::new(format!("--format {form} takes one PATH, and there are {paths}: {why}")));
         }
@@ -309,8 +319,9 @@ impl<'a> Job<'a> {
         if let Some(first) = unread.first().filter(|_| !common.quiet) {
             let settings =
                 if unread.len() == 1 { "1 setting".to_owned() } else { format!("{} settings", unread.len()) };
+            let has = if unread.len() == 1 { "has" } else { "have" };
             streams.err(&format!(
-                "note: {settings} of {} without effect here; --show-config lists them\n",
+                "note: {settings} of {} {has} no effect here; --show-config lists them\n",
                 first.at.path
             ));
         }
@@ -359,6 +370,7 @@ impl<'a> Job<'a> {
             Format::Reverse => diff::reverse(files, set).map_err(|error| Fault::of(&error))?,
             Format::Edits => report::edits(files, set),
             Format::Sarif => report::sarif(files, plan),
+            Format::JsonPatch => report::json_patch(files, set),
             Format::Markdown => match root_name(common, number) {
                 Some(name) => format!("## `{name}`\n\n{}\n", report::markdown(plan)),
                 None => report::markdown(plan),

@@ -4,7 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
 use flux_upgrade_core::convert::{self, To, Wanted};
+use flux_upgrade_core::host::{MappingFrom, Tree};
+use flux_upgrade_core::locate::{Site, SourceKey};
 use flux_upgrade_core::report::Tense;
+use flux_upgrade_core::resolve::Resolution;
+use flux_upgrade_core::rules::Rules;
 use flux_upgrade_core::scan;
 
 use crate::answers::Answers;
@@ -120,6 +124,32 @@ fn bad_site(text: &str, _: &convert::WantedError) -> Fault {
     Fault::bad_value("--site", text, expected)
 }
 
+/// Asks, for a snapshot, what a conversion of the charts of this path to artifacts at `home` asks.
+pub(crate) fn record(
+    home: &str,
+    (answers, resolution): (&Answers, &Resolution),
+    (tree, rules, from): (&Tree, &Rules, MappingFrom),
+    env: &Env,
+    streams: &mut Streams<'_>,
+) -> Result<(), Fault> {
+    let to = To::Oci { home: Some(home.to_owned()), remove_orphans: false };
+    let inventory = scan(&tree.files);
+    let all: Wanted = "all".parse().map_err(|error| bad_site("all", &error))?;
+    let mut sites = convert::sites(&inventory, &[all], &to);
+    sites.retain(|site| site.blocked.is_none());
+    // A home is of one chart, or of all of them.
+    let is_own = |site: &Site| match &site.source {
+        Ok(SourceKey::Helm { chart, .. }) => home.trim_end_matches('/').rsplit('/').next() == Some(chart),
+        _ => false,
+    };
+    if sites.iter().any(is_own) {
+        sites.retain(is_own);
+    }
+    let conversion = convert::draft(&inventory, sites, &to, resolution, rules);
+    answers.standing((conversion.sites(), rules), (tree, from), env, streams)?;
+    Ok(())
+}
+
 fn one(
     args: &Convert,
     (to, wanted): (&To, &[Wanted]),
@@ -136,9 +166,7 @@ fn one(
     let tree = job::read(&env.folder, &args.common.paths[number])?;
     let rules = rules(&args.rules, env, &tree, answers.taken())?;
     let inventory = scan(&tree.files);
-    let mut sites: Vec<_> = wanted.iter().flat_map(|wanted| convert::sites(&inventory, wanted)).collect();
-    sites.sort_by(|a, b| (&a.at, &a.id).cmp(&(&b.at, &b.id)));
-    sites.dedup_by(|a, b| a.id == b.id && a.at == b.at);
+    let sites = convert::sites(&inventory, wanted, to);
     if sites.is_empty() {
         return Err(Fault::new(format!(
             "no site at `{}`; `flux-upgrade scan` lists them",

@@ -36,6 +36,10 @@ pub(crate) struct DeliverFlags {
     #[arg(long, value_name = "BRANCH", requires = "commit")]
     base: Option<String>,
 
+    /// Deliver also what the rules' `schedule` leaves for another time
+    #[arg(long, requires = "commit")]
+    ignore_schedule: bool,
+
     /// Fetch the base and our branches from the remote first, and push what has moved, with git's own program
     #[arg(long, requires = "commit")]
     push: bool,
@@ -190,6 +194,14 @@ impl<'a> Delivering<'a> {
             if parcel.delivery == rules::Delivery::Inline {
                 let why = "the rules leave it to the cluster: `delivery: inline`";
                 report.rows.push(row("inline", Some(why.to_owned())));
+                continue;
+            }
+            let is_due = |now| planned.plan.groups[number].is_due(now);
+            if !self.flags.ignore_schedule && self.how.now.is_some_and(|now| !is_due(now)) {
+                let times: Vec<String> =
+                    planned.plan.groups[number].schedule.iter().map(|text| format!("`{text}`")).collect();
+                let why = format!("the rules deliver it {} (UTC)", times.join(" or "));
+                report.rows.push(row("not due", Some(why)));
                 continue;
             }
             let below = match parcel.after.as_slice() {

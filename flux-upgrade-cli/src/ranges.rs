@@ -176,6 +176,10 @@ fn read_lock(file: &Path, shown: &str) -> Result<Option<(LockFile, String)>, Fau
     let text = match fs::read_to_string(file) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+            let help = "restore it from git, or delete it and run `flux-upgrade lock`";
+            return Err(Fault::new(format!("the lock `{shown}` is not text in UTF-8\n  help: {help}")));
+        }
         Err(error) => return Err(Fault::of(&error).under(format!("cannot read the lock `{shown}`"))),
     };
     let lock = parse_lock(&text, shown)?;
@@ -187,10 +191,11 @@ fn parse_lock(text: &str, shown: &str) -> Result<LockFile, Fault> {
     let path = RepoPath::parse(LOCK_FILE).unwrap_or_else(|| unreachable!("a plain name"));
     LockFile::parse(&path, text).map_err(|error: LockError| {
         let at = &error.at;
-        Fault::new(format!(
-            "{shown}:{}:{}: {} [{}]\n  help: {}",
-            at.line, at.column, error.message, error.code, error.help
-        ))
+        // What the file says comes from anybody, and is printed on a terminal.
+        let message: String =
+            error.message.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        let (line, column) = (at.line, at.column);
+        Fault::new(format!("{shown}:{line}:{column}: {message} [{}]\n  help: {}", error.code, error.help))
     })
 }
 
@@ -300,8 +305,10 @@ fn rollback_one(args: &Rollback, number: usize, streams: &mut Streams<'_>, env: 
     let inventory = scan(&tree.files);
     let (plan, set) = ranges::rollback(&inventory, &then, now.as_ref().map(|(lock, _)| lock), &rules);
     tell(common, &plan.diagnostics, streams, env);
+    let is_foreign = plan.diagnostics.iter().any(|found| found.code == "rollback.foreign-lock");
     let patched = Patched { tree: &tree, plan, set, tense: Tense::Planned };
-    patched.finish(common, (args.write, args.exit_code, args.format), number, streams, env)
+    let code = patched.finish(common, (args.write, args.exit_code, args.format), number, streams, env)?;
+    Ok(if is_foreign { FAILED } else { code })
 }
 
 /// That a form whose paths are relative to PATH is asked of one PATH.

@@ -205,7 +205,8 @@ fn served(base: Option<&str>, env: &Env) -> Result<Place, Fault> {
 }
 
 fn fetch(live: &Live, version: &str) -> Result<Release, Failure> {
-    let query = Query { id: 0, ask: Ask::Manifests { version: version.to_owned() }, insecure: false };
+    let query =
+        Query { id: 0, ask: Ask::Manifests { version: version.to_owned() }, insecure: false, beside: false };
     match live.answer(&query)? {
         Answer::Manifests(release) => Ok(release),
         _ => Err(Failure::NotAsked),

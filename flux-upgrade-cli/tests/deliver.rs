@@ -81,6 +81,14 @@ impl Fleet {
         fs::write(self.registry(), text.replace(old, new)).unwrap();
     }
 
+    /// Rules on the base.
+    fn rule(&self, text: &str) {
+        fs::write(self.work().join(".flux-upgrade.yaml"), format!("version: 1\n{text}\n")).unwrap();
+        git(&self.work(), &["add", "-A"]);
+        git(&self.work(), &["commit", "-q", "-m", "Rules"]);
+        git(&self.work(), &["push", "-q", "origin", "main"]);
+    }
+
     fn apply(&self, arguments: &[&str]) -> Ran {
         let mut variables = Env::of_process().variables;
         variables.extend(self.variables.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
@@ -248,6 +256,24 @@ fn pull_requests_follow_the_branches_on_each_forge() {
             assert!(!ran.out.contains(TOKEN) && !ran.err.contains(TOKEN));
         }
     }
+}
+
+/// Today is a Saturday.
+#[test]
+fn what_is_not_due_is_left_as_it_is() {
+    let Some(fleet) = Fleet::new() else { return };
+    fleet.rule("rules: [{match: {package: \"*podinfo*\"}, schedule: every weekend}]");
+    assert!(fleet.apply(&["--push"]).out.contains("flux-upgrade/podinfo         created"));
+    fleet.rule("rules: [{match: {package: \"*podinfo*\"}, schedule: [every weekday, \"* 5 * * *\"]}]");
+    fleet.publish("6.9.1", "6.9.2");
+    let before = refs(&fleet.bare());
+    let ran = fleet.apply(&["--push"]);
+    assert_eq!((ran.code, refs(&fleet.bare())), (0, before), "{}{}", ran.out, ran.err);
+    let why = "Update podinfo to 6.9.2\n  the rules deliver it `* 5 * * *` or `every weekday` (UTC)\n";
+    assert!(ran.out.contains("not due") && ran.out.contains(why), "{}", ran.out);
+    assert!(!ran.out.contains("obsolete"), "{}", ran.out);
+    let forced = fleet.apply(&["--push", "--ignore-schedule"]);
+    assert!(forced.out.contains("flux-upgrade/podinfo         moved"), "{}", forced.out);
 }
 
 #[test]

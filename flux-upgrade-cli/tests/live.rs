@@ -82,7 +82,7 @@ fn a_snapshot_gives_the_plan_that_the_sources_gave() {
         assert_eq!((live.0, live.2.as_str()), (0, ""), "{format}");
         assert!(live.1.contains("1.1.0"), "{format}: {}", live.1);
         let taken = run_in(&env, &[&["snapshot", "repo", "-o", "registry.json"][..], &allow].concat());
-        let said = "2 sources recorded in registry.json, 1 answers are failures\n";
+        let said = "2 sources recorded in registry.json, 3 answers are failures\n";
         assert_eq!(taken, (0, said.to_owned(), String::new()));
         let replayed = run_in(&env, &["plan", "repo", "--format", format, "--offline", "registry.json"]);
         assert_eq!(replayed, live, "{format}");

@@ -29,7 +29,16 @@ fn fleet() -> TempDir {
     let root = tempfile::tempdir().unwrap();
     copy(&examples().join("fleet"), &root.path().join("repo"));
     let then = fs::read_to_string(examples().join("fleet.registry.json")).unwrap();
-    let now = then.replace("\"version\": \"2.5.0\"", "\"version\": \"2.5.1\"").replace("v1.4.6", "v1.4.7");
+    let shop = r#"{"version": "2.5.0""#;
+    let search = r#"{"name": "refs/tags/v1.5.0""#;
+    let now = then
+        .replace(shop, &format!(r#"{{"version": "2.5.1", "created": "2026-08-27T08:30:00Z"}}, {shop}"#))
+        .replace(
+            search,
+            &format!(
+                r#"{{"name": "refs/tags/v1.4.7", "commit": "d56b0e3f0c3f1ba27b38bc3d4a7d7c2c2ad1ec09"}}, {search}"#
+            ),
+        );
     fs::write(root.path().join("now.json"), now).unwrap();
     fs::write(root.path().join("then.json"), then).unwrap();
     root
@@ -66,8 +75,8 @@ fn a_lock_is_written_compared_and_brought_up_to_date() {
     assert_eq!(code, 2);
     let table = "\
 FILE                      OBJECT                            FIELD                    WHAT   FROM      TO     PUBLISHED
-apps/base/shop/shop.yaml  HelmRelease/shop                  spec.chart.spec.version  moved  2.5.0   → 2.5.1  2026-08-03
-tenants/search.yaml       GitRepository/flux-system/search  spec.ref.semver          moved  v1.4.6  → v1.4.7 2026-04-22
+apps/base/shop/shop.yaml  HelmRelease/shop                  spec.chart.spec.version  moved  2.5.0   → 2.5.1  2026-08-27
+tenants/search.yaml       GitRepository/flux-system/search  spec.ref.semver          moved  v1.4.6  → v1.4.7
 ";
     let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(squeezed(&out).contains(&squeezed(table)), "{out}");
@@ -99,6 +108,33 @@ fn a_damaged_lock_stops_before_anybody_is_asked() {
         );
     }
     assert_eq!(fs::read_to_string(root.path().join("repo/flux-upgrade.lock")).unwrap(), text);
+}
+
+#[test]
+fn a_lock_that_is_none_or_of_another_place_is_told_and_nothing_is_written() {
+    let root = fleet();
+    run_in(root.path(), &["lock", "repo", "--offline", "then.json"]);
+    let lock = root.path().join("repo/flux-upgrade.lock");
+    let text = fs::read_to_string(&lock).unwrap();
+    fs::write(root.path().join("foreign.lock"), text.replace("- file: ", "- file: elsewhere/")).unwrap();
+    fs::write(root.path().join("latin.lock"), b"schema: \xe9\n").unwrap();
+    fs::write(root.path().join("steering.lock"), "schema: flux-upgrade/lock/v1\n\"\\e[2J\": 1\nsites: []\n")
+        .unwrap();
+    for (to, expected) in [
+        (
+            "foreign.lock",
+            "the lock names no file of this folder: elsewhere/apps/base/shop/shop.yaml is not here",
+        ),
+        ("latin.lock", "the lock `latin.lock` is not text in UTF-8"),
+        ("steering.lock", "steering.lock:2:1: `\"\\e[2J\"` is no key here"),
+    ] {
+        let (code, _, err) = run_in(root.path(), &["rollback", "repo", "--to", to, "--write"]);
+        assert_eq!(code, 1, "{to}");
+        assert!(err.contains(expected) && !err.contains('\x1b'), "{err}");
+        assert_eq!(err.matches("elsewhere/").count(), usize::from(to == "foreign.lock"), "{err}");
+    }
+    let (_, out, _) = run_in(root.path(), &["lock", "repo", "--check", "--offline", "then.json"]);
+    assert_eq!(out, "5 unchanged\n");
 }
 
 fn git(folder: &Path, args: &[&str]) -> Option<String> {
@@ -163,6 +199,9 @@ fn a_rollback_takes_the_lock_of_a_revision_and_pins_exactly_that() {
     // Read again, the plan has these sites as pins that say so.
     let (_, out, _) = run_in(root.path(), &["rollback", "repo", "--to", "HEAD~1"]);
     assert!(out.contains("0 changes") && out.contains("5 up to date"), "{out}");
+    // Whatever is published since then, nothing floats any more.
+    let (_, out, _) = run_in(root.path(), &["ranges", "repo", "--offline", "now.json"]);
+    assert!(out.starts_with("0 ranges"), "{out}");
 }
 
 #[test]

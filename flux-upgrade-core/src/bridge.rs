@@ -1,18 +1,21 @@
 //! One JSON text in, one JSON text out: what the Python and JavaScript packages call.
 //!
 //! ```json
-//! {"files": {"apps/podinfo.yaml": "…"}, "snapshot": {"schema": "flux-upgrade/registry-snapshot/v1"},
+//! {"files": {"apps/podinfo.yaml": "…", "apps/latin.yaml": [99, 233]}, "snapshot": {"schema": "flux-upgrade/registry-snapshot/v1"},
 //!  "options": {"allow": "minor", "prerelease": false, "ranges": "keep", "digests": "update", "minAge": "3d",
 //!              "asOf": "2026-08-01", "now": "2026-08-22T10:00:00Z", "fluxVersion": "2.9", "only": ["apps/**"],
 //!              "config": "version: 1", "renovate": true, "marked": false}}
 //! ```
 //!
+//! A file is a text, or the bytes of what is none, for which the plan has a finding.
+//!
 //! With `marked` only the fields with a `$imagepolicy` marker are planned.
 //!
 //! [`plan()`] has the answers of sources from a snapshot. [`Session`] asks them, over whatever carries its requests; `sources` says how:
-//! `{"allowHosts": ["registry.internal"], "maxIndexBytes": 52428800}`.
+//! `{"allowHosts": ["registry.internal"], "maxIndexBytes": 52428800, "record": false}`; with `record` it also asks what
+//! [`ranges()`](ranges()) needs, for a snapshot that serves both.
 //!
-//! The answer is `{"plan": …, "diff": "…", "markdown": "…", "patched": {"path": "…"}}`, or
+//! The answer is `{"plan": …, "diff": "…", "markdown": "…", "jsonPatch": …, "patched": {"path": "…"}}`, or
 //! `{"error": {"code", "message", "help"?, "path"?, "line"?, "column"?}}`.
 
 #[cfg(feature = "native")]
@@ -31,6 +34,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::diagnostic::Diagnostic;
 use crate::flux;
 use crate::guard::{AllowHost, Guard, GuardOptions, Setting};
 use crate::locate::Site;
@@ -49,13 +53,46 @@ const RULES_FILE: &str = ".flux-upgrade.yaml";
 
 #[derive(Deserialize)]
 struct Request<'r> {
-    files: BTreeMap<String, String>,
+    files: BTreeMap<String, Content>,
     #[serde(borrow)]
     snapshot: Option<&'r RawValue>,
     #[serde(default)]
     options: Options,
     #[serde(default)]
     sources: Sources,
+}
+
+/// What a file holds: a JSON string, or an array of bytes.
+struct Content(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Content {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+        impl<'de> serde::de::Visitor<'de> for Read {
+            type Value = Content;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a text, or an array of bytes")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Content, E> {
+                Ok(Content(text.as_bytes().to_vec()))
+            }
+
+            fn visit_string<E: serde::de::Error>(self, text: String) -> Result<Content, E> {
+                Ok(Content(text.into_bytes()))
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Content, A::Error> {
+                let mut bytes = Vec::new();
+                while let Some(byte) = list.next_element()? {
+                    bytes.push(byte);
+                }
+                Ok(Content(bytes))
+            }
+        }
+        deserializer.deserialize_any(Read)
+    }
 }
 
 /// How sources are asked, where they are.
@@ -69,6 +106,8 @@ pub(crate) struct Sources {
     /// Questions asked at once, in all.
     #[cfg_attr(not(feature = "native"), allow(dead_code))]
     pub(crate) concurrency: Option<usize>,
+    /// Whether to ask also what `ranges`, `lock` and `convert` need, for a snapshot that serves them.
+    record: bool,
     /// Seconds for one request.
     #[cfg_attr(not(feature = "native"), allow(dead_code))]
     pub(crate) timeout: Option<f64>,
@@ -111,7 +150,7 @@ struct Options {
 
 #[derive(Deserialize)]
 struct MigrateRequest {
-    files: BTreeMap<String, String>,
+    files: BTreeMap<String, Content>,
     #[serde(default)]
     options: MigrateOptions,
 }
@@ -132,10 +171,12 @@ struct MigrateAnswer<'a> {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Answer<'a> {
     plan: &'a RawValue,
     diff: String,
     markdown: String,
+    json_patch: &'a RawValue,
     patched: BTreeMap<&'a str, &'a str>,
 }
 
@@ -287,7 +328,7 @@ pub fn migrate(request: &str) -> String {
 fn run_migrate(request: &str) -> Result<String, Box<Fault>> {
     let request: MigrateRequest =
         serde_json::from_str(request).map_err(|error| Fault::new("request.syntax", error))?;
-    let files = files(request.files)?;
+    let (files, unread) = files(request.files)?;
     let options = request.options;
     let (to, from) = (minor("to", options.to)?, minor("from", options.from)?);
     let to = to.unwrap_or(KNOWN.1);
@@ -299,7 +340,9 @@ fn run_migrate(request: &str) -> Result<String, Box<Fault>> {
     let kubernetes = options.kubernetes.map(|text| {
         Version::parse(&text).map_err(|error| Fault::new("options.value", format!("`kubernetes`: {error}")))
     });
-    let migration = migrate::migrate(&files, &goal);
+    let mut migration = migrate::migrate(&files, &goal);
+    migration.findings.extend(unread);
+    sort(&mut migration.findings);
     let asked = Preflight { from, to: Some(to), kubernetes: kubernetes.transpose()? };
     let json = report::migration_json(&migration, &goal, &migrate::beside_migration(&files, &asked), None);
     let raw: &RawValue = serde_json::from_str(&json).map_err(|error| Fault::new("internal", error))?;
@@ -328,13 +371,13 @@ fn run(request: &str) -> Result<String, Box<Fault>> {
     let request = Request::read(request)?;
     let snapshot = request.snapshot.filter(|raw| raw.get() != "null");
     let snapshot = snapshot.map(|raw| Snapshot::parse(raw.get())).transpose()?;
-    let files = files(request.files)?;
+    let (files, unread) = files(request.files)?;
     let marked = request.options.marked;
     let rules = rules_of(&files, request.options, snapshot.as_ref().and_then(Snapshot::taken))?;
     let inventory = scan(&files);
     let sites = sites_of(&inventory, marked);
     let resolution = offline(&sites, &rules, snapshot.as_ref());
-    planned(&inventory, sites, &resolution, &rules)
+    planned((&inventory, &unread), sites, &resolution, &rules)
 }
 
 impl<'r> Request<'r> {
@@ -347,8 +390,13 @@ impl<'r> Request<'r> {
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) files: Vec<SourceFile>,
+    /// Findings about files that are no text.
+    unread: Vec<Diagnostic>,
     pub(crate) rules: Rules,
+    /// The sites of the plan, then those that are asked for a snapshot alone.
     pub(crate) sites: Vec<Site>,
+    /// How many are of the plan.
+    pub(crate) planned: usize,
     pub(crate) sources: Sources,
     /// Whether the rules are those that the caller gave as an option.
     #[cfg(feature = "native")]
@@ -361,14 +409,21 @@ impl Prepared {
         #[cfg(feature = "native")]
         let has_config = request.options.config.is_some();
         let sources = request.sources;
-        let files = files(request.files)?;
+        let (files, unread) = files(request.files)?;
         let marked = request.options.marked;
         let rules = rules_of(&files, request.options, None)?;
-        let sites = sites_of(&scan(&files), marked);
+        let inventory = scan(&files);
+        let mut sites = sites_of(&inventory, marked);
+        let planned = sites.len();
+        if sources.record {
+            sites.extend(crate::ranges::recorded(&inventory));
+        }
         Ok(Self {
             files,
+            unread,
             rules,
             sites,
+            planned,
             sources,
             #[cfg(feature = "native")]
             has_config,
@@ -378,7 +433,8 @@ impl Prepared {
     /// The answer to the request.
     fn planned(&self, resolution: &Resolution) -> Result<String, Box<Fault>> {
         // Read again: what was read borrows the files, which wait here while others answer.
-        planned(&scan(&self.files), self.sites.clone(), resolution, &self.rules)
+        let sites = self.sites[..self.planned].to_vec();
+        planned((&scan(&self.files), &self.unread), sites, resolution, &self.rules)
     }
 }
 
@@ -388,18 +444,22 @@ fn sites_of(inventory: &Inventory<'_>, marked: bool) -> Vec<Site> {
 }
 
 fn planned(
-    inventory: &Inventory<'_>,
+    (inventory, unread): (&Inventory<'_>, &[Diagnostic]),
     sites: Vec<Site>,
     resolution: &Resolution,
     rules: &Rules,
 ) -> Result<String, Box<Fault>> {
-    let plan = crate::plan::plan(inventory, sites, resolution, rules);
+    let mut plan = crate::plan::plan(inventory, sites, resolution, rules);
+    plan.diagnostics.extend_from_slice(unread);
+    sort(&mut plan.diagnostics);
     let files = inventory.files;
     let set = patch(files, &plan);
     let json = report::json(files, &plan, &set, None);
-    let raw: &RawValue = serde_json::from_str(&json).map_err(|error| Fault::new("internal", error))?;
+    let patches = report::json_patch(files, &set);
+    let raw = |text| serde_json::from_str::<&RawValue>(text).map_err(|error| Fault::new("internal", error));
     let answer = Answer {
-        plan: raw,
+        plan: raw(&json)?,
+        json_patch: raw(&patches)?,
         diff: diff::unified(files, &set).map_err(|error| Fault::new(error.code(), error))?,
         markdown: report::markdown(&plan),
         patched: set.files.iter().map(|file| (file.path.as_str(), file.after.as_str())).collect(),
@@ -419,16 +479,26 @@ fn rules_of(
     Ok(rules.with(overrides(options, taken)?)?)
 }
 
-fn files(texts: BTreeMap<String, String>) -> Result<Vec<SourceFile>, Box<Fault>> {
-    let read = |(name, text): (String, String)| {
+/// Findings in the order of a plan's.
+fn sort(findings: &mut [Diagnostic]) {
+    findings.sort_by(|a, b| (&a.at, a.code, &a.message).cmp(&(&b.at, b.code, &b.message)));
+}
+
+/// The files that are texts, and a finding for each of the others.
+fn files(contents: BTreeMap<String, Content>) -> Result<(Vec<SourceFile>, Vec<Diagnostic>), Box<Fault>> {
+    let (mut files, mut unread) = (Vec::new(), Vec::new());
+    for (name, Content(bytes)) in contents {
         let wrong = || {
             let fault = Fault::new("request.path", format!("`{name}` is no path inside the repository"));
             let help = "paths are relative to the repository, with `/`, and stay inside it";
             Box::new(Fault { help: Some(help.to_owned()), ..*fault })
         };
-        Ok(SourceFile { path: RepoPath::parse(&name).ok_or_else(wrong)?, text })
-    };
-    texts.into_iter().map(read).collect()
+        match SourceFile::from_bytes(RepoPath::parse(&name).ok_or_else(wrong)?, bytes) {
+            Ok(file) => files.push(file),
+            Err(finding) => unread.push(*finding),
+        }
+    }
+    Ok((files, unread))
 }
 
 /// The rules of the options, else of the rules file among the files, else the defaults.

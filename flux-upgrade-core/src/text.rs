@@ -7,6 +7,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::diagnostic::{Diagnostic, Severity};
+
 /// A file's path inside the repository: relative, `/` between parts, no `.` or `..` part.
 ///
 /// # Examples
@@ -78,6 +80,37 @@ pub struct SourceFile {
     pub path: RepoPath,
     /// Its text, byte for byte, with whatever byte order mark and line ends it has.
     pub text: String,
+}
+
+impl SourceFile {
+    /// The file of some bytes.
+    ///
+    /// # Errors
+    ///
+    /// The finding `yaml.not-utf8` at the first byte that is no UTF-8: such a file is left out, and whoever leaves it out passes that on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use flux_upgrade_core::{RepoPath, SourceFile};
+    /// let path = RepoPath::parse("latin.yaml").unwrap();
+    /// let found = SourceFile::from_bytes(path, b"name: caf\xe9".to_vec()).unwrap_err();
+    /// assert_eq!((found.code, found.at.column), ("yaml.not-utf8", 10));
+    /// ```
+    pub fn from_bytes(path: RepoPath, bytes: Vec<u8>) -> Result<Self, Box<Diagnostic>> {
+        match String::from_utf8(bytes) {
+            Ok(text) => Ok(Self { path, text }),
+            Err(error) => {
+                let good = error.utf8_error().valid_up_to();
+                let bad = error.as_bytes()[good];
+                let before = std::str::from_utf8(&error.as_bytes()[..good]).unwrap_or("");
+                let at = Lines::new(before).locate(&path, Span::new(good, good + 1));
+                let found = format!("the byte 0x{bad:02x} is not UTF-8");
+                let diagnostic = Diagnostic::new("yaml.not-utf8", Severity::Error, at, found);
+                Err(Box::new(diagnostic.with_help("save the file as UTF-8; until then it is left out")))
+            }
+        }
+    }
 }
 
 /// A half-open range of bytes of a text, from 0.

@@ -59,6 +59,36 @@ impl Timestamp {
     }
 }
 
+/// A time as a calendar and a clock have it, in UTC.
+pub(crate) struct Civil {
+    /// From 1.
+    pub(crate) month: u32,
+    /// From 1.
+    pub(crate) day: u32,
+    /// From 0, a Sunday.
+    pub(crate) weekday: u32,
+    /// Of the day.
+    pub(crate) minute: u16,
+    /// Whether it is the month's last day.
+    pub(crate) is_last_day: bool,
+}
+
+impl Timestamp {
+    pub(crate) fn civil(self) -> Civil {
+        let number = |number: i64| u32::try_from(number).unwrap_or_default();
+        let today = self.0.div_euclid(DAY);
+        let (year, month, day) = date(today);
+        Civil {
+            month: number(month),
+            day: number(day),
+            // 1970-01-01 was a Thursday.
+            weekday: number((today + 4).rem_euclid(7)),
+            minute: u16::try_from(self.0.rem_euclid(DAY) / 60).unwrap_or_default(),
+            is_last_day: day == days_in(year, month),
+        }
+    }
+}
+
 fn read(text: &str) -> Option<i64> {
     let digits = |from: usize, to: usize| -> Option<i64> {
         let part = text.get(from..to)?;

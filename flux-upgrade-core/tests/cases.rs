@@ -9,7 +9,7 @@ use flux_upgrade_core::plan::{Plan, Reason};
 use flux_upgrade_core::resolve::{Snapshot, offline};
 use flux_upgrade_core::rules::{Overrides, Rules};
 use flux_upgrade_core::time::{Age, Timestamp};
-use flux_upgrade_core::{Lines, RepoPath, SourceFile, Span, automate, locate, patch, plan, scan};
+use flux_upgrade_core::{RepoPath, SourceFile, automate, locate, patch, plan, scan};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases")
@@ -77,20 +77,15 @@ fn run(input: &Path, registry: &Path, (flags, marked): (Overrides, bool), revers
     let mut rules = Ok(Rules::default());
     for (name, bytes) in bytes(input) {
         let path = RepoPath::parse(&name).expect("a path inside");
-        let text = match String::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(error) => {
-                let good = error.utf8_error().valid_up_to();
-                let head = String::from_utf8_lossy(&error.as_bytes()[..good]).into_owned();
-                let at = Lines::new(&head).locate(&path, Span::new(good, good));
-                diagnostics.push(format!("! {at} yaml.not-utf8"));
-                continue;
+        match SourceFile::from_bytes(path, bytes) {
+            Ok(file) => {
+                if name == ".flux-upgrade.yaml" {
+                    rules = Rules::parse(&file.path, &file.text);
+                }
+                files.push(file);
             }
-        };
-        if name == ".flux-upgrade.yaml" {
-            rules = Rules::parse(&path, &text);
+            Err(finding) => diagnostics.push(format!("! {} {}", finding.at, finding.code)),
         }
-        files.push(SourceFile { path, text });
     }
     if reverse {
         files.reverse();

@@ -341,3 +341,64 @@ fn sites_that_share_a_text_go_back_together_or_not_at_all() {
     assert!(lines.iter().any(|line| line.starts_with("one shared by sites that disagree")), "{lines:?}");
     assert_eq!(after, two);
 }
+
+#[test]
+fn what_was_moved_or_renamed_since_is_found_by_its_source() {
+    let then = locked(&repository(), &registry(), None).lock.text();
+    let mut files = repository();
+    // Another file, another folder; another name in the same file.
+    files[1].path = RepoPath::parse("sources/git.yaml").unwrap();
+    files[2].text =
+        files[2].text.replacen("{name: old, namespace: apps}", "{name: older, namespace: apps}", 1);
+    let inventory = scan(&files);
+    let (plan, _) = ranges::rollback(&inventory, &read(&then), None, &Rules::default());
+    let said = |name: &str| {
+        let change = plan.changes.iter().find(|change| plan.site_of(change).owner.name == name).unwrap();
+        format!("{}: {}", change.to, change.notes.join("; "))
+    };
+    assert_eq!(
+        said("site"),
+        format!("main@{COMMIT}: the lock has it as apps/git.yaml GitRepository/apps/site")
+    );
+    assert_eq!(said("older"), "0.9.1: the lock has it as apps/helm.yaml HelmRelease/apps/old");
+    assert!(!plan.diagnostics.iter().any(|found| found.code.starts_with("rollback.")));
+
+    // Where two could be meant, neither is.
+    let mut twice = repository();
+    twice[1].path = RepoPath::parse("a/git.yaml").unwrap();
+    let other = SourceFile { path: RepoPath::parse("b/git.yaml").unwrap(), ..twice[1].clone() };
+    twice.push(other);
+    let (_, lines) = back(&twice, &then);
+    assert_eq!(lines.iter().filter(|line| line.starts_with("site cannot be pinned")).count(), 2, "{lines:?}");
+    assert!(lines.contains(&"! rollback.gone".to_owned()));
+}
+
+#[test]
+fn the_lock_of_another_repository_is_told_once() {
+    let then = locked(&repository(), &registry(), None).lock.text();
+    let files = [file(
+        "mine.yaml",
+        "apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nmetadata: {name: mine}\n\
+         spec: {url: 'oci://registry.example.com/mine', ref: {semver: '*'}}\n",
+    )];
+    let (after, lines) = back(&files, &then);
+    assert_eq!(lines, ["mine cannot be pinned: the lock has no entry for it", "! rollback.foreign-lock"]);
+    assert_eq!(after, files);
+}
+
+#[test]
+fn what_a_lock_says_is_not_written_unless_it_can_be_a_version_and_a_digest() {
+    let then = locked(&repository(), &registry(), None).lock.text();
+    let evil = then.replace(&format!("digest: {B}"), "digest: \"x, url: oci://evil.example.com\"");
+    let (after, lines) = back(&repository(), &evil);
+    assert!(
+        lines.iter().any(|line| line.contains("which the lock has for it, is neither a digest nor a commit")),
+        "{lines:?}"
+    );
+    assert!(after.iter().all(|file| !file.text.contains("evil")));
+    let path = RepoPath::parse(LOCK_FILE).unwrap();
+    let error =
+        Lock::parse(&path, &then.replace("resolved: 1.3.0", "resolved: \"1.3.0\\n  evil: 1\"")).unwrap_err();
+    assert_eq!(error.code, "lock.shape");
+    assert!(error.message.contains("line end"), "{error}");
+}

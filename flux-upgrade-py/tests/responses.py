@@ -75,5 +75,6 @@ RESPONSE: dict[str, Any] = {
     },
     "diff": "--- a\n+++ b\n",
     "markdown": "| a |\n",
+    "jsonPatch": {"schema": "flux-upgrade/json-patch/v1", "documents": []},
     "patched": {"apps/podinfo.yaml": "tag: 6.9.0\r\n"},
 }

@@ -52,11 +52,14 @@ def test_links_are_passed_over(answer: Answer, tmp_path: Path) -> None:
         (b"a\r\nb\rc\n\xc3", 4, 1),
     ],
 )
-def test_a_file_that_is_not_utf8_is_skipped(tmp_path: Path, data: bytes, line: int, column: int) -> None:
+def test_a_file_that_is_not_utf8_is_a_finding(tmp_path: Path, data: bytes, line: int, column: int) -> None:
     (tmp_path / "latin.yaml").write_bytes(data)
-    (skipped,) = fu.plan(tmp_path).skipped
-    assert (skipped.code, skipped.severity, skipped.path) == ("yaml.not-utf8", "warning", "latin.yaml")
-    assert (skipped.line, skipped.column) == (line, column)
+    for source in (tmp_path, {"latin.yaml": data}):
+        (found,) = fu.plan(source, snapshot={"schema": "flux-upgrade/registry-snapshot/v1"}).diagnostics
+        assert (found.code, found.severity, found.path) == ("yaml.not-utf8", "error", "latin.yaml")
+        assert (found.line, found.column) == (line, column)
+        (found,) = fu.migrate(source).diagnostics
+        assert found.code == "yaml.not-utf8"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")

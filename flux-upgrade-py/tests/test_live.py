@@ -137,6 +137,7 @@ def test_sources_are_asked_with_what_this_machine_has(serve: Serve, tmp_path: Pa
     assert len(lists) == 2
     snapshot = fu.take_snapshot(folder, allow_hosts=["127.0.0.1"])
     assert fu.plan(folder, snapshot=snapshot).to_json() == plan.to_json()
+    assert any(path == "/v2/team/app/manifests/1.0.0" for path, _ in server.seen), "what runs is recorded as well"
     assert set(outcomes(fu.plan(folder, offline=True))) == set(FINE)
 
 

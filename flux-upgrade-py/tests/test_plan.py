@@ -50,6 +50,7 @@ def test_what_the_plan_says_is_read(answer: Answer) -> None:
     assert later.preflight[0].code == DIAGNOSTIC["code"]
     assert plan.patched == RESPONSE["patched"]
     assert (plan.diff(), plan.markdown()) == (RESPONSE["diff"], RESPONSE["markdown"])
+    assert json.loads(plan.json_patch()) == RESPONSE["jsonPatch"]
     assert plan.to_json() == json.dumps(RESPONSE["plan"], ensure_ascii=False, indent=2) + "\n"
 
 

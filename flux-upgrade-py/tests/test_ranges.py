@@ -45,6 +45,7 @@ def run(folder: Path) -> dict[str, Any]:
         "plan": json.loads(plan.to_json()),
         "diff": plan.diff(),
         "markdown": plan.markdown(),
+        "jsonPatch": json.loads(plan.json_patch()),
         "patched": dict(plan.patched),
     }
 

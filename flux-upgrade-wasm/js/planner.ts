@@ -33,9 +33,10 @@ type Fault = {
 
 type Response =
   | {
-      plan: Omit<Plan, "patches" | "diff" | "markdown">;
+      plan: Omit<Plan, "patches" | "diff" | "markdown" | "jsonPatch">;
       diff: string;
       markdown: string;
+      jsonPatch: Plan["jsonPatch"];
       patched: Record<string, string>;
     }
   | Fault;
@@ -58,7 +59,8 @@ export function planner(load: () => Native | Promise<Native>): PlanUpgrade {
 export function recorder(load: () => Native | Promise<Native>): TakeSnapshot {
   return async (files, options) => {
     const taken = new Date().toISOString();
-    return inSession(await load(), files, options, (session) => JSON.parse(session.snapshot(taken)) as object);
+    const use = (session: NativeSession): object => JSON.parse(session.snapshot(taken)) as object;
+    return inSession(await load(), files, options, use, true);
   };
 }
 
@@ -68,11 +70,12 @@ async function inSession<T>(
   files: Files,
   options: PlanOptions & { fetch: Fetch },
   use: (session: NativeSession) => T,
+  record = false,
 ): Promise<T> {
   if (options.snapshot !== undefined) {
     throw new FluxUpgradeError("options.value", "`snapshot` and `fetch` are two answers to one question: pass one of them");
   }
-  const session = opened(native, request(files, options));
+  const session = opened(native, request(files, options, record));
   try {
     await ask(session, options);
     return call(() => use(session));
@@ -94,8 +97,8 @@ function opened(native: Native, text: string): NativeSession {
 function planOf(text: string): Plan {
   const response = JSON.parse(text) as Response;
   if ("error" in response) throw failure(response.error);
-  const { plan, patched, diff, markdown } = response;
-  return { ...plan, patches: patchesOf(patched), diff, markdown } as Plan;
+  const { plan, patched, diff, markdown, jsonPatch } = response;
+  return { ...plan, patches: patchesOf(patched), diff, markdown, jsonPatch } as Plan;
 }
 
 /** `renderFlux` over a module that `load` makes ready. */
@@ -113,7 +116,7 @@ export function renderer(load: () => Native | Promise<Native>): RenderFlux {
 export function migrator(load: () => Native | Promise<Native>): MigrateManifests {
   return async (files, options = {}) => {
     const native = await load();
-    const text = JSON.stringify({ files, options });
+    const text = JSON.stringify({ files: contents(files), options });
     const response = JSON.parse(call(() => native.migrate(text))) as MigrateResponse;
     if ("error" in response) throw failure(response.error);
     const { migration, patched, diff } = response;
@@ -128,28 +131,28 @@ export function floater(load: () => Native | Promise<Native>): {
   rollBack: RollBack;
   convertSites: ConvertSites;
 } {
-  const ask = async (request: object): Promise<string> => {
+  const ask = async (files: Files, request: object): Promise<string> => {
     const native = await load();
-    return call(() => native.ranges(JSON.stringify(request)));
+    return call(() => native.ranges(JSON.stringify({ ...request, files: contents(files) })));
   };
-  const answer = async <T>(request: object): Promise<T> => {
-    const response = JSON.parse(await ask(request)) as T | Fault;
+  const answer = async <T>(files: Files, request: object): Promise<T> => {
+    const response = JSON.parse(await ask(files, request)) as T | Fault;
     if (typeof response === "object" && response !== null && "error" in response) throw failure(response.error);
     return response as T;
   };
   return {
     async surveyRanges(files, { snapshot, ...options } = {}) {
-      return (await answer<{ ranges: Awaited<ReturnType<SurveyRanges>> }>({ do: "survey", files, snapshot, options })).ranges;
+      return (await answer<{ ranges: Awaited<ReturnType<SurveyRanges>> }>(files, { do: "survey", snapshot, options })).ranges;
     },
     async lockRanges(files, { snapshot, lock, ...options } = {}) {
-      const { text, check } = await answer<{ text: string; check: object }>({ do: "lock", files, snapshot, lock, options });
+      const { text, check } = await answer<{ text: string; check: object }>(files, { do: "lock", snapshot, lock, options });
       return { ...check, text } as Awaited<ReturnType<LockRanges>>;
     },
     async rollBack(files, lock, options = {}) {
-      return planOf(await ask({ do: "rollback", files, lock, options }));
+      return planOf(await ask(files, { do: "rollback", lock, options }));
     },
     async convertSites(files, { snapshot, ...options }) {
-      return planOf(await ask({ do: "convert", files, snapshot, options }));
+      return planOf(await ask(files, { do: "convert", snapshot, options }));
     },
   };
 }
@@ -158,17 +161,31 @@ function patchesOf(patched: Record<string, string>): Record<string, FilePatch> {
   return Object.fromEntries(Object.entries(patched).map(([path, text]): [string, FilePatch] => [path, { text }]));
 }
 
-function request(files: Files, given: PlanOptions): string {
+function request(files: Files, given: PlanOptions, record = false): string {
   const { snapshot, fetch, signal, credentials, proxy, onProgress, concurrency, perHost, retries, timeoutMs, ...rest } =
     given;
   const { allowHosts, maxIndexBytes, ...options } = rest;
-  if (fetch === undefined) return JSON.stringify({ files, snapshot, options });
+  if (fetch === undefined) return JSON.stringify({ files: contents(files), snapshot, options });
   // The module has no clock.
   return JSON.stringify({
-    files,
+    files: contents(files),
     options: { now: new Date().toISOString(), ...options },
-    sources: { allowHosts, maxIndexBytes },
+    sources: { allowHosts, maxIndexBytes, record },
   });
+}
+
+/** Texts as they are; of bytes the text, or where they are none the bytes themselves. */
+function contents(files: Files): Record<string, string | number[]> {
+  const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  const read = (content: string | Uint8Array): string | number[] => {
+    if (typeof content === "string") return content;
+    try {
+      return utf8.decode(content);
+    } catch {
+      return [...content];
+    }
+  };
+  return Object.fromEntries(Object.entries(files).map(([path, content]) => [path, read(content)]));
 }
 
 function call<T>(ask: () => T): T {

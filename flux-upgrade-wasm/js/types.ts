@@ -1,8 +1,11 @@
 // What goes in and what comes out. A missing value is an absent key, never `null`; lines and columns count from 1,
 // columns in code points. What a plan says beyond these types is passed on as it is.
 
-/** Texts by their path inside the repository: relative, with `/` between its parts. */
-export type Files = Readonly<Record<string, string>>;
+/**
+ * Files by their path inside the repository: relative, with `/` between its parts. Bytes are read as UTF-8; where they are none, the
+ * plan has the finding `yaml.not-utf8`.
+ */
+export type Files = Readonly<Record<string, string | Uint8Array>>;
 
 /** How far a change moves. */
 export type Level = "digest" | "patch" | "minor" | "major";
@@ -206,6 +209,24 @@ export interface FilePatch {
   readonly text: string;
 }
 
+/** An operation of a JSON Patch (RFC 6902). */
+export type JsonPatchOperation =
+  | { readonly op: "test" | "add" | "replace"; readonly path: string; readonly value: unknown }
+  | { readonly op: "remove"; readonly path: string };
+
+/** JSON Patches for documents as a YAML reader loads them; each tests what it replaces or removes. */
+export interface JsonPatches {
+  readonly schema: string;
+  readonly documents: readonly {
+    readonly path: string;
+    /** From 0 in its file; absent where the patch is for the list of all its documents, since some come or go. */
+    readonly document?: number;
+    readonly patch: readonly JsonPatchOperation[];
+  }[];
+  /** Files of which something changes that no loaded document shows: comments, Terraform, lists of words. */
+  readonly texts?: readonly string[];
+}
+
 /** Changes that are delivered together. */
 export interface Group {
   readonly id: string;
@@ -238,6 +259,8 @@ export interface Plan {
   readonly diff: string;
   /** The plan as the text of a pull request. */
   readonly markdown: string;
+  /** A JSON Patch for each document that changes. */
+  readonly jsonPatch: JsonPatches;
   readonly [more: string]: unknown;
 }
 
@@ -249,7 +272,10 @@ export interface Plan {
  */
 export type PlanUpgrade = (files: Files, options?: PlanOptions) => Promise<Plan>;
 
-/** Asks what a plan with these options needs, and gives it as a registry snapshot, for plans without a network. */
+/**
+ * Asks what a plan with these options needs, and `surveyRanges`, `lockRanges` and `convertSites`, and gives it as a registry
+ * snapshot: with it they all work without a network.
+ */
 export type TakeSnapshot = (files: Files, options: PlanOptions & { fetch: Fetch }) => Promise<object>;
 
 /** The options of `flux install` that change what it prints; one left out has Flux's own default. */

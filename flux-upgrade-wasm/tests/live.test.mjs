@@ -96,6 +96,7 @@ test("charts, tags and refs are asked, each once", async (context) => {
   assert.deepEqual(told.at(-1), { asked: 3, done: 3, failed: 0, host });
   const snapshot = await takeSnapshot(files, { fetch, allowHosts });
   assert.deepEqual(await planUpgrade(files, { snapshot }), plan);
+  assert(seen.some(({ url }) => url === "/v2/team/app/manifests/1.0.0"), "what runs is recorded as well");
 });
 
 test("a source that misbehaves costs its own sites", async (context) => {

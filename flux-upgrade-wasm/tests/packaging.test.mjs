@@ -28,7 +28,10 @@ for (const name of await readdir(join(crate, "packaging"))) {
     await cp(join(crate, "packaging", name), project, { recursive: true });
     await run("npm", ["install", "--offline", "--no-save", join(folder, packed.filename)], { cwd: project });
     const path = [join(crate, "node_modules", ".bin"), process.env.PATH].join(delimiter);
-    const { stdout } = await run("npm", ["test", "--silent"], { cwd: project, env: { ...process.env, PATH: path } });
+    const env = { ...process.env, PATH: path };
+    // What the compiler has to say it prints, and a failure does not show.
+    const failed = ({ message, stdout }) => assert.fail(`${message}\n${stdout}`);
+    const { stdout } = await run("npm", ["test", "--silent"], { cwd: project, env }).catch(failed);
     assert.equal(stdout.trim(), name === "types" ? "" : "flux-upgrade/plan/v1");
   });
 }

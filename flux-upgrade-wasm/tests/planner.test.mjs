@@ -23,6 +23,7 @@ const response = {
   },
   diff: "--- a\n+++ b\n",
   markdown: "| a |\n",
+  jsonPatch: { schema: "flux-upgrade/json-patch/v1", documents: [] },
   patched: { "apps/podinfo.yaml": "tag: 6.9.0\r\n" },
 };
 
@@ -42,7 +43,7 @@ test("the plan's fields, the patches and the texts stand side by side", async ()
 });
 
 test("a path may have any name", async () => {
-  const answer = JSON.parse('{"plan":{},"diff":"","markdown":"","patched":{"__proto__":"a"}}');
+  const answer = JSON.parse('{"plan":{},"diff":"","markdown":"","jsonPatch":{},"patched":{"__proto__":"a"}}');
   const { planUpgrade, requests } = over(answer);
   const { patches } = await planUpgrade(JSON.parse('{"__proto__":"b"}'));
   assert.deepEqual(Object.entries(patches), [["__proto__", { text: "a" }]]);

@@ -37,9 +37,9 @@ for (const name of cases) {
     const found = await call();
     if (request.do === "survey") return assert.deepEqual(found, answer.ranges);
     if (request.do === "lock") return assert.deepEqual(found, { ...answer.check, text: answer.text });
-    const { patches, diff, markdown, ...plan } = found;
+    const { patches, diff, markdown, jsonPatch, ...plan } = found;
     const patched = Object.fromEntries(Object.entries(patches).map(([path, { text }]) => [path, text]));
-    assert.deepEqual({ plan, diff, markdown, patched }, answer);
+    assert.deepEqual({ plan, diff, markdown, jsonPatch, patched }, answer);
   });
 }
 

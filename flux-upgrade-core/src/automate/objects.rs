@@ -99,16 +99,16 @@ impl Objects {
         });
         let policies = policies.collect();
         let automations = of_kind(inventory, "ImageUpdateAutomation").into_iter();
-        let automations =
-            automations.map(|(resource, place, built)| automation(inventory, resource, place, built));
+        let automations = automations
+            .map(|(resource, place, built)| automation(inventory, links, (resource, place), built));
         Self { policies, automations: automations.collect() }
     }
 }
 
-fn automation(
-    inventory: &Inventory<'_>,
-    resource: &Resource,
-    place: &Placement,
+fn automation<'a>(
+    inventory: &'a Inventory<'_>,
+    links: &Links<'a>,
+    (resource, place): (&Resource, &Placement),
     built: Result<Effective, Reason>,
 ) -> Automation {
     let mut out = Automation {
@@ -128,8 +128,16 @@ fn automation(
     };
     let spec = &built.object["spec"];
     out.selector = spec.get("policySelector").filter(|selector| !selector.is_null()).cloned();
+    let path = spec["update"]["path"].as_str().unwrap_or_default();
+    let path = match links.expand_in(inventory, resource, place.cluster.as_deref(), path) {
+        Ok(path) => path,
+        Err(reason) => {
+            out.idle = Some(reason);
+            return out;
+        }
+    };
     let mut parts: Vec<&str> = Vec::new();
-    for part in spec["update"]["path"].as_str().unwrap_or_default().split('/') {
+    for part in path.split('/') {
         match part {
             "" | "." => {}
             // Joined as filepath-securejoin does: never above the top.
@@ -222,7 +230,8 @@ impl Reader<'_, '_, '_> {
     }
 
     fn expand(&self, text: &str) -> Result<String, Reason> {
-        Ok(self.links.expand(self.inventory, self.resource, text)?.into_owned())
+        let cluster = self.place.cluster.as_deref();
+        Ok(self.links.expand_in(self.inventory, self.resource, cluster, text)?.into_owned())
     }
 
     /// What a policy orders by. Source: image-reflector-controller `internal/policy/factory.go`.
@@ -259,23 +268,23 @@ impl Reader<'_, '_, '_> {
         let name = reference["name"].as_str().unwrap_or_default();
         let written = reference["namespace"].as_str();
         let namespace = written.or(self.place.namespace.as_deref());
-        let mut found: Vec<(&Resource, &Effective)> = Vec::new();
+        let mut found: Vec<(&Resource, &Placement, &Effective)> = Vec::new();
         for (resource, place, built) in repositories {
             if resource.name != name || !self.place.sees(namespace, place) {
                 continue;
             }
             let built = built.as_ref().map_err(Reason::clone)?;
-            if found.iter().all(|(_, other)| other.object["spec"] != built.object["spec"]) {
-                found.push((resource, built));
+            if found.iter().all(|(.., other)| other.object["spec"] != built.object["spec"]) {
+                found.push((resource, place, built));
             }
         }
         let described =
             format!("ImageRepository {}{name}", namespace.map(|n| format!("{n}/")).unwrap_or_default());
-        let (resource, built) = match found.as_slice() {
+        let (resource, place, built) = match found.as_slice() {
             [] => return Err(Reason::SourceNotFound { source: described }),
             [one] => *one,
             all => {
-                let at = |(resource, _): &(&Resource, _)| {
+                let at = |(resource, ..): &(&Resource, _, _)| {
                     format!("{described} at {}", self.inventory.location(resource))
                 };
                 return Err(Reason::Ambiguous { sources: all.iter().map(at).collect() });
@@ -289,7 +298,8 @@ impl Reader<'_, '_, '_> {
             return Err(Reason::Ignored { by: format!("{described} is suspended") });
         }
         let image = spec["image"].as_str().unwrap_or_default();
-        let image = self.links.expand(self.inventory, resource, image)?.into_owned();
+        let cluster = self.place.cluster.as_deref().or(place.cluster.as_deref());
+        let image = self.links.expand_in(self.inventory, resource, cluster, image)?.into_owned();
         let unfit =
             |detail: &str| Reason::SourceUnsupported { detail: format!("`{image}` of {described} {detail}") };
         if image.is_empty() {

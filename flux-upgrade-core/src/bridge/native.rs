@@ -58,7 +58,7 @@ fn run(
     let host = Arc::new(Recorder { live, recording: Mutex::default() });
     let lanes = Lanes::default();
     let lanes = Lanes { in_all: prepared.sources.concurrency.unwrap_or(lanes.in_all).max(1), ..lanes };
-    let mut resolver = Resolver::new(&prepared.sites, &prepared.rules);
+    let mut resolver = Resolver::new(&prepared.sites, &prepared.rules).standing_from(prepared.planned);
     let resolution = drive(&mut resolver, &host, lanes, cancel, watch)
         .map_err(|error| Fault::new("host.interrupted", error))?;
     let recording = host.recording.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -73,7 +73,7 @@ struct Recorder {
 impl Host for Recorder {
     fn answer(&self, query: &Query) -> Outcome {
         let outcome = self.live.answer(query);
-        self.recording.lock().unwrap_or_else(PoisonError::into_inner).add(&query.ask, &outcome);
+        self.recording.lock().unwrap_or_else(PoisonError::into_inner).answered(query, &outcome);
         outcome
     }
 

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{Fault, failed, files, read, rules};
+use super::{Content, Fault, failed, files, read, rules, sort};
 use crate::convert::{self, To, Wanted};
+use crate::diagnostic::Diagnostic;
 use crate::patch::{PatchSet, diff};
 use crate::plan::Plan;
 use crate::ranges::lock::{LOCK_FILE, Lock, LockError, update};
@@ -20,7 +21,7 @@ use crate::{Inventory, ranges, report, scan};
 struct Request<'r> {
     #[serde(rename = "do")]
     what: String,
-    files: BTreeMap<String, String>,
+    files: BTreeMap<String, Content>,
     #[serde(borrow)]
     snapshot: Option<&'r RawValue>,
     /// The lock as it is, or the one to go back to.
@@ -89,7 +90,7 @@ type Answer = BTreeMap<&'static str, Box<RawValue>>;
 fn run(request: &str) -> Result<Answer, Box<Fault>> {
     let request: Request<'_> =
         serde_json::from_str(request).map_err(|error| Fault::new("request.syntax", error))?;
-    let files = files(request.files)?;
+    let (files, unread) = files(request.files)?;
     let snapshot = request.snapshot.filter(|raw| raw.get() != "null");
     let snapshot = snapshot.map(|raw| Snapshot::parse(raw.get())).transpose()?;
     let options = request.options;
@@ -98,7 +99,13 @@ fn run(request: &str) -> Result<Answer, Box<Fault>> {
     let flags = Overrides { now, flux_version, only, ..Overrides::default() };
     let rules = rules(&files, options.config.as_deref())?.with(flags)?;
     let inventory = scan(&files);
-    let job = Job { files: &files, inventory: &inventory, snapshot: snapshot.as_ref(), rules: &rules };
+    let job = Job {
+        files: &files,
+        unread: &unread,
+        inventory: &inventory,
+        snapshot: snapshot.as_ref(),
+        rules: &rules,
+    };
     match request.what.as_str() {
         "survey" => Ok(Answer::from([("ranges", raw(report::ranges_json(&job.survey(), None))?)])),
         "lock" => {
@@ -117,8 +124,8 @@ fn run(request: &str) -> Result<Answer, Box<Fault>> {
                 ));
             };
             let today = options.today.as_deref().map(lock).transpose()?;
-            let (plan, set) = ranges::rollback(&inventory, &lock(then)?, today.as_ref(), &rules);
-            job.planned(&plan, &set)
+            let (mut plan, set) = ranges::rollback(&inventory, &lock(then)?, today.as_ref(), &rules);
+            job.planned(&mut plan, &set)
         }
         "convert" => job.convert(options),
         other => {
@@ -130,6 +137,8 @@ fn run(request: &str) -> Result<Answer, Box<Fault>> {
 
 struct Job<'a, 'f> {
     files: &'f [SourceFile],
+    /// Findings about files that are no text.
+    unread: &'a [Diagnostic],
     inventory: &'a Inventory<'f>,
     snapshot: Option<&'a Snapshot>,
     rules: &'a Rules,
@@ -143,7 +152,10 @@ impl Job<'_, '_> {
     fn survey(&self) -> ranges::Survey {
         let sites = ranges::sites(self.inventory);
         let resolution = self.ask(&sites);
-        ranges::survey(self.inventory, sites, &resolution, self.rules)
+        let mut survey = ranges::survey(self.inventory, sites, &resolution, self.rules);
+        survey.diagnostics.extend_from_slice(self.unread);
+        sort(&mut survey.diagnostics);
+        survey
     }
 
     fn convert(&self, options: Options) -> Result<Answer, Box<Fault>> {
@@ -157,22 +169,22 @@ impl Job<'_, '_> {
                 return Err(value("to", format!("`{found}`: `pin`, `range` or `oci` was expected")));
             }
         };
-        let mut sites = Vec::new();
-        for text in &options.sites {
-            let wanted: Wanted =
-                text.parse().map_err(|error: convert::WantedError| value("sites", error.to_string()))?;
-            sites.extend(convert::sites(self.inventory, &wanted));
-        }
-        sites.sort_by(|a, b| (&a.at, &a.id).cmp(&(&b.at, &b.id)));
-        sites.dedup_by(|a, b| a.id == b.id && a.at == b.at);
+        let wanted: Vec<Wanted> = options
+            .sites
+            .iter()
+            .map(|text| text.parse().map_err(|error: convert::WantedError| value("sites", error.to_string())))
+            .collect::<Result<_, _>>()?;
+        let sites = convert::sites(self.inventory, &wanted, &to);
         let before = self.ask(&sites);
         let conversion = convert::draft(self.inventory, sites, &to, &before, self.rules);
         let after = self.ask(conversion.sites());
-        let (plan, set) = conversion.prove(self.inventory, &after, self.rules);
-        self.planned(&plan, &set)
+        let (mut plan, set) = conversion.prove(self.inventory, &after, self.rules);
+        self.planned(&mut plan, &set)
     }
 
-    fn planned(&self, plan: &Plan, set: &PatchSet) -> Result<Answer, Box<Fault>> {
+    fn planned(&self, plan: &mut Plan, set: &PatchSet) -> Result<Answer, Box<Fault>> {
+        plan.diagnostics.extend_from_slice(self.unread);
+        sort(&mut plan.diagnostics);
         let patched: BTreeMap<&str, &str> =
             set.files.iter().map(|file| (file.path.as_str(), file.after.as_str())).collect();
         let diff = diff::unified(self.files, set).map_err(|error| Fault::new(error.code(), error))?;
@@ -180,6 +192,7 @@ impl Job<'_, '_> {
             ("plan", raw(report::json(self.files, plan, set, None))?),
             ("diff", value(&diff)?),
             ("markdown", value(&report::markdown(plan))?),
+            ("jsonPatch", raw(report::json_patch(self.files, set))?),
             ("patched", value(&patched)?),
         ]))
     }

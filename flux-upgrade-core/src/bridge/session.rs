@@ -107,7 +107,7 @@ impl Session {
         let prepared = Prepared::read(request).map_err(failed)?;
         let guard = prepared.sources.guard().map_err(failed)?;
         let limits = prepared.sources.limits();
-        let questions = Questions::new(&prepared.sites, &prepared.rules);
+        let questions = Questions::new(&prepared.sites, &prepared.rules).standing_from(prepared.planned);
         Ok(Self {
             prepared,
             guard,
@@ -256,7 +256,7 @@ impl Session {
 
     fn answered(&mut self, id: usize, outcome: Outcome) -> String {
         let Some(query) = self.open.remove(&id) else { return unknown(id) };
-        self.recording.add(&query.ask, &outcome);
+        self.recording.answered(&query, &outcome);
         let why = outcome.as_ref().err().map(Failure::to_string);
         match self.questions.answer(id, outcome) {
             Ok(()) => text(&Answered { answered: true, failed: why }),

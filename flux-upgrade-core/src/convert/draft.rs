@@ -71,11 +71,31 @@ fn shared(inventory: &Inventory<'_>, sites: &[Site], out: &mut Drafted, edits: &
     }
 }
 
+/// Whether a site is of a kind that this can be done to, whatever it stands at.
+pub(super) fn applies(site: &Site, to: &To) -> Result<(), Reason> {
+    match to {
+        To::Pin if !is_floating(site) => Err(Reason::UpToDate),
+        To::Pin => Ok(()),
+        To::Range(_) if site.part == Part::Range => Err(Reason::UpToDate),
+        To::Range(_) if !takes_range(site) => Err(cannot_range(format!("`{}` holds no range", site.field))),
+        To::Range(_) => Ok(()),
+        To::Oci { home, .. } => oci::applies(site, home.as_deref()),
+    }
+}
+
+/// Whether the field of a pin, or the field that takes its place, can hold a range.
+pub(crate) fn takes_range(site: &Site) -> bool {
+    match (&site.consumer, site.part) {
+        (Consumer::HelmIndex | Consumer::HelmOci | Consumer::Flux, Part::Version) => true,
+        (Consumer::Oci { .. } | Consumer::Git, Part::Tag | Part::Version) => {
+            site.field.starts_with("spec.ref.")
+        }
+        _ => false,
+    }
+}
+
 /// A floating site at where it stands.
 fn pin(pins: &Pins<'_, '_>, site: &Site, standing: &Standing) -> Result<Converted, Reason> {
-    if !is_floating(site) {
-        return Err(Reason::UpToDate);
-    }
     let target = Target { resolved: standing.resolved.clone(), digest: standing.digest.clone() };
     let pinned = pins.pin(site, &target)?;
     Ok(Converted {
@@ -95,18 +115,6 @@ fn to_range(
     standing: &Standing,
     range: Option<&str>,
 ) -> Result<Converted, Reason> {
-    if site.part == Part::Range {
-        return Err(Reason::UpToDate);
-    }
-    let holds_ranges = matches!(
-        (&site.consumer, site.part),
-        (Consumer::HelmIndex | Consumer::HelmOci | Consumer::Flux, Part::Version)
-            | (Consumer::Oci { .. } | Consumer::Git, Part::Tag | Part::Version)
-    );
-    let is_ref = site.field.starts_with("spec.ref.");
-    if !holds_ranges || (matches!(site.consumer, Consumer::Oci { .. } | Consumer::Git) && !is_ref) {
-        return Err(cannot_range(format!("`{}` holds no range", site.field)));
-    }
     let version = Version::parse(standing.resolved.replace('_', "+").as_str())
         .map_err(|_| cannot_range(format!("`{}` is no version", standing.resolved)))?;
     let widest = || match (version.major(), version.minor()) {

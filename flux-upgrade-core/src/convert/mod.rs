@@ -24,6 +24,7 @@ use crate::resolve::select::version_of_tag;
 use crate::rules::Rules;
 use crate::scan::Inventory;
 use crate::version::Level;
+pub(crate) use draft::takes_range;
 pub use wanted::{Wanted, WantedError};
 
 /// What sites are converted to.
@@ -87,12 +88,20 @@ struct Place {
     parent: String,
 }
 
-/// The sites that `wanted` names: what to ask about first.
+/// The sites that any of `wanted` names, by path and position: what to ask about first.
 ///
-/// Ask with [`Resolver::standing`](crate::resolve::Resolver::standing), then go on with [`draft`].
+/// Those that `to` cannot be done to are blocked with the reason, and need no answer. Ask with
+/// [`Resolver::standing`](crate::resolve::Resolver::standing), then go on with [`draft`](draft()).
 #[must_use]
-pub fn sites(inventory: &Inventory<'_>, wanted: &Wanted) -> Vec<Site> {
-    everything(inventory).into_iter().filter(|site| wanted.matches(inventory, site)).collect()
+pub fn sites(inventory: &Inventory<'_>, wanted: &[Wanted], to: &To) -> Vec<Site> {
+    let is_meant = |site: &Site| wanted.iter().any(|wanted| wanted.matches(inventory, site));
+    let mut sites: Vec<Site> = everything(inventory).into_iter().filter(is_meant).collect();
+    for site in &mut sites {
+        if let (None, Err(reason)) = (&site.blocked, draft::applies(site, to)) {
+            site.blocked = Some(reason);
+        }
+    }
+    sites
 }
 
 /// Drafts a conversion of `sites`, which come from [`sites`].

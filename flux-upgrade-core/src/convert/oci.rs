@@ -38,6 +38,20 @@ const SHARED_FIELDS: &[&str] = &["provider", "secretRef", "certSecretRef", "inse
 /// Fields of a HelmRepository that are taken care of otherwise, or mean nothing to a registry.
 const OTHER_FIELDS: &[&str] = &["interval", "type", "url", "passCredentials"];
 
+/// Whether a site is the chart of a release, and of an index only where a home is given.
+pub(super) fn applies(site: &Site, home: Option<&str>) -> Result<(), Reason> {
+    let requires = |detail: &str| Err(Reason::Requires { detail: detail.to_owned() });
+    match site.consumer {
+        _ if site.owner.kind != Kind::HelmRelease.name() || site.field != "spec.chart.spec.version" => {
+            requires("a HelmRelease with a chart of a HelmRepository")
+        }
+        Consumer::HelmOci => Ok(()),
+        Consumer::HelmIndex if home.is_some() => Ok(()),
+        Consumer::HelmIndex => requires("a home: where this chart is published as an OCI artifact"),
+        _ => requires("a HelmRelease with a chart of a HelmRepository"),
+    }
+}
+
 impl<'a, 'f> Charts<'a, 'f> {
     pub(super) fn new(inventory: &'a Inventory<'f>) -> Self {
         let sources = inventory.resources().iter().filter(|resource| resource.kind == Kind::OciRepository);
@@ -64,13 +78,7 @@ impl<'a, 'f> Charts<'a, 'f> {
         if let Some(ignore) = &site.ignore {
             return Err(Reason::Ignored { by: format!("a comment at {}", ignore.at) });
         }
-        if site.owner.kind != Kind::HelmRelease.name() || site.field != "spec.chart.spec.version" {
-            return Err(requires("a HelmRelease with a chart of a HelmRepository".to_owned()));
-        }
         let is_http = site.consumer == Consumer::HelmIndex;
-        if is_http && home.is_none() {
-            return Err(requires("a home: where this chart is published as an OCI artifact".to_owned()));
-        }
         if site.variable.is_some() {
             return Err(requires("a version that is written here and not in a variable".to_owned()));
         }

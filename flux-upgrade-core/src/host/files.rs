@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::inside;
 use super::list::{Unlistable, list};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::text::{Lines, Location, RepoPath, SourceFile, Span};
+use crate::text::{Location, RepoPath, SourceFile, Span};
 
 /// What is read at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,8 +199,8 @@ fn read_one(root: &Path, path: &RepoPath, limits: &Limits) -> Outcome {
         Ok(Some(bytes)) if bytes.len() as u64 > limits.max_file_bytes => {
             Outcome::LeftOut(too_large(path, limits))
         }
-        Ok(Some(bytes)) => match text_of(path, bytes) {
-            Ok(text) => Outcome::Read(SourceFile { path: path.clone(), text }),
+        Ok(Some(bytes)) => match SourceFile::from_bytes(path.clone(), bytes) {
+            Ok(file) => Outcome::Read(file),
             Err(diagnostic) => Outcome::LeftOut(*diagnostic),
         },
         Ok(None) => Outcome::Absent,
@@ -221,19 +221,6 @@ fn bytes_of(full: &Path, limits: &Limits) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len().min(most)).unwrap_or(0));
     File::open(full)?.take(most).read_to_end(&mut bytes)?;
     Ok(Some(bytes))
-}
-
-/// The bytes of a file as text, or what is wrong with them.
-pub(super) fn text_of(path: &RepoPath, bytes: Vec<u8>) -> Result<String, Box<Diagnostic>> {
-    String::from_utf8(bytes).map_err(|error| {
-        let good = error.utf8_error().valid_up_to();
-        let bad = error.as_bytes()[good];
-        let before = std::str::from_utf8(&error.as_bytes()[..good]).unwrap_or("");
-        let at = Lines::new(before).locate(path, Span::new(good, good + 1));
-        let found = format!("the byte 0x{bad:02x} is not UTF-8");
-        let diagnostic = Diagnostic::new("yaml.not-utf8", Severity::Error, at, found);
-        Box::new(diagnostic.with_help("save the file as UTF-8; until then it is left out"))
-    })
 }
 
 pub(super) fn too_large(path: &RepoPath, limits: &Limits) -> Diagnostic {

@@ -18,13 +18,16 @@ pub(crate) struct Links<'a> {
     pub(super) charts: Known<'a, (String, String, String, Option<String>)>,
     /// Flux Kustomizations that substitute variables.
     pub(super) substituting: OnceCell<Vec<usize>>,
-    /// Where variables are defined, by what applies the object that has them, and whether some of that lacks them.
-    pub(super) variables: RefCell<BTreeMap<(Vec<usize>, String), Places>>,
+    /// Where variables are defined, and whether some of what applies the object lacks them.
+    pub(super) variables: RefCell<BTreeMap<Use, Places>>,
     /// ConfigMaps that kustomize makes, by each of their names.
     generators: BTreeMap<&'a str, Made<'a>>,
     /// Files that hold no object.
     plain: OnceCell<BTreeMap<&'a str, Vec<&'a Resource>>>,
 }
+
+/// What applies the object that has a variable, in which cluster, and the variable's name.
+type Use = (Vec<usize>, Option<String>, String);
 
 /// Holder, document, node and bytes of each definition, and whether some Flux Kustomization has none.
 type Places = (BTreeSet<(usize, usize, u32, (usize, usize))>, bool);

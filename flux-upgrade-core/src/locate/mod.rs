@@ -41,6 +41,7 @@ use crate::yaml::Node;
 pub(crate) use field::variable;
 pub(crate) use image::dotted;
 pub(crate) use link::Links;
+pub(crate) use tools::is_commit;
 
 /// Every place in the files that pins or constrains a version, by path and position, with the source that it refers to.
 ///

@@ -73,7 +73,7 @@ fn version_in_comment(node: Node<'_, '_>) -> Option<Span> {
 }
 
 /// Whether a text is the hash of a commit in full.
-pub(super) fn is_commit(text: &str) -> bool {
+pub(crate) fn is_commit(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 

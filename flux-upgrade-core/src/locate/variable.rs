@@ -48,7 +48,18 @@ impl<'a> Links<'a> {
         resource: &Resource,
         name: &str,
     ) -> Definitions<'a, 'f> {
-        let Definitions { mut nodes, lacking } = self.own_definitions(inventory, resource, name);
+        self.definitions_in(inventory, resource, None, name)
+    }
+
+    /// The same for the object as one cluster has it.
+    fn definitions_in<'f>(
+        &self,
+        inventory: &'a Inventory<'f>,
+        resource: &Resource,
+        cluster: Option<&str>,
+        name: &str,
+    ) -> Definitions<'a, 'f> {
+        let Definitions { mut nodes, lacking } = self.own_definitions(inventory, resource, cluster, name);
         // Each question is asked once, so that variables which name each other come to an end.
         let mut asked = BTreeMap::from([((resource.applied_by.as_slice(), name), true)]);
         let mut found = BTreeMap::new();
@@ -59,7 +70,7 @@ impl<'a> Links<'a> {
             let goes_on = only.is_some_and(|variable| {
                 let question = (holder.applied_by.as_slice(), variable.name);
                 *asked.entry(question).or_insert_with(|| {
-                    let inner = self.own_definitions(inventory, holder, variable.name);
+                    let inner = self.own_definitions(inventory, holder, cluster, variable.name);
                     // Where some lack it, the default counts, which stands here.
                     let is_whole = !inner.lacking && !inner.nodes.is_empty();
                     nodes.extend(inner.nodes.into_iter().filter(|_| is_whole));
@@ -81,9 +92,10 @@ impl<'a> Links<'a> {
         &self,
         inventory: &'a Inventory<'f>,
         resource: &Resource,
+        cluster: Option<&str>,
         name: &str,
     ) -> Definitions<'a, 'f> {
-        let question = (resource.applied_by.clone(), name.to_owned());
+        let question = (resource.applied_by.clone(), cluster.map(str::to_owned), name.to_owned());
         let mut known = self.variables.borrow_mut();
         let (places, lacking) = known.entry(question).or_insert_with(|| {
             let unknown = resource.applied_by.is_empty();
@@ -97,7 +109,7 @@ impl<'a> Links<'a> {
             };
             let (mut places, mut lacking) = (BTreeSet::new(), false);
             for applier in appliers.into_iter().map(|applier| &inventory.resources()[applier]) {
-                for from in by_cluster(&applier.placements) {
+                for from in by_cluster(&applier.placements, cluster) {
                     match self.defined_by(inventory, applier, from, name) {
                         Some(found) => {
                             let range = (found.range.start, found.range.end);
@@ -193,15 +205,25 @@ impl<'a> Links<'a> {
         resource: &Resource,
         text: &'t str,
     ) -> Result<Cow<'t, str>, Reason> {
+        self.expand_in(inventory, resource, None, text)
+    }
+
+    /// The same for the object as one cluster has it.
+    pub(crate) fn expand_in<'t>(
+        &self,
+        inventory: &'a Inventory<'_>,
+        resource: &Resource,
+        cluster: Option<&str>,
+        text: &'t str,
+    ) -> Result<Cow<'t, str>, Reason> {
         if !text.contains("${") {
             return Ok(Cow::Borrowed(text));
         }
         let unknown = |name: &str| Reason::Substituted { variable: name.to_owned() };
         let (mut out, mut from) = (String::new(), 0);
         for expression in expressions(text) {
-            let found = self.definitions(inventory, resource, expression.name);
-            let mut texts: BTreeSet<&str> =
-                found.nodes.iter().filter_map(|found| found.node.text()).collect();
+            let found = self.definitions_in(inventory, resource, cluster, expression.name);
+            let mut texts: BTreeSet<&str> = found.nodes.iter().filter_map(Definition::text).collect();
             let default = expression.default.clone().map(|range| &text[range]);
             if found.lacking || texts.is_empty() {
                 texts.extend(default);
@@ -248,12 +270,13 @@ pub(super) fn assigned<'a, 'f>(
 }
 
 /// The places of an object, those of each cluster by themselves: a Flux Kustomization that clusters share has in each the
-/// patches and the ConfigMaps of that one.
-fn by_cluster(placements: &[Placement]) -> Vec<&[Placement]> {
+/// patches and the ConfigMaps of that one. Of one cluster alone, where it is named.
+fn by_cluster<'p>(placements: &'p [Placement], only: Option<&str>) -> Vec<&'p [Placement]> {
     // Placements are in the order of their clusters, and those of none come first.
     let mut parts: Vec<&[Placement]> = placements.chunk_by(|a, b| a.cluster == b.cluster).collect();
     if parts.len() > 1 && parts[0][0].cluster.is_none() {
         parts.remove(0);
     }
+    parts.retain(|part| only.is_none() || part[0].cluster.is_none() || part[0].cluster.as_deref() == only);
     parts
 }

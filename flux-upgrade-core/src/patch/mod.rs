@@ -10,6 +10,7 @@ mod migrated;
 mod verify;
 
 pub use apply::PatchError;
+pub(crate) use verify::is_yaml;
 pub use verify::{Unproven, verify};
 
 use std::collections::BTreeMap;

@@ -68,7 +68,7 @@ pub fn verify(before: &str, patch: &FilePatch) -> Result<(), Unproven> {
     }
 }
 
-fn is_yaml(name: &str) -> bool {
+pub(crate) fn is_yaml(name: &str) -> bool {
     name.ends_with(".yaml") || name.ends_with(".yml") || name == "Kustomization"
 }
 

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Change, Plan, Reason, Series, SeriesStep};
 use crate::locate::{Consumer, Site, SourceKey};
 use crate::reference::normalise_git;
-use crate::rules::{Delivery, Rules};
+use crate::rules::{Delivery, Rules, Schedule};
 use crate::scan::{Inventory, Kind, Resource};
+use crate::time::Timestamp;
 use crate::version::Level;
 
 /// Changes that are reviewed and merged together: what goes onto one branch.
@@ -24,8 +25,17 @@ pub struct Group {
     pub after: Vec<usize>,
     /// How it is delivered, by its rules.
     pub delivery: Delivery,
-    /// When it may be delivered, by its rules: texts for whoever has a clock.
+    /// When it may be delivered, by its rules; see [`Group::is_due`].
     pub schedule: Vec<String>,
+}
+
+impl Group {
+    /// Whether it may be delivered at a time: without a schedule always, with several in any of them.
+    #[must_use]
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        let admits = |text: &String| Schedule::parse(text).is_ok_and(|schedule| schedule.admits(now));
+        self.schedule.is_empty() || self.schedule.iter().any(admits)
+    }
 }
 
 impl Plan {

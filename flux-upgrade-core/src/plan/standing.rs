@@ -212,6 +212,17 @@ fn named(context: &Context<'_>, candidate: &Candidate) -> Result<Standing, Stop>
             }
         }
     }
+    if let (Ok(SourceKey::Git { url }), None) = (&site.source, published) {
+        let object = candidate.tag_object.as_ref().or(candidate.digest.as_ref());
+        match (resolution.ref_date(url, &candidate.text), object) {
+            (Some(found), _) => published = found,
+            (None, Some(object)) => {
+                let refs = [(candidate.text.clone(), object.clone())].into();
+                asks.push(Ask::Dates { url: url.clone(), refs });
+            }
+            (None, None) => {}
+        }
+    }
     if !asks.is_empty() {
         return Err(Stop::Needs(asks));
     }

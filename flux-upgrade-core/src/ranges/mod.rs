@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 pub use flags::{FLAGS, Flag};
 pub use rollback::rollback;
 
+use crate::convert::takes_range;
 use crate::diagnostic::Diagnostic;
 use crate::locate::{Part, Site, locate, unpinned};
 use crate::plan::{Reason, Standing, is_floating, standing};
@@ -90,6 +91,17 @@ pub fn sites(inventory: &Inventory<'_>) -> Vec<Site> {
     for site in &mut sites {
         site.blocked = None;
     }
+    sites
+}
+
+/// What a snapshot needs for [`sites`] and for conversions: every site that stands somewhere without a commit, or could.
+///
+/// Asked with [`Resolver::standing_from`](crate::resolve::Resolver::standing_from).
+#[must_use]
+pub fn recorded(inventory: &Inventory<'_>) -> Vec<Site> {
+    let mut sites = sites(inventory);
+    let is_pin = |site: &Site| site.blocked.is_none() && !is_floating(site) && takes_range(site);
+    sites.extend(everything(inventory).into_iter().filter(is_pin));
     sites
 }
 

@@ -258,11 +258,7 @@ impl<'a, 'f> Pins<'a, 'f> {
             };
             match place {
                 Some(place) => pinned.edits.push(added(&place, beside, digest)),
-                None if crate::plan::is_floating(site) => {
-                    return Err(cannot(
-                        "only its chart knows whether a digest may stand beside or inside the tag",
-                    ));
-                }
+                None if crate::plan::is_floating(site) => return Err(no_room(site)),
                 None => return Ok(pinned),
             }
         }
@@ -359,6 +355,15 @@ fn added(place: &Insertion, key: &str, value: &str) -> Edit {
         expect: String::new(),
         replace: format!("{}{key}: {value}", place.before),
     }
+}
+
+/// Why a tag that moves gets no digest.
+fn no_room(site: &Site) -> Reason {
+    if site.at.path == site.spot.at.path && site.at.span == site.spot.at.span && site.variable.is_none() {
+        return cannot("only its chart knows whether a digest may stand beside or inside the tag");
+    }
+    let (from, at) = (&site.spot.value, &site.spot.at);
+    cannot(format!("its text, `{from}`, stands at {at}, and a digest would have to stand beside its field"))
 }
 
 pub(crate) fn cannot(detail: impl Into<String>) -> Reason {

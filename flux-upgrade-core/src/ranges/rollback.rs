@@ -6,9 +6,10 @@ use super::everything;
 use super::lock::{Entry, Key, Lock, keys};
 use super::pin::{Pinned, Pins, Target, cannot};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::locate::Site;
+use crate::locate::{Consumer, Site, is_commit};
 use crate::patch::{PatchSet, Refused, patch};
 use crate::plan::{Change, Held, MOST_NAMED, Plan, Reason, is_exact, is_floating};
+use crate::resolve::select::is_digest;
 use crate::rules::Rules;
 use crate::scan::{Inventory, scan};
 use crate::text::{RepoPath, SourceFile};
@@ -17,7 +18,8 @@ use crate::version::{Level, Version};
 /// The plan that pins what `then` says, and its text side, proven.
 ///
 /// A site of the lock is found by file, object and field; where the object says it in another field of the same parent by now
-/// (`semver` became `tag`), that one is pinned. What floats and is not in the lock is held, as is every site that cannot hold the
+/// (`semver` became `tag`), that one is pinned. Where its file was moved or the object renamed, it is found by kind, field and
+/// source, as long as there is one alone that fits; the change says so. What floats and is not in the lock is held, as is every site that cannot hold the
 /// pin or takes its version from another source than it did. No answers are needed. `now` is the lock of today: it says how far
 /// the way is.
 ///
@@ -31,7 +33,13 @@ pub fn rollback(
 ) -> (Plan, PatchSet) {
     let all: Vec<Site> =
         everything(inventory).into_iter().filter(|site| rules.includes(&site.at.path)).collect();
-    let matched = Matched::new(&all, then);
+    let foreign = foreign(then, inventory.files);
+    let mut matched = Matched::new(&all, then);
+    if foreign.is_none() {
+        // Of a lock whose files are all elsewhere, what has the same name is another thing.
+        matched.moved(&all, then, By::Name);
+        matched.moved(&all, then, By::File);
+    }
     let pins = Pins::new(inventory);
     let mut outcomes: BTreeMap<usize, Result<Pinned, Reason>> = BTreeMap::new();
     for (index, site) in all.iter().enumerate() {
@@ -60,7 +68,10 @@ pub fn rollback(
         }
         plan.sites.push(all[index].clone());
     }
-    plan.diagnostics.extend(gone(then, &matched.keys, rules));
+    match foreign {
+        Some(finding) => plan.diagnostics.push(finding),
+        None => plan.diagnostics.extend(gone(then, &matched.keys, rules)),
+    }
     let mut set = patch(inventory.files, &plan);
     prove(inventory.files, &all, &wanted, &mut set);
     (plan, set)
@@ -99,6 +110,58 @@ impl<'l> Matched<'l> {
         }
         out
     }
+
+    /// Entries and sites that are left over, and that belong together if only one of each has this in common.
+    fn moved(&mut self, sites: &[Site], lock: &'l Lock, by: By) {
+        let mut alike: BTreeMap<_, (Vec<&'l Entry>, Vec<usize>)> = BTreeMap::new();
+        for entry in lock.entries.iter().filter(|entry| !self.keys.contains(&entry.key)) {
+            alike.entry(by.of_entry(entry)).or_default().0.push(entry);
+        }
+        for (index, site) in sites.iter().enumerate() {
+            let source = site.source.as_ref().map(ToString::to_string).unwrap_or_default();
+            let is_free = !self.by_site.contains_key(&index);
+            if is_free && !source.is_empty() && (is_floating(site) || is_version_field(site)) {
+                alike.entry(by.of_site(site, &source)).or_default().1.push(index);
+            }
+        }
+        for (entries, indices) in alike.into_values() {
+            if let ([entry], [index]) = (entries.as_slice(), indices.as_slice()) {
+                self.by_site.insert(*index, entry);
+                self.keys.insert(&entry.key);
+            }
+        }
+    }
+}
+
+/// What a site is told by, where its file or its name is not the one of its entry any more.
+#[derive(Clone, Copy)]
+enum By {
+    /// An object that stands in another file, or gets another namespace.
+    Name,
+    /// An object that has another name in its file.
+    File,
+}
+
+impl By {
+    fn of_entry(self, entry: &Entry) -> [String; 4] {
+        let object = entry.key.object.as_str();
+        let kind = object.split('/').next().unwrap_or_default();
+        let name = object.rsplit('/').next().unwrap_or_default();
+        self.key(kind, name, (&entry.key.file, &entry.key.field), &entry.source)
+    }
+
+    fn of_site(self, site: &Site, source: &str) -> [String; 4] {
+        let Site { owner, at, field, .. } = site;
+        self.key(&owner.kind, &owner.name, (at.path.as_str(), field), source)
+    }
+
+    fn key(self, kind: &str, name: &str, (file, field): (&str, &str), source: &str) -> [String; 4] {
+        let own = match self {
+            Self::Name => name,
+            Self::File => file,
+        };
+        [kind, own, parent(field), source].map(str::to_owned)
+    }
 }
 
 fn parent(field: &str) -> &str {
@@ -120,9 +183,23 @@ fn pinned(pins: &Pins<'_, '_>, site: &Site, entry: &Entry) -> Result<Pinned, Rea
             entry.source
         )));
     }
+    if let Some(digest) = entry.digest.as_ref().filter(|digest| !is_hash(site, digest)) {
+        return Err(cannot(format!(
+            "`{digest}`, which the lock has for it, is neither a digest nor a commit"
+        )));
+    }
     let target = Target { resolved: entry.resolved.clone(), digest: entry.digest.clone() };
     let pinned = pins.pin(site, &target)?;
     if pinned.edits.is_empty() { Err(Reason::UpToDate) } else { Ok(pinned) }
+}
+
+/// Whether a digest of the lock is one that may be written at a site; at charts none is.
+fn is_hash(site: &Site, text: &str) -> bool {
+    match site.consumer {
+        Consumer::HelmIndex | Consumer::HelmOci => true,
+        _ if site.consumer.is_git() => is_commit(text),
+        _ => is_digest(text),
+    }
 }
 
 /// Sites on the same bytes move together or not at all.
@@ -165,6 +242,13 @@ fn change(site: usize, at: &Site, pinned: &Pinned, entry: &Entry, now: Option<&L
     if let Some(today) = today.filter(|today| today.resolved != entry.resolved) {
         notes.insert(0, format!("the lock of today says {}", today.resolved));
     }
+    let owner = &at.owner;
+    let is_same = entry.key.file == at.at.path.as_str()
+        && entry.key.object.starts_with(&format!("{}/", owner.kind))
+        && entry.key.object.ends_with(&format!("/{}", owner.name));
+    if !is_same {
+        notes.push(format!("the lock has it as {} {}", entry.key.file, entry.key.object));
+    }
     Change {
         site,
         from: at.written(),
@@ -177,6 +261,23 @@ fn change(site: usize, at: &Site, pinned: &Pinned, entry: &Entry, now: Option<&L
         notes,
         edits: pinned.edits.clone(),
     }
+}
+
+/// A lock that names no file of these.
+fn foreign(lock: &Lock, files: &[SourceFile]) -> Option<Diagnostic> {
+    let here: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
+    let first = lock.entries.first()?;
+    if lock.entries.iter().any(|entry| here.contains(entry.key.file.as_str())) {
+        return None;
+    }
+    let message = format!(
+        "the lock names no file of this folder: {} is not here, nor is any other of its files",
+        first.key.file
+    );
+    let finding = Diagnostic::new("rollback.foreign-lock", Severity::Error, first.at()?.clone(), message);
+    Some(finding.with_help(
+        "is it the lock of another repository, or of another folder of this one? its paths start at its own folder",
+    ))
 }
 
 /// Entries whose site is no longer there.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::summary::Summary;
 use super::words::{clean, count, day, package, short, step, variable};
 use crate::diagnostic::Diagnostic;
-use crate::locate::Site;
+use crate::locate::{Part, Site};
 use crate::plan::{Change, Plan, Reason};
 use crate::version::Level;
 
@@ -19,6 +19,10 @@ pub fn markdown(plan: &Plan) -> String {
         text.push('\n');
         text.push_str(&changes_table(plan, plan.changes.iter()));
     }
+    let notes = notes_list(plan, plan.changes.iter());
+    if !notes.is_empty() {
+        let _ = write!(text, "\n{notes}");
+    }
     text.push_str(&super::series::markdown(plan));
     let majors: Vec<_> = plan
         .held
@@ -29,11 +33,11 @@ pub fn markdown(plan: &Plan) -> String {
         })
         .collect();
     if !majors.is_empty() {
-        text.push_str("\n### Majors held\n\n| File | Object | From | Newest |\n| --- | --- | --- | --- |\n");
+        text.push_str("\n### Majors held\n\n| Object | From | Newest | File |\n| --- | --- | --- | --- |\n");
     }
     for (site, newest) in majors {
         let written = code(&short(&site.written()));
-        let _ = writeln!(text, "| {} | {} | {written} | {} |", file(site), object(site), code(newest));
+        let _ = writeln!(text, "| {} | {written} | {} | {} |", object(site), code(newest), file(site));
     }
     if !plan.diagnostics.is_empty() {
         let (open, close) = details(&format!("{} in the files", count(plan.diagnostics.len(), "finding")));
@@ -46,42 +50,73 @@ pub fn markdown(plan: &Plan) -> String {
     text
 }
 
-/// Changes as a table.
+/// Changes as a table. What else there is to say of them is [`notes_list`]: a cell of many words makes a table that nobody reads.
 pub(super) fn changes_table<'p>(plan: &Plan, changes: impl Iterator<Item = &'p Change>) -> String {
-    let mut text = String::from("| File | Object | From | To | Level | Published | Notes |\n");
-    text.push_str("| --- | --- | --- | --- | --- | --- | --- |\n");
+    let mut text = String::from("| Object | From | To | Level | Published | File |\n");
+    text.push_str("| --- | --- | --- | --- | --- | --- |\n");
     for change in changes {
         let site = plan.site_of(change);
-        let mut notes = Vec::new();
-        if let Some(name) = &site.variable {
-            notes.push(format!("by {}", code(&variable(name))));
-        }
-        if let Some(first) = site.overridden_by.first() {
-            let more = site.overridden_by.len() - 1;
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            notes.push(format!("overridden by {}{more}", code(&format!("{}:{}", first.path, first.line))));
-        }
-        if let Some(beyond) = &change.beyond {
-            notes.push(format!("{} is {}", code(&beyond.newest), beyond.level));
-        }
-        if site.suspended {
-            notes.push("suspended".to_owned());
-        }
-        notes.extend(change.notes.iter().map(|note| plain(note)));
-        let (from, to) = step(&change.from, &change.to);
+        let (from, to) = match (change.from.rsplit_once('/'), change.to.rsplit_once('/')) {
+            // The kind says which group it is.
+            (Some((old, from)), Some((new, to))) if site.part == Part::Api && old == new => {
+                (clean(from).into_owned(), clean(to).into_owned())
+            }
+            _ => step(&change.from, &change.to),
+        };
         let published = change.published.as_deref().map(|time| plain(&day(time))).unwrap_or_default();
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {published} | {} |",
-            file(site),
+            "| {} | {} | {} | {} | {published} | {} |",
             object(site),
             code(&from),
             code(&to),
             change.level,
-            notes.join("; "),
+            file(site),
         );
     }
     text
+}
+
+/// What there is to say of changes beside their table, as a list by place; empty where there is nothing.
+pub(super) fn notes_list<'p>(plan: &Plan, changes: impl Iterator<Item = &'p Change>) -> String {
+    let mut text = String::new();
+    for change in changes {
+        let site = plan.site_of(change);
+        let at = file(site);
+        match notes(site, change).as_slice() {
+            [] => {}
+            [note] => {
+                let _ = writeln!(text, "- {at}: {note}");
+            }
+            several => {
+                let _ = writeln!(text, "- {at}");
+                for note in several {
+                    let _ = writeln!(text, "  - {note}");
+                }
+            }
+        }
+    }
+    text
+}
+
+fn notes(site: &Site, change: &Change) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(name) = &site.variable {
+        notes.push(format!("by {}", code(&variable(name))));
+    }
+    if let Some(first) = site.overridden_by.first() {
+        let more = site.overridden_by.len() - 1;
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        notes.push(format!("overridden by {}{more}", code(&format!("{}:{}", first.path, first.line))));
+    }
+    if let Some(beyond) = &change.beyond {
+        notes.push(format!("newer: {} ({})", code(&short(&beyond.newest)), beyond.level));
+    }
+    if site.suspended {
+        notes.push("suspended".to_owned());
+    }
+    notes.extend(change.notes.iter().map(|note| plain(note)));
+    notes
 }
 
 /// A finding as an item of a list.
@@ -106,7 +141,10 @@ fn file(site: &Site) -> String {
 
 /// The object, and what moves in it where its name does not say that.
 fn object(site: &Site) -> String {
+    // Of Flux itself the kind says it.
+    let is_flux = site.part == Part::Api || site.owner.kind == "Flux";
     match package(site) {
+        _ if is_flux => code(&site.owner.to_string()),
         "" => code(&site.owner.to_string()),
         package => format!("{} {}", code(&site.owner.to_string()), code(package)),
     }
@@ -172,16 +210,21 @@ mod tests {
         let plan = Plan { series: Vec::new(), ..sample::plan() };
         let expected = r"**2 changes, 1 major held, 1 source unanswered**
 
-| File | Object | From | To | Level | Published | Notes |
-| --- | --- | --- | --- | --- | --- | --- |
-| `apps/podinfo.yaml:2` | `HelmRelease apps/podinfo` | `6.5.0` | `6.7.1` | minor | 2024-05-01 | `7.0.0` is major |
-| `infra/sources.yaml:1` | `OCIRepository web` `backend` | `1.2.0` | `1.2.1` | patch |  | suspended; the current tag is no longer published |
+| Object | From | To | Level | Published | File |
+| --- | --- | --- | --- | --- | --- |
+| `HelmRelease apps/podinfo` | `6.5.0` | `6.7.1` | minor | 2024-05-01 | `apps/podinfo.yaml:2` |
+| `OCIRepository web` `backend` | `1.2.0` | `1.2.1` | patch |  | `infra/sources.yaml:1` |
+
+- `apps/podinfo.yaml:2`: newer: `7.0.0` (major)
+- `infra/sources.yaml:1`
+  - suspended
+  - the current tag is no longer published
 
 ### Majors held
 
-| File | Object | From | Newest |
+| Object | From | Newest | File |
 | --- | --- | --- | --- |
-| `infra/nginx.yaml:1` | `HelmRelease infra/nginx` | `15.1.0` | `18.2.0` |
+| `HelmRelease infra/nginx` | `15.1.0` | `18.2.0` | `infra/nginx.yaml:1` |
 
 <details>
 <summary>1 finding in the files</summary>

@@ -5,7 +5,7 @@ use std::fmt;
 use std::fmt::Write as _;
 
 use super::links::links;
-use super::markdown::{changes_table, code, details, finding, plain};
+use super::markdown::{changes_table, code, details, finding, notes_list, plain};
 use super::series;
 use super::words::{clean, count, short};
 use crate::locate::SourceKey;
@@ -127,9 +127,10 @@ fn body(plan: &Plan, group: &Group, diff: &str) -> String {
             pages.insert(format!("- {}: {notes}[compare]({})", code(source.package()), links.compare));
         }
     }
-    if !pages.is_empty() {
+    let notes = notes_list(plan, changes.iter().copied());
+    if !(pages.is_empty() && notes.is_empty()) {
         out.line("");
-        out.lines(pages.iter().map(String::as_str), "links");
+        out.lines(pages.iter().map(String::as_str).chain(notes.lines()), "links and notes");
     }
     let steps = series::markdown(&plan.part(group));
     out.lines(steps.lines(), "lines on steps");
@@ -249,9 +250,13 @@ mod tests {
         let diff = "--- a/infra/sources.yaml\n+++ b/infra/sources.yaml\n@@ -1,1 +1,1 @@\n-tag: \"1.2.0\"\n+tag: \"1.2.1\"\n";
         let expected = r#"**1 change, patch**
 
-| File | Object | From | To | Level | Published | Notes |
-| --- | --- | --- | --- | --- | --- | --- |
-| `infra/sources.yaml:1` | `OCIRepository web` `backend` | `1.2.0` | `1.2.1` | patch |  | suspended; the current tag is no longer published |
+| Object | From | To | Level | Published | File |
+| --- | --- | --- | --- | --- | --- |
+| `OCIRepository web` `backend` | `1.2.0` | `1.2.1` | patch |  | `infra/sources.yaml:1` |
+
+- `infra/sources.yaml:1`
+  - suspended
+  - the current tag is no longer published
 
 Merge after `apps`.
 

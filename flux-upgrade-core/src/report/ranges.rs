@@ -267,11 +267,12 @@ pub fn lock_table(update: &Update, style: Style, written: bool) -> String {
             _ => short(&entry.resolved),
         };
         let published = to.and_then(|to| to.published.as_deref()).map(day);
+        let number = if key.number > 1 { format!(" #{}", key.number) } else { String::new() };
         let paint = if drift.is_drift() { Paint::Yellow } else { Paint::Dim };
         grid.row(vec![
             plain(clean(&key.file)),
             plain(clean(&key.object)),
-            plain(clean(&key.field)),
+            plain(format!("{}{number}", clean(&key.field))),
             painted(drift.kind(), paint),
             plain(from.map(both).unwrap_or_default()),
             painted(to.map(|to| format!("→ {}", both(to))).unwrap_or_default(), Paint::Green),

@@ -18,7 +18,7 @@ pub use snapshot::{Snapshot, SnapshotError};
 
 use crate::flux::Release;
 use crate::locate::{Site, SourceKey};
-use crate::plan::{Failure, standing_needs};
+use crate::plan::Failure;
 use crate::rules::Rules;
 use crate::time::Timestamp;
 
@@ -138,7 +138,16 @@ impl<'s> Resolver<'s> {
     /// Asks where each site stands now, with digest and date, and not where it could move.
     #[must_use]
     pub fn standing(self) -> Self {
-        Self { questions: self.questions.with(standing_needs), ..self }
+        self.standing_from(0)
+    }
+
+    /// The same for the sites from this number on; those before it are asked where they could move.
+    ///
+    /// With what [`recorded`](crate::ranges::recorded) gives behind the sites of a plan, a [`Recording`] of the answers serves
+    /// both.
+    #[must_use]
+    pub fn standing_from(self, first: usize) -> Self {
+        Self { questions: self.questions.standing_from(first), ..self }
     }
 
     /// Open questions, or the result once none is left.

@@ -98,6 +98,8 @@ pub struct Query {
     pub ask: Ask,
     /// Whether the files mark the registry as one of plain HTTP (`insecure: true`), each time that they name it.
     pub insecure: bool,
+    /// Whether no plan needs it, and it is asked so that a snapshot serves `ranges`, `lock` and `convert` as well.
+    pub beside: bool,
 }
 
 /// What a host found.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Answer, AnswerError, Ask, Outcome, Query, Resolution, Step};
 use crate::locate::{Site, SourceKey};
-use crate::plan::{Failure, concerned, needs};
+use crate::plan::{Failure, concerned, needs, standing_needs};
 use crate::reference::normalise_git;
 use crate::rules::Rules;
 
@@ -19,11 +19,9 @@ pub(crate) struct Questions {
     undecided: Vec<usize>,
     next: usize,
     resolution: Resolution,
-    /// What a site needs to be asked beyond the lists.
-    needs: Needs,
+    /// Sites from this number on are asked where they stand, those before it where they could move.
+    standing_from: usize,
 }
-
-type Needs = fn(&Site, &Resolution, &Rules) -> Vec<Ask>;
 
 impl Questions {
     /// Questions about the sites that the rules leave in a plan.
@@ -37,7 +35,7 @@ impl Questions {
             undecided: Vec::new(),
             next: 0,
             resolution: Resolution::default(),
-            needs,
+            standing_from: usize::MAX,
         };
         for ask in lists(undecided.iter().map(|index| &sites[*index])) {
             questions.ask(ask);
@@ -46,8 +44,9 @@ impl Questions {
         questions
     }
 
-    pub(crate) fn with(self, needs: Needs) -> Self {
-        Self { needs, ..self }
+    /// Where the sites from this number on stand, and not where they could move.
+    pub(crate) fn standing_from(self, first: usize) -> Self {
+        Self { standing_from: first, ..self }
     }
 
     /// As [`Resolver::step`](super::Resolver::step), with the same sites and rules each time.
@@ -55,9 +54,15 @@ impl Questions {
         if self.open.is_empty() {
             // A site that needed nothing needs nothing later: answers only add to what is known.
             let mut wanted = BTreeSet::new();
-            let (resolution, wants) = (&self.resolution, self.needs);
+            let (resolution, from) = (&self.resolution, self.standing_from);
+            // What moves is asked to its end first: the rest is told apart as what no plan needs.
+            let is_moving = self.undecided.iter().any(|index| *index < from);
             self.undecided.retain(|index| {
-                let asks = wants(&sites[*index], resolution, rules);
+                let asks = match (*index < from, is_moving) {
+                    (true, _) => needs(&sites[*index], resolution, rules),
+                    (false, false) => standing_needs(&sites[*index], resolution, rules),
+                    (false, true) => return true,
+                };
                 let is_open = !asks.is_empty();
                 wanted.extend(asks);
                 is_open
@@ -65,13 +70,16 @@ impl Questions {
             for ask in together(wanted) {
                 self.ask(ask);
             }
+            if self.open.is_empty() && is_moving && !self.undecided.is_empty() {
+                return self.step(sites, rules);
+            }
         }
         if self.open.is_empty() {
             return Step::Done(std::mem::take(&mut self.resolution));
         }
         let query = |(id, ask): (&usize, &Ask)| {
             let insecure = ask.repository().is_some_and(|repository| self.insecure.contains(repository));
-            Query { id: *id, ask: ask.clone(), insecure }
+            Query { id: *id, ask: ask.clone(), insecure, beside: self.is_beside() }
         };
         Step::Ask(self.open.iter().map(query).collect())
     }
@@ -145,6 +153,11 @@ impl Questions {
         }
         self.open.remove(&id);
         Ok(())
+    }
+
+    /// Whether what is open serves what stands beside what moves.
+    fn is_beside(&self) -> bool {
+        !self.undecided.is_empty() && self.undecided.iter().all(|index| *index >= self.standing_from)
     }
 
     /// Opens a question that was not asked before.

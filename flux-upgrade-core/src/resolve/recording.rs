@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::snapshot::SCHEMA;
-use super::{Answer, Ask, Candidate, Outcome};
+use super::{Answer, Ask, Candidate, Outcome, Query};
 use crate::flux;
 use crate::plan::Failure;
 use crate::reference::{normalise_git, normalise_repository, normalise_url};
@@ -97,6 +97,23 @@ struct Tag {
     digest_failure: Option<Failure>,
     #[serde(skip_serializing_if = "Option::is_none")]
     created_failure: Option<Failure>,
+    #[serde(skip_serializing_if = "Beside::is_empty")]
+    beside: Beside,
+}
+
+/// What no plan asked, and so does not belong to the list that a plan sees.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+struct Beside {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created: Option<String>,
+}
+
+impl Beside {
+    fn is_empty(&self) -> bool {
+        self.digest.is_none() && self.created.is_none()
+    }
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -114,6 +131,8 @@ struct Ref {
     commit: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     created: Option<String>,
+    #[serde(skip_serializing_if = "Beside::is_empty")]
+    beside: Beside,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -129,7 +148,32 @@ struct Release {
 }
 
 impl Recording {
-    /// Adds an answer; the list of a source comes before what is asked about its tags.
+    /// Adds the answer to a question.
+    ///
+    /// What no plan needs is kept beside the lists, so that a plan from the snapshot still is the plan of the run.
+    pub fn answered(&mut self, query: &Query, outcome: &Outcome) {
+        match (&query.ask, outcome) {
+            (Ask::Digest { repository, tag }, Ok(Answer::Digest(digest))) if query.beside => {
+                let Some(tag) = self.tag(repository, tag) else { return };
+                tag.beside.digest = Some(digest.clone());
+            }
+            (Ask::Created { repository, tag }, Ok(Answer::Created(created))) if query.beside => {
+                let Some(tag) = self.tag(repository, tag) else { return };
+                tag.beside.created = created.map(|time| time.to_string());
+            }
+            (Ask::Dates { url, .. }, Ok(Answer::Dates(dates))) if query.beside => {
+                let entry = self.git.entry(normalise_git(url)).or_default();
+                for found in &mut entry.refs {
+                    if let Some(time) = dates.get(&found.name) {
+                        found.beside.created = Some(time.to_string());
+                    }
+                }
+            }
+            (ask, outcome) => self.add(ask, outcome),
+        }
+    }
+
+    /// Adds an answer that a plan needs; the list of a source comes before what is asked about its tags.
     pub fn add(&mut self, ask: &Ask, outcome: &Outcome) {
         let failure = outcome.as_ref().err().cloned();
         match (ask, outcome) {
@@ -284,7 +328,7 @@ impl From<&Candidate> for Tag {
 impl From<&Candidate> for Ref {
     fn from(found: &Candidate) -> Self {
         let created = found.created.map(|time| time.to_string());
-        Self { name: found.text.clone(), commit: found.digest.clone(), created }
+        Self { name: found.text.clone(), commit: found.digest.clone(), created, beside: Beside::default() }
     }
 }
 

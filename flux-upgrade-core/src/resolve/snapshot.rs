@@ -125,6 +125,8 @@ struct Tag {
     created: Option<String>,
     digest_failure: Option<Failure>,
     created_failure: Option<Failure>,
+    #[serde(default)]
+    beside: Beside,
 }
 
 #[derive(Deserialize)]
@@ -132,6 +134,29 @@ struct Ref {
     name: String,
     commit: Option<String>,
     created: Option<String>,
+    #[serde(default)]
+    beside: Beside,
+}
+
+/// What is known when asked for, and is no part of the list.
+#[derive(Deserialize, Default)]
+struct Beside {
+    digest: Option<String>,
+    created: Option<String>,
+}
+
+/// The same, read.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Known {
+    digest: Option<String>,
+    created: Option<Timestamp>,
+}
+
+impl Beside {
+    fn known(self, owner: &str) -> Result<Option<Known>, SnapshotError> {
+        let known = Known { digest: self.digest, created: time(owner, self.created)? };
+        Ok((known != Known::default()).then_some(known))
+    }
 }
 
 /// What registries and repositories said at one time.
@@ -142,6 +167,8 @@ pub struct Snapshot {
     oci: BTreeMap<String, Vec<Candidate>>,
     git: BTreeMap<String, Vec<Candidate>>,
     flux: Vec<Candidate>,
+    /// What is known of tags and refs beside the lists, by source and name.
+    beside: BTreeMap<(String, String), Known>,
     /// Where the manifests of a release lie, by version.
     places: BTreeMap<String, String>,
     /// The archives of manifests that were read, by version.
@@ -217,14 +244,19 @@ impl Snapshot {
                     .created_failure
                     .map(|failure| (Failed::Created(name.clone(), tag.tag.clone()), failure));
                 out.failures.extend(digest.into_iter().chain(created));
+                let known = tag.beside.known(&entry.repository)?;
+                out.beside.extend(known.map(|known| ((name.clone(), tag.tag.clone()), known)));
                 list.push(candidate(&entry.repository, tag.tag, tag.digest, tag.created)?);
             }
         }
         for entry in file.git {
             let failed = entry.failure.map(|failure| (Failed::Refs(normalise_git(&entry.url)), failure));
             out.failures.extend(failed);
-            let list = out.git.entry(normalise_git(&entry.url)).or_default();
+            let name = normalise_git(&entry.url);
+            let list = out.git.entry(name.clone()).or_default();
             for found in entry.refs {
+                let known = found.beside.known(&entry.url)?;
+                out.beside.extend(known.map(|known| ((name.clone(), found.name.clone()), known)));
                 list.push(candidate(&entry.url, found.name, found.commit, found.created)?);
             }
         }
@@ -275,10 +307,14 @@ impl Snapshot {
             }
             Ask::Tags { repository } => self.tags(repository).map(|tags| Answer::Tags(tags.to_vec())),
             Ask::Digest { repository, tag } => {
-                let digest = self.tag(repository, tag)?.digest.clone();
+                let beside = || self.known(&normalise_repository(repository), tag)?.digest.clone();
+                let digest = self.tag(repository, tag)?.digest.clone().or_else(beside);
                 digest.map(Answer::Digest).ok_or(Failure::NotAsked)
             }
-            Ask::Created { repository, tag } => Ok(Answer::Created(self.tag(repository, tag)?.created)),
+            Ask::Created { repository, tag } => {
+                let beside = || self.known(&normalise_repository(repository), tag)?.created;
+                Ok(Answer::Created(self.tag(repository, tag)?.created.or_else(beside)))
+            }
             Ask::Manifests { version } => {
                 let bytes = self.archives.get(version).ok_or(Failure::NotAsked)?;
                 let release = Release::read(version, bytes);
@@ -287,11 +323,14 @@ impl Snapshot {
                     .map_err(|error| Failure::Malformed { detail: error.to_string() })
             }
             Ask::Dates { url, refs } => {
-                let known = self.git.get(&normalise_git(url)).ok_or(Failure::NotAsked)?;
-                let dated = known.iter().filter(|found| refs.contains_key(&found.text));
-                Ok(Answer::Dates(
-                    dated.filter_map(|found| Some((found.text.clone(), found.created?))).collect(),
-                ))
+                let name = normalise_git(url);
+                let list = self.git.get(&name).ok_or(Failure::NotAsked)?;
+                let beside = |text: &str| self.known(&name, text)?.created;
+                let dated = list.iter().filter(|found| refs.contains_key(&found.text));
+                let date = |found: &Candidate| {
+                    Some((found.text.clone(), found.created.or_else(|| beside(&found.text))?))
+                };
+                Ok(Answer::Dates(dated.filter_map(date).collect()))
             }
             Ask::Releases if self.flux.is_empty() => Err(Failure::NotAsked),
             Ask::Releases => Ok(Answer::Releases(self.flux.clone())),
@@ -299,6 +338,11 @@ impl Snapshot {
                 self.git.get(&normalise_git(url)).cloned().map(Answer::Refs).ok_or(Failure::NotAsked)
             }
         }
+    }
+
+    /// What is known beside the lists; `source` is normalised.
+    fn known(&self, source: &str, name: &str) -> Option<&Known> {
+        self.beside.get(&(source.to_owned(), name.to_owned()))
     }
 
     fn tags(&self, repository: &str) -> Result<&[Candidate], Failure> {

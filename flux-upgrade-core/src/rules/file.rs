@@ -1,7 +1,8 @@
 //! `.flux-upgrade.yaml` to rules, with the place of every mistake.
 
 use super::{
-    Allow, Delivery, Digests, Glob, Layer, Matcher, Promote, Ranges, Rule, Rules, Slash, ValueError, nearest,
+    Allow, Delivery, Digests, Glob, Layer, Matcher, Promote, Ranges, Rule, Rules, Schedule, Slash,
+    ValueError, nearest,
 };
 use crate::flux::LocalEdits;
 use crate::text::{Lines, Location, RepoPath, Span};
@@ -225,14 +226,23 @@ impl File<'_> {
                     layer.ignore = Some(texts.into_iter().map(|(text, _)| text.to_owned()).collect());
                 }
                 "delivery" => layer.delivery = Some(self.word(value, str::parse::<Delivery>)?),
-                "schedule" => {
-                    let texts = self.texts(value)?;
-                    layer.schedule = Some(texts.into_iter().map(|(text, _)| text.to_owned()).collect());
-                }
+                "schedule" => layer.schedule = Some(self.schedule(value)?),
                 _ => layer.group = Some(self.text(value)?.to_owned()),
             }
         }
         Ok(layer)
+    }
+
+    fn schedule(&self, node: Node<'_, '_>) -> Result<Vec<String>, RulesError> {
+        let mut out = Vec::new();
+        for (text, span) in self.texts(node)? {
+            Schedule::parse(text).map_err(|error| {
+                let help = "write for example `after 10pm and before 5am every weekday`, or `* 0-4 * * 1-5` with minutes of `*`";
+                self.error("rules.bad-value", span, error.to_string(), Some(help.to_owned()))
+            })?;
+            out.push(text.to_owned());
+        }
+        Ok(out)
     }
 
     fn truth(&self, node: Node<'_, '_>) -> Result<bool, RulesError> {

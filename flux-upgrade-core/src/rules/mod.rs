@@ -7,6 +7,7 @@ mod file;
 mod glob;
 mod promote;
 mod renovate;
+mod schedule;
 #[cfg(test)]
 mod schema;
 mod show;
@@ -19,6 +20,7 @@ pub use file::RulesError;
 pub(crate) use glob::{Glob, Slash};
 pub use promote::{Promote, Staged};
 pub use renovate::Renovate;
+pub use schedule::{Schedule, ScheduleError};
 
 use crate::diagnostic::Diagnostic;
 use crate::flux::LocalEdits;
@@ -354,7 +356,7 @@ impl Rules {
         self.layers(site).filter_map(|layer| layer.delivery).last().unwrap_or_default()
     }
 
-    /// When a move of a site may be delivered, as written: the core has no clock and reads no calendar.
+    /// When a move of a site may be delivered, as written; [`Schedule`] reads it. The core has no clock.
     pub fn schedule<'r>(&'r self, site: &Site) -> impl Iterator<Item = &'r str> {
         let own = self.layers(site).filter_map(|layer| layer.schedule.as_deref()).last();
         own.unwrap_or_else(|| self.renovate.schedule(site)).iter().map(String::as_str)

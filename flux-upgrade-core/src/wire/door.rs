@@ -376,7 +376,8 @@ mod tests {
         r#"Bearer realm="https://ghcr.io/token",service="ghcr.io",scope="repository:a/b:pull""#;
 
     fn start(repository: &str, insecure: bool, doors: &Doors) -> (Exchange, HttpRequest) {
-        let query = Query { id: 0, ask: Ask::Tags { repository: repository.to_owned() }, insecure };
+        let query =
+            Query { id: 0, ask: Ask::Tags { repository: repository.to_owned() }, insecure, beside: false };
         match Exchange::start(&query, Limits::default(), doors) {
             (exchange, Next::Send(request)) => (exchange, request),
             (_, Next::Done(outcome)) => panic!("{outcome:?}"),

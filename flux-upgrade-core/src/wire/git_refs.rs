@@ -292,7 +292,7 @@ mod tests {
     }
 
     fn asked(url: &str) -> (Exchange, HttpRequest) {
-        let query = Query { id: 0, ask: Ask::Refs { url: url.to_owned() }, insecure: false };
+        let query = Query { id: 0, ask: Ask::Refs { url: url.to_owned() }, insecure: false, beside: false };
         match Exchange::start(&query, Limits::default(), &Doors::default()) {
             (exchange, Next::Send(request)) => (exchange, request),
             (_, Next::Done(outcome)) => panic!("{outcome:?}"),

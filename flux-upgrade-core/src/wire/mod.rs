@@ -13,7 +13,7 @@
 //! use flux_upgrade_core::wire::{Doors, Exchange, HttpResponse, Limits, Next};
 //!
 //! let ask = Ask::Tags { repository: "ghcr.io/stefanprodan/charts/podinfo".to_owned() };
-//! let query = Query { id: 0, ask, insecure: false };
+//! let query = Query { id: 0, ask, insecure: false, beside: false };
 //! let (mut exchange, next) = Exchange::start(&query, Limits::default(), &Doors::default());
 //! let Next::Send(request) = next else { panic!("a request comes first") };
 //! assert_eq!(request.url, "https://ghcr.io/v2/stefanprodan/charts/podinfo/tags/list?n=1000");

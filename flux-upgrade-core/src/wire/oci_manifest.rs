@@ -197,7 +197,7 @@ mod tests {
 
     /// The outcome, and the requests in short.
     fn run(ask: Ask, serve: &[(u16, &str, &str)]) -> (Outcome, Vec<String>) {
-        let query = Query { id: 0, ask, insecure: false };
+        let query = Query { id: 0, ask, insecure: false, beside: false };
         let (mut exchange, mut next) = Exchange::start(&query, Limits::default(), &Doors::default());
         let mut requests = Vec::new();
         loop {

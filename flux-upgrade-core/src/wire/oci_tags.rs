@@ -151,7 +151,7 @@ mod tests {
     ) -> (Result<Vec<Candidate>, String>, usize) {
         let ask = Ask::Tags { repository: "r.example.com/app".to_owned() };
         let (mut exchange, mut next) =
-            Exchange::start(&Query { id: 0, ask, insecure: false }, limits, &Doors::default());
+            Exchange::start(&Query { id: 0, ask, insecure: false, beside: false }, limits, &Doors::default());
         for number in 0.. {
             match next {
                 Next::Send(request) => next = exchange.receive(serve(number, &request)),

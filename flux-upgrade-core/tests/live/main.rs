@@ -69,7 +69,7 @@ impl Setup {
     /// The answer to one question.
     pub(crate) fn ask(&self, ask: Ask) -> Outcome {
         use flux_upgrade_core::host::Host as _;
-        self.live().answer(&Query { id: 0, ask, insecure: false })
+        self.live().answer(&Query { id: 0, ask, insecure: false, beside: false })
     }
 
     /// The plan of one file, with everything that was answered.

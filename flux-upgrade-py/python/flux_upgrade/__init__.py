@@ -67,7 +67,7 @@ LogLevel: TypeAlias = Literal["debug", "info", "error"]
 
 
 def plan(
-    source: StrPath | Mapping[str, str],
+    source: StrPath | Mapping[str, str | bytes],
     *,
     snapshot: StrPath | Mapping[str, Any] | None = None,
     offline: bool = False,
@@ -90,7 +90,7 @@ def plan(
 ) -> Plan:
     """Plan upgrades for a folder, or for texts given by path. Nothing is written.
 
-    A folder's YAML files are read as UTF-8; those that are not are listed in `Plan.skipped`.
+    A folder's YAML files are read as UTF-8; for each that is not `Plan.diagnostics` has `yaml.not-utf8`.
 
     Sources are asked with the logins, proxies and certificates of this machine, and the interpreter is free
     meanwhile. A source that fails is held as unanswered; the others are planned. Instead of that
@@ -159,7 +159,7 @@ def plan(
     return plan_of(json.loads(text), skipped)
 
 
-def automate(source: StrPath | Mapping[str, str], **options: Any) -> Plan:
+def automate(source: StrPath | Mapping[str, str | bytes], **options: Any) -> Plan:
     """Plan what image policies elect for the fields with a `$imagepolicy` marker, and nothing else.
 
     Takes the options of `plan`; those about versions do not matter to a policy. Nothing is written, and it raises as
@@ -171,12 +171,14 @@ def automate(source: StrPath | Mapping[str, str], **options: Any) -> Plan:
     return plan(source, marked=True, **options)
 
 
-def take_snapshot(source: StrPath | Mapping[str, str], **options: Any) -> dict[str, Any]:
-    """Ask what a plan with these options of `plan` needs, as a registry snapshot: for plans without a network.
+def take_snapshot(source: StrPath | Mapping[str, str | bytes], **options: Any) -> dict[str, Any]:
+    """Ask what a plan with these options of `plan` needs, and `ranges`, `lock` and `convert`, as a registry snapshot.
+
+    With it they all work without a network.
 
     Raises as `plan` does.
     """
-    request, _ = _request.build(source, live=True, **options)
+    request, _ = _request.build(source, live=True, record=True, **options)
     answer, snapshot = _native.plan_live(request)
     if not snapshot:
         raise error_from(json.loads(answer)["error"])
@@ -228,7 +230,7 @@ def render_flux(
 
 
 def migrate(
-    source: StrPath | Mapping[str, str],
+    source: StrPath | Mapping[str, str | bytes],
     *,
     to: str | None = None,
     from_: str | None = None,
@@ -246,10 +248,11 @@ def migrate(
         FluxUpgradeError: an option has a value that it does not take; `code` says why.
         OSError: a file cannot be read.
     """
+    files: Mapping[str, str | bytes]
     files, skipped = (source, []) if isinstance(source, Mapping) else _files.read(Path(source))
     options = {"to": to, "from": from_, "kubernetes": kubernetes}
     request = {
-        "files": dict(files),
+        "files": _files.for_request(files),
         "options": {name: value for name, value in options.items() if value is not None},
     }
     response = json.loads(_native.migrate(json.dumps(request, ensure_ascii=False)))

@@ -39,7 +39,7 @@ class Migration:
     """Manifests of Flux in the API versions of another release.
 
     `diagnostics` has what cannot be converted, `preflight` what else stands in the way of that release, `skipped` the
-    files that could not be read as text, and `patched` the new text of each changed file by its path.
+    files whose names are no text, and `patched` the new text of each changed file by its path.
     """
 
     to: str

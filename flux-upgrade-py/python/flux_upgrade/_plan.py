@@ -126,7 +126,7 @@ class Series:
 class Plan:
     """What is done with each site of some files: each is in `changes` or in `held`.
 
-    `diagnostics` are findings about the files, `skipped` those about files that could not be read as text,
+    `diagnostics` are findings about the files, `skipped` those about files whose names are no text,
     and `patched` has the new text of each changed file by its path. `series` has, for each place where Flux moves to
     another minor, its steps up to the newest release, as the plan's JSON says them. Nothing is written by a plan.
     """
@@ -140,6 +140,7 @@ class Plan:
     series: tuple[Series, ...]
     _diff: str = field(repr=False)
     _markdown: str = field(repr=False)
+    _json_patch: str = field(repr=False)
     _json: str = field(repr=False)
 
     def diff(self) -> str:
@@ -149,6 +150,10 @@ class Plan:
     def markdown(self) -> str:
         """The plan as the text of a pull request."""
         return self._markdown
+
+    def json_patch(self) -> str:
+        """JSON Patches (RFC 6902) of the documents that change, the text of `flux-upgrade plan --format json-patch`."""
+        return self._json_patch
 
     def to_json(self) -> str:
         """The plan as JSON with a line end after it, the text of `flux-upgrade plan --format json`."""

@@ -92,7 +92,7 @@ class Lock:
 
 
 def ranges(
-    source: StrPath | Mapping[str, str],
+    source: StrPath | Mapping[str, str | bytes],
     *,
     snapshot: StrPath | Mapping[str, Any] | None,
     flux_version: str | None = None,
@@ -119,7 +119,7 @@ def ranges(
 
 
 def lock(
-    source: StrPath | Mapping[str, str],
+    source: StrPath | Mapping[str, str | bytes],
     *,
     snapshot: StrPath | Mapping[str, Any] | None,
     old: str | None = None,
@@ -149,7 +149,7 @@ def lock(
 
 
 def rollback(
-    source: StrPath | Mapping[str, str],
+    source: StrPath | Mapping[str, str | bytes],
     lock: str,
     *,
     today: str | None = None,
@@ -168,7 +168,7 @@ def rollback(
 
 
 def convert(
-    source: StrPath | Mapping[str, str],
+    source: StrPath | Mapping[str, str | bytes],
     sites: str | Sequence[str],
     *,
     to: Way,
@@ -202,13 +202,13 @@ def convert(
 
 def _call(
     what: str,
-    source: StrPath | Mapping[str, str],
+    source: StrPath | Mapping[str, str | bytes],
     snapshot: StrPath | Mapping[str, Any] | None,
     text: str | None,
     options: Mapping[str, Any],
 ) -> tuple[Mapping[str, Any], tuple[Diagnostic, ...]]:
     files, skipped = (source, []) if isinstance(source, Mapping) else _files.read(Path(source))
-    request: dict[str, Any] = {"do": what, "files": dict(files), "lock": text}
+    request: dict[str, Any] = {"do": what, "files": _files.for_request(files), "lock": text}
     request["options"] = {name: value for name, value in options.items() if value is not None}
     if snapshot is not None and not isinstance(snapshot, Mapping):
         snapshot = json.loads(Path(snapshot).read_bytes())

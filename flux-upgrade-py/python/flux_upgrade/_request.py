@@ -19,7 +19,7 @@ Digests: TypeAlias = Literal["keep", "update", "pin"]
 
 
 def build(
-    source: StrPath | Mapping[str, str],
+    source: StrPath | Mapping[str, str | bytes],
     *,
     live: bool,
     snapshot: StrPath | Mapping[str, Any] | None = None,
@@ -38,8 +38,10 @@ def build(
     max_index_bytes: int | None = None,
     concurrency: int | None = None,
     timeout: float | None = None,
+    record: bool = False,
 ) -> tuple[str, list[Diagnostic]]:
-    """The request, and the files that could not be read as text."""
+    """The request, and the files whose names are no text."""
+    files: Mapping[str, str | bytes]
     files, skipped = (source, []) if isinstance(source, Mapping) else _files.read(Path(source))
     options = {
         "allow": allow,
@@ -55,7 +57,7 @@ def build(
         "marked": marked,
         "renovate": renovate,
     }
-    request: dict[str, Any] = {"files": dict(files), "options": _given(options)}
+    request: dict[str, Any] = {"files": _files.for_request(files), "options": _given(options)}
     if live:
         request["sources"] = _given(
             {
@@ -63,6 +65,7 @@ def build(
                 "maxIndexBytes": max_index_bytes,
                 "concurrency": concurrency,
                 "timeout": timeout,
+                "record": record or None,
             }
         )
     else:

@@ -31,8 +31,13 @@ def plan_from(response: Mapping[str, Any], skipped: Iterable[Diagnostic]) -> Pla
         series=tuple(_series(item) for item in data["series"]),
         _diff=response["diff"],
         _markdown=response["markdown"],
-        _json=json.dumps(data, ensure_ascii=False, indent=2) + "\n",
+        _json_patch=_text(response["jsonPatch"]),
+        _json=_text(data),
     )
+
+
+def _text(data: Any) -> str:
+    return json.dumps(data, ensure_ascii=False, indent=2) + "\n"
 
 
 # Each takes what it knows out of `item`; the rest is kept as `more`.

@@ -23,7 +23,7 @@ AsyncFetch: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
 async def plan(
-    source: _request.StrPath | Mapping[str, str], *, fetch: AsyncFetch, concurrency: int = 8, **rules: Any
+    source: _request.StrPath | Mapping[str, str | bytes], *, fetch: AsyncFetch, concurrency: int = 8, **rules: Any
 ) -> Plan:
     """Plan as `flux_upgrade.plan` does with a `fetch` that is awaited; `rules` are the options of that function.
 

@@ -34,8 +34,9 @@ await planUpgrade(files, { credentials: () => ({ username: "robot" }) });
 await planUpgrade(files, { allow: "huge" });
 // @ts-expect-error: no such option
 await planUpgrade(files, { alow: "minor" });
-// @ts-expect-error: texts, not bytes
 await planUpgrade({ "a.yaml": new Uint8Array() });
+// @ts-expect-error: texts or bytes, not lines
+await planUpgrade({ "a.yaml": ["kind: Kustomization"] });
 // @ts-expect-error: a plan is not changed
 plan.changes.push(plan.changes[0]);
 // @ts-expect-error: no such reason

@@ -86,8 +86,8 @@ impl Repository {
             return Ok(());
         }
         let mut blob = self.git.find_blob(id).map_err(failed)?;
-        match files::text_of(path, std::mem::take(&mut blob.data)) {
-            Ok(text) => out.files.push(SourceFile { path: path.clone(), text }),
+        match SourceFile::from_bytes(path.clone(), std::mem::take(&mut blob.data)) {
+            Ok(file) => out.files.push(file),
             Err(diagnostic) => out.diagnostics.push(*diagnostic),
         }
         Ok(())

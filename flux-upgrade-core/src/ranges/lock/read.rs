@@ -133,8 +133,16 @@ impl Reader<'_> {
                 return Err(self.unknown(key, FIELDS));
             };
             let Some(text) = value.text().filter(|_| !value.is_alias()) else {
-                return Err(self.error("lock.shape", value.span(), format!("`{name}` is no text"), RESTORE));
+                let what = match value.text() {
+                    None if value.quote().is_some() => format!("`{name}` has no value"),
+                    _ => format!("`{name}` is no text"),
+                };
+                return Err(self.error("lock.shape", value.span(), what, RESTORE));
             };
+            if text.contains(char::is_control) {
+                let what = format!("`{name}` has a line end or a control character in it");
+                return Err(self.error("lock.shape", value.span(), what, RESTORE));
+            }
             values.insert(name, text.to_owned());
         }
         let mut take = |name: &str| {

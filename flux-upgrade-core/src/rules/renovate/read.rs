@@ -9,6 +9,7 @@ use super::pattern::Patterns;
 use super::preset::{Preset, preset};
 use super::{MANAGERS, Matches, Renovate, Rule, Set, Update};
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::rules::Schedule;
 use crate::text::{Lines, RepoPath, Span};
 use crate::time::Age;
 use crate::version::Range;
@@ -212,9 +213,18 @@ impl Reader<'_> {
                 _ => self.unclear(entry, &format!("has no effect here: `{text}` is not a range")),
             },
             ("schedule", _) if item.texts().is_some() => {
-                let texts = item.texts().unwrap_or_default().into_iter().map(str::to_owned);
-                // "at any time" is Renovate's word for no schedule.
-                set.schedule = Some(texts.filter(|text| text != "at any time").collect());
+                let mut schedule = Vec::new();
+                for text in item.texts().unwrap_or_default() {
+                    match Schedule::parse(text) {
+                        Ok(_) => schedule.push(text.to_owned()),
+                        Err(error) => self.unclear(entry, &format!("has no effect here: {error}")),
+                    }
+                }
+                // Renovate's word for no schedule.
+                if schedule.iter().any(|text| text == "at any time") {
+                    schedule.clear();
+                }
+                set.schedule = Some(schedule);
             }
             ("groupName", Value::Null) => set.group = Some(None),
             ("groupName", Value::Text(text)) if text.contains("{{") => {

@@ -1,0 +1,261 @@
+//! The forms of a plan before foreign judges, over every case folder and the example fleet: JSON Schema by the crate `jsonschema`, JSON
+//! Patch by the crate `json-patch` over documents that another YAML reader loads.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::{case_folders, run};
+use flux_upgrade_core::resolve::Snapshot;
+use flux_upgrade_core::rules::{Overrides, Rules};
+use flux_upgrade_core::{RepoPath, SourceFile, report};
+use jsonschema::Validator;
+use serde_json::{Map, Value};
+use yaml_rust2::{Yaml, YamlLoader};
+
+fn home() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn validator(path: &str) -> Validator {
+    let text = fs::read_to_string(home().join(path)).expect("a schema");
+    // SARIF's schema has one `]` too many in a pattern, which only the lenient grammar of ECMA-262 (annex B) reads, as a plain `]`.
+    let text = text.replace("[a-zA-Z]{2}]?$", "[a-zA-Z]{2}\\\\]?$");
+    jsonschema::validator_for(&serde_json::from_str(&text).expect("JSON")).expect("a schema that can be read")
+}
+
+/// A repository with its answers.
+struct Sample {
+    name: String,
+    files: Vec<SourceFile>,
+    registry: Snapshot,
+}
+
+fn read(root: &Path, folder: &Path, out: &mut Vec<SourceFile>) {
+    let mut entries: Vec<PathBuf> =
+        fs::read_dir(folder).expect("a folder").flatten().map(|e| e.path()).collect();
+    entries.sort();
+    for path in entries {
+        if path.is_dir() {
+            read(root, &path, out);
+        } else if let Ok(text) = fs::read_to_string(&path) {
+            let name = path.strip_prefix(root).expect("below it").to_string_lossy().into_owned();
+            out.push(SourceFile { path: RepoPath::parse(&name).expect("a path"), text });
+        }
+    }
+}
+
+fn samples() -> Vec<Sample> {
+    let examples = home().join("../examples");
+    let cases = case_folders();
+    assert!(cases.len() > 100, "only {} case folders were found", cases.len());
+    let all = cases.into_iter().map(|folder| (folder.join("in"), folder.join("registry.json")));
+    all.chain([(examples.join("fleet"), examples.join("fleet.registry.json"))])
+        .map(|(input, registry)| {
+            let mut files = Vec::new();
+            read(&input, &input, &mut files);
+            let registry = fs::read_to_string(registry).expect("a registry");
+            let registry = Snapshot::parse(&registry).expect("a snapshot");
+            Sample { name: input.display().to_string(), files, registry }
+        })
+        .collect()
+}
+
+impl Sample {
+    fn rules(&self) -> Option<Rules> {
+        let file = self.files.iter().find(|file| file.path.as_str() == ".flux-upgrade.yaml");
+        let rules = file.map_or(Ok(Rules::default()), |file| Rules::parse(&file.path, &file.text));
+        let flags = Overrides { now: self.registry.taken(), ..Overrides::default() };
+        Some(rules.ok()?.with(flags).expect("flags"))
+    }
+}
+
+/// Every form, as text by the name of its schema.
+fn forms(sample: &Sample, rules: &Rules) -> Vec<(&'static str, String)> {
+    let (plan, set) = run(&sample.files, rules, Some(&sample.registry));
+    let files = &sample.files;
+    vec![
+        ("tests/schemas/sarif-2.1.0.json", report::sarif(files, &plan)),
+        ("../docs/plan.schema.json", report::json(files, &plan, &set, None)),
+        ("../docs/sites.schema.json", report::sites_json(&plan.sites, &plan.diagnostics, Some("clusters"))),
+        ("../docs/edits.schema.json", report::edits(files, &set)),
+        ("../docs/json-patch.schema.json", report::json_patch(files, &set)),
+    ]
+}
+
+#[test]
+fn every_form_is_as_its_schema_says() {
+    let mut validators: BTreeMap<&str, Validator> = BTreeMap::new();
+    let (mut wrong, mut judged) = (Vec::new(), 0);
+    for sample in samples() {
+        let Some(rules) = sample.rules() else { continue };
+        for (schema, text) in forms(&sample, &rules) {
+            let validator = validators.entry(schema).or_insert_with(|| validator(schema));
+            let value: Value = serde_json::from_str(&text).expect("JSON");
+            judged += 1;
+            for error in validator.iter_errors(&value) {
+                wrong.push(format!("{} by {schema}: {}: {error}", sample.name, error.instance_path()));
+            }
+        }
+    }
+    assert!(judged > 500, "only {judged} texts were judged");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_schemas_refuse_what_is_wrong() {
+    for (schema, wrong) in [
+        ("tests/schemas/sarif-2.1.0.json", r#"{"version": "2.1.0", "runs": [{"results": []}]}"#),
+        ("tests/schemas/sarif-2.1.0.json", r#"{"version": "2.0.0", "runs": []}"#),
+        ("../docs/plan.schema.json", r#"{"schema": "flux-upgrade/plan/v1"}"#),
+        (
+            "../docs/json-patch.schema.json",
+            r#"{"schema": "flux-upgrade/json-patch/v1", "documents": [{"path": "a", "patch": [{"op": "add", "path": ""}]}]}"#,
+        ),
+        ("../docs/rules.schema.json", r#"{"version": 1, "defaults": {"alow": "patch"}}"#),
+    ] {
+        assert!(
+            !validator(schema).is_valid(&serde_json::from_str(wrong).expect("JSON")),
+            "{schema}: {wrong}"
+        );
+    }
+}
+
+/// Every rules file of the tests and the examples.
+fn rules_files(folder: &Path, out: &mut Vec<PathBuf>) {
+    for path in fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path()) {
+        if path.is_dir() {
+            rules_files(&path, out);
+        } else if path.file_name().is_some_and(|name| name == ".flux-upgrade.yaml") {
+            out.push(path);
+        }
+    }
+}
+
+#[test]
+fn rules_files_that_are_read_are_as_their_schema_says() {
+    let mut paths = Vec::new();
+    rules_files(&home().join("tests"), &mut paths);
+    rules_files(&home().join("../examples"), &mut paths);
+    let validator = validator("../docs/rules.schema.json");
+    let mut read = 0;
+    for path in &paths {
+        let text = fs::read_to_string(path).expect("a rules file");
+        if Rules::parse(&RepoPath::parse(".flux-upgrade.yaml").expect("a path"), &text).is_err() {
+            continue;
+        }
+        let [value] = <[Value; 1]>::try_from(load(&text).expect("YAML")).expect("one document");
+        let errors: Vec<String> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{}: {}", path.display(), errors.join("; "));
+        read += 1;
+    }
+    assert!(read >= 20, "only {read} rules files were read");
+}
+
+/// The documents of a text as another reader has them; it would take a NUL for the end.
+fn load(text: &str) -> Option<Vec<Value>> {
+    if text.contains('\0') {
+        return None;
+    }
+    let documents = YamlLoader::load_from_str(text.trim_start_matches('\u{feff}')).ok()?;
+    Some(documents.iter().map(json).collect())
+}
+
+/// A value as JSON, with merge keys followed; keys become texts, as in Kubernetes.
+fn json(yaml: &Yaml) -> Value {
+    match yaml {
+        Yaml::Real(text) => serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone())),
+        Yaml::Integer(number) => Value::from(*number),
+        Yaml::String(text) => Value::String(text.clone()),
+        Yaml::Boolean(truth) => Value::Bool(*truth),
+        Yaml::Array(items) => items.iter().map(json).collect(),
+        Yaml::Hash(entries) => {
+            let (mut own, mut merged) = (Map::new(), Map::new());
+            for (key, value) in entries {
+                let name = match key {
+                    Yaml::String(text) | Yaml::Real(text) => text.clone(),
+                    other => json(other).to_string(),
+                };
+                if name != "<<" {
+                    own.insert(name, json(value));
+                    continue;
+                }
+                let sources =
+                    value.as_vec().map_or_else(|| vec![json(value)], |all| all.iter().map(json).collect());
+                for source in sources {
+                    for (name, value) in source.as_object().into_iter().flatten() {
+                        merged.entry(name).or_insert(value.clone());
+                    }
+                }
+            }
+            merged.extend(own);
+            Value::Object(merged)
+        }
+        Yaml::Alias(_) | Yaml::Null | Yaml::BadValue => Value::Null,
+    }
+}
+
+/// Applies the patches of each file to what another reader loads, and wants what it loads of the patched text.
+#[test]
+fn json_patches_give_what_the_patched_texts_load_as() {
+    let (mut files, mut operations, mut unreadable) = (0, 0, Vec::new());
+    for sample in samples() {
+        let Some(rules) = sample.rules() else { continue };
+        let (_, set) = run(&sample.files, &rules, Some(&sample.registry));
+        let patches = report::json_patch(&sample.files, &set);
+        let patches: Value = serde_json::from_str(&patches).expect("JSON");
+        let texts: Vec<&str> =
+            patches["texts"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let mut by_file: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
+        for entry in patches["documents"].as_array().expect("documents") {
+            by_file.entry(entry["path"].as_str().expect("a path")).or_default().push(entry);
+        }
+        for file in &set.files {
+            let path = file.path.as_str();
+            let entries = by_file.remove(path).unwrap_or_default();
+            assert_eq!(entries.is_empty(), texts.contains(&path), "{}: {path}", sample.name);
+            let before = sample.files.iter().find(|known| known.path == file.path).expect("a file");
+            let yaml = [".yaml", ".yml", "Kustomization", "Chart.lock"];
+            if !yaml.iter().any(|end| path.ends_with(end)) {
+                assert!(entries.is_empty(), "{}: {path}", sample.name);
+                continue;
+            }
+            let (Some(loaded), Some(wanted)) = (load(&before.text), load(&file.after)) else {
+                unreadable.push(format!("{}: {path}", sample.name));
+                continue;
+            };
+            let mut found = Value::Array(loaded);
+            for entry in entries {
+                let patch: json_patch::Patch =
+                    serde_json::from_value(entry["patch"].clone()).expect("a JSON Patch");
+                assert!(!patch.0.is_empty(), "{}: {path}", sample.name);
+                operations += patch.0.len();
+                let target = match entry.get("document") {
+                    Some(number) => found
+                        .get_mut(number.as_u64().expect("a number") as usize)
+                        .unwrap_or_else(|| panic!("{}: {path}: no document {number}", sample.name)),
+                    None => &mut found,
+                };
+                json_patch::patch(target, &patch)
+                    .unwrap_or_else(|error| panic!("{}: {path}: {error}\n{}", sample.name, entry));
+            }
+            assert_eq!(found, Value::Array(wanted), "{}: {path}", sample.name);
+            files += 1;
+        }
+        assert!(by_file.is_empty(), "{}: patches of files that do not change", sample.name);
+    }
+    assert!(files > 100 && operations > 2 * files, "only {files} files with {operations} operations");
+    assert!(unreadable.len() < 10, "the other reader cannot load {unreadable:#?}");
+}
+
+#[test]
+fn forms_do_not_depend_on_the_order_of_files() {
+    for mut sample in samples() {
+        let Some(rules) = sample.rules() else { continue };
+        let one = forms(&sample, &rules);
+        sample.files.reverse();
+        assert_eq!(one, forms(&sample, &rules), "{}", sample.name);
+    }
+}
