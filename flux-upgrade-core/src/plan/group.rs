@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::operator::is_operator;
 use super::{Change, Plan, Reason, Series, SeriesStep};
 use crate::locate::{Consumer, Site, SourceKey};
 use crate::reference::normalise_git;

@@ -71,7 +71,7 @@ pub(super) fn add(inventory: &Inventory<'_>, plan: &mut Plan, resolution: &Resol
     }
     let places = Places::of(inventory);
     let without_operator: Vec<(usize, Reason)> = (0..installations.len())
-        .filter(|index| installations[*index].moves())
+        .filter(|index| installations[*index].change.is_some())
         .filter_map(|index| {
             let one = &installations[index];
             Some((index, operator::refusal(plan, one.site, &one.target, resolution)?))

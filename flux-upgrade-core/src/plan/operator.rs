@@ -37,7 +37,8 @@ pub(super) fn refusal(plan: &Plan, site: usize, target: &str, resolution: &Resol
     let operators: Vec<usize> = (0..plan.sites.len())
         .filter(|index| is_operator(&plan.sites[*index]) && !plan.sites[*index].is_test)
         .collect();
-    let shares = |index: &&usize| plan.sites[**index].clusters.iter().any(|one| instance.clusters.contains(one));
+    let shares =
+        |index: &&usize| plan.sites[**index].clusters.iter().any(|one| instance.clusters.contains(one));
     let own: Vec<usize> = operators.iter().filter(shares).copied().collect();
     let is_unknown = |index: &&usize| instance.clusters.is_empty() || plan.sites[**index].clusters.is_empty();
     let near = match own.is_empty() {
@@ -67,9 +68,9 @@ pub(super) fn refusal(plan: &Plan, site: usize, target: &str, resolution: &Resol
 
 fn has_artifact(plan: &Plan, instance: &Site) -> bool {
     let field = instance.field.replace("distribution.version", "distribution.artifact");
-    plan.sites.iter().any(|site| {
-        site.field == field && site.at.path == instance.at.path && site.owner == instance.owner
-    })
+    plan.sites
+        .iter()
+        .any(|site| site.field == field && site.at.path == instance.at.path && site.owner == instance.owner)
 }
 
 fn published(resolution: &Resolution, source: &SourceKey, version: &str) -> Option<Timestamp> {
