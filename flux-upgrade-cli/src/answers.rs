@@ -10,6 +10,7 @@ use std::time::Duration;
 use flux_upgrade_core::host::{
     AllowHost, AllowHostError, Cache, CacheOptions, CredentialOptions, Credentials, Guard, GuardOptions,
     Host, HttpOptions, Lanes, Live, LiveOptions, MappingFrom, Proxies, Secret, Tree, cache_folder, drive,
+    repository_secrets,
 };
 use flux_upgrade_core::locate::Site;
 use flux_upgrade_core::plan::Failure;
@@ -53,6 +54,8 @@ pub(crate) struct Sources {
     cache: CacheOptions,
     folder: Option<PathBuf>,
     lanes: Lanes,
+    /// Whether Secrets of the repository may be used.
+    repository_secrets: bool,
     quiet: bool,
     releases: Option<Arc<Releases>>,
     told: Arc<Mutex<Told>>,
@@ -130,6 +133,7 @@ impl Answers {
             },
             folder: cache_folder(&variables, home(env).as_deref()),
             lanes: Lanes { per_host: usize::try_from(flags.per_host).unwrap_or(8), ..Lanes::default() },
+            repository_secrets: flags.use_repository_secrets,
             quiet,
             releases: releases_of(flags, env)?,
             told: Arc::default(),
@@ -232,7 +236,10 @@ impl Sources {
         env: &Env,
         streams: &mut Streams<'_>,
     ) -> Result<Resolution, Fault> {
+        let secrets =
+            if self.repository_secrets { repository_secrets(&scan(&tree.files)) } else { Vec::new() };
         let credentials = Credentials::discover(&CredentialOptions {
+            secrets,
             env: os_variables(env),
             home: home(env),
             mapping: rules.credentials().to_vec(),

@@ -186,6 +186,10 @@ pub(crate) struct SourcesFlags {
     #[arg(long, value_name = "FILE", requires = "client_cert", value_hint = ValueHint::FilePath)]
     pub(crate) client_key: Option<PathBuf>,
 
+    /// Log in with the Secrets that sources refer to, where they stand unencrypted in the repository
+    #[arg(long)]
+    pub(crate) use_repository_secrets: bool,
+
     /// Largest chart index that is read, in MiB
     #[arg(long, value_name = "MIB", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=4096))]
     pub(crate) max_index: u64,

@@ -106,6 +106,12 @@ fn repository(host: &str) -> String {
             "---\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: tool\n  namespace: apps\nspec:\n  \
              template:\n    spec:\n      containers:\n      - name: tool\n        image: {host}/tool:latest\n"
         ),
+        format!(
+            "---\napiVersion: image.toolkit.fluxcd.io/v1\nkind: ImageRepository\nmetadata:\n  name: elected\n  \
+             namespace: apps\nspec:\n  image: {host}/elected\n  insecure: true\n  interval: 5m\n---\n\
+             apiVersion: image.toolkit.fluxcd.io/v1\nkind: ImagePolicy\nmetadata:\n  name: elected\n  namespace: apps\n\
+             spec:\n  imageRepositoryRef:\n    name: elected\n  policy:\n    semver:\n      range: 1.x\n"
+        ),
     ]
     .concat()
 }

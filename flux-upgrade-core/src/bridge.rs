@@ -111,6 +111,9 @@ pub(crate) struct Sources {
     /// Seconds for one request.
     #[cfg_attr(not(feature = "native"), allow(dead_code))]
     pub(crate) timeout: Option<f64>,
+    /// Whether Secrets that stand unencrypted among the files may be used.
+    #[cfg_attr(not(feature = "native"), allow(dead_code))]
+    pub(crate) repository_secrets: bool,
 }
 
 impl Sources {

@@ -1,5 +1,6 @@
 //! Addresses of sources, brought to one form so that each source is asked once, and image references.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// `host/path` of an OCI repository: no scheme, no tag, docker.io's names in full.
@@ -47,8 +48,32 @@ pub fn normalise_url(text: &str) -> String {
     let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let path = path.trim_end_matches('/');
-    let (host, scheme) = (host.to_ascii_lowercase(), scheme.to_ascii_lowercase());
+    // A user and a password in front of the host have case.
+    let (user, host) = host.split_at(host.rfind('@').map_or(0, |at| at + 1));
+    let (host, scheme) = (format!("{user}{}", host.to_ascii_lowercase()), scheme.to_ascii_lowercase());
     if scheme.is_empty() { format!("{host}{path}") } else { format!("{scheme}://{host}{path}") }
+}
+
+/// An address as it may be shown: without the user and the password of HTTP, without the password of others.
+///
+/// # Examples
+///
+/// ```
+/// use flux_upgrade_core::reference::without_login;
+/// assert_eq!(without_login("https://robot:secret@charts.example.com/a"), "https://charts.example.com/a");
+/// assert_eq!(without_login("ssh://git:secret@git.example.com/a@b"), "ssh://git@git.example.com/a@b");
+/// assert_eq!(without_login("git@git.example.com:a"), "git@git.example.com:a");
+/// ```
+#[must_use]
+pub fn without_login(url: &str) -> Cow<'_, str> {
+    let Some((scheme, rest)) = url.split_once("://") else { return Cow::Borrowed(url) };
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let Some((login, host)) = authority.rsplit_once('@') else { return Cow::Borrowed(url) };
+    let user = login.split(':').next().unwrap_or_default();
+    if scheme.to_ascii_lowercase().starts_with("http") {
+        return Cow::Owned(format!("{scheme}://{host}{path}"));
+    }
+    if user == login { Cow::Borrowed(url) } else { Cow::Owned(format!("{scheme}://{user}@{host}{path}")) }
 }
 
 /// `host/path` of a git repository, the same for its https, ssh and scp-like forms, with or without `.git`.

@@ -94,6 +94,7 @@ fn each_thing_that_floats_is_told_with_what_is_wrong_with_it() {
                 Follows::Range => "range",
                 Follows::Tag => "tag",
                 Follows::Branch => "branch",
+                Follows::Policy => "policy",
             };
             format!(
                 "{} {} {follows} {:?} -> {} {} [{}]",
@@ -160,6 +161,13 @@ fn what_nobody_answers_keeps_its_entry_and_what_is_gone_is_told() {
     assert_eq!(after.drift.iter().filter(|drift| drift.kind() == "kept").count(), 4);
     let none = locked(&repository(), &silent, None);
     assert_eq!(none.drift.iter().filter(|drift| drift.kind() == "unlocked").count(), 4);
+
+    // What was changed in the file is due, whoever is silent.
+    let mut changed = repository();
+    changed[0].text = changed[0].text.replacen(">=1.0.0 <2.0.0", "^1.0.0", 1);
+    let after = locked(&changed, &silent, Some(&before));
+    assert_eq!((after.has_drift(), after.lock.text()), (true, before.clone()));
+    assert_eq!(after.drift.iter().filter(|drift| drift.kind() == "stale").count(), 1);
 
     let fewer = &repository()[1..];
     let after = locked(fewer, &registry(), Some(&before));
@@ -401,4 +409,112 @@ fn what_a_lock_says_is_not_written_unless_it_can_be_a_version_and_a_digest() {
         Lock::parse(&path, &then.replace("resolved: 1.3.0", "resolved: \"1.3.0\\n  evil: 1\"")).unwrap_err();
     assert_eq!(error.code, "lock.shape");
     assert!(error.message.contains("line end"), "{error}");
+}
+
+/// Policies of each kind over one image.
+fn policies() -> Vec<SourceFile> {
+    let policy = |name: &str, rest: &str| {
+        format!(
+            "---\napiVersion: image.toolkit.fluxcd.io/v1\nkind: ImagePolicy\nmetadata: {{name: {name}, namespace: apps}}\n\
+             spec:\n  imageRepositoryRef: {{name: app}}\n{rest}"
+        )
+    };
+    vec![file(
+        "apps/policies.yaml",
+        "apiVersion: image.toolkit.fluxcd.io/v1\nkind: ImageRepository\nmetadata: {name: app, namespace: apps}\n\
+         spec: {interval: 48h, image: registry.example.com/app}\n"
+            .to_owned()
+            + &policy("range", "  policy:\n    semver:\n      range: 1.x # till 2 is proven\n")
+            + &policy("exact", "  policy: {semver: {range: 1.2.0}}\n")
+            + &policy("filtered", "  filterTags: {pattern: '^1\\.2'}\n  policy: {semver: {range: '*'}}\n")
+            + &policy("order", "  policy: {alphabetical: {}}\n")
+            + &policy("resting", "  suspend: true\n  policy: {numerical: {order: asc}}\n"),
+    )]
+}
+
+#[test]
+fn what_image_policies_elect_is_told_locked_and_taken_back() {
+    let (found, _) = survey(&policies(), &registry());
+    let rows: Vec<String> = found
+        .iter()
+        .map(|(site, row)| {
+            let stands = match &row.stands {
+                Ok(standing) => format!(
+                    "{} {} {}",
+                    standing.resolved,
+                    standing.digest.as_ref().unwrap(),
+                    standing.newest.as_deref().unwrap_or("-")
+                ),
+                Err(reason) => reason.kind().to_owned(),
+            };
+            let flags: Vec<&str> = row.flags.iter().map(|flag| flag.code).collect();
+            assert_eq!((row.follows, row.every.as_deref()), (Follows::Policy, Some("48h")));
+            format!(
+                "{} {} {:?} -> {stands} [{}]",
+                site.owner.name,
+                site.field,
+                site.spot.value,
+                flags.join(" ")
+            )
+        })
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            format!(
+                "range spec.policy.semver.range \"1.x\" -> 1.3.0 {B} 2.0.0 [long-interval newer-outside]"
+            ),
+            format!(
+                "exact spec.policy.semver.range \"1.2.0\" -> 1.2.0 {A} 2.0.0 [exact-version long-interval newer-outside]"
+            ),
+            format!("filtered spec.policy.semver.range \"*\" -> 1.2.0 {A} 1.2.0 [long-interval]"),
+            format!("order spec.policy.alphabetical.order \"\" -> latest {B} - [long-interval]"),
+            "resting spec.policy.numerical.order \"asc\" -> ignored [suspended long-interval]".to_owned(),
+        ]
+    );
+
+    let then = locked(&policies(), &registry(), None).lock.text();
+    assert!(then.contains(&format!(
+        "  object: ImagePolicy/apps/range\n  field: spec.policy.semver.range\n  source: oci://registry.example.com/app\n  \
+         written: 1.x\n  resolved: 1.3.0\n  digest: {B}\n"
+    )));
+    let now = registry().to_string().replace("\"2.0.0\"", "\"1.4.0\"");
+    let now: serde_json::Value = serde_json::from_str(&now).unwrap();
+    let moved: Vec<String> = locked(&policies(), &now, Some(&then))
+        .drift
+        .iter()
+        .filter(|drift| drift.is_drift())
+        .map(|drift| format!("{} {}", drift.kind(), drift.key().object))
+        .collect();
+    assert_eq!(moved, ["moved ImagePolicy/apps/range"]);
+
+    let (after, lines) = back(&policies(), &then);
+    assert_eq!(lines[0], "range 1.x -> 1.3.0");
+    assert!(after[0].text.contains("      range: 1.3.0 # till 2 is proven\n"));
+    let held: Vec<&String> = lines.iter().filter(|line| line.contains("cannot be pinned")).collect();
+    assert_eq!(held.len(), 3, "{lines:?}");
+    // From then on the policy elects that, whatever is published.
+    let (found, _) = survey(&after, &now);
+    let standing = found.rows[0].stands.as_ref().unwrap();
+    assert_eq!((standing.resolved.as_str(), standing.digest.as_deref()), ("1.3.0", Some(B)));
+}
+
+#[test]
+fn constraints_of_terraform_select_as_terraform_does() {
+    let files = [file(
+        "main.tf",
+        "terraform {\n  required_providers {\n    flux = {\n      source  = \"fluxcd/flux\"\n      version = \"~> 1.2\" # one\n    }\n  }\n}\n",
+    )];
+    let tag =
+        |name: &str, digit: &str| json!({"name": format!("refs/tags/{name}"), "commit": digit.repeat(40)});
+    let registry = json!({"schema": "flux-upgrade/registry-snapshot/v1", "git": [
+        {"url": "https://github.com/fluxcd/terraform-provider-flux",
+            "refs": [tag("v1.2.9", "1"), tag("v1.5.0", "2"), tag("v2.0.0", "3")]}]});
+    let (found, _) = survey(&files, &registry);
+    let standing = found.rows[0].stands.as_ref().unwrap();
+    assert_eq!((standing.resolved.as_str(), standing.newest.as_deref()), ("v1.5.0", Some("v2.0.0")));
+    let then = locked(&files, &registry, None).lock.text();
+    let (after, lines) = back(&files, &then);
+    assert_eq!(lines, ["flux ~> 1.2 -> 1.5.0"]);
+    assert!(after[0].text.contains("      version = \"1.5.0\" # one\n"), "{}", after[0].text);
 }

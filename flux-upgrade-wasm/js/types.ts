@@ -370,7 +370,7 @@ export interface Flag {
 
 /** A range, floating tag or branch, and where it stands; `reason` says why where nothing can be said. */
 export interface Range extends Site {
-  readonly follows: "range" | "tag" | "branch";
+  readonly follows: "range" | "tag" | "branch" | "policy";
   readonly written: string;
   readonly resolved?: string;
   readonly digest?: string;
@@ -405,7 +405,7 @@ export interface LockEntry {
 
 /** A difference between a lock and what is so. */
 export interface Drift {
-  readonly kind: "moved" | "rewritten" | "added" | "gone" | "kept" | "unlocked";
+  readonly kind: "moved" | "rewritten" | "added" | "gone" | "stale" | "kept" | "unlocked";
   readonly file: string;
   readonly object: string;
   readonly field: string;

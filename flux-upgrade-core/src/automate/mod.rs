@@ -61,6 +61,11 @@ pub fn sites(inventory: &Inventory<'_>) -> Vec<Site> {
     sites_with(inventory, &Links::new(inventory), &Dialects::new(inventory))
 }
 
+/// Every ImagePolicy of the files, once for each of its places.
+pub(crate) fn policies<'a>(inventory: &'a Inventory<'_>, links: &Links<'a>) -> Vec<Policy> {
+    Objects::read(inventory, links).policies
+}
+
 /// The same, for whoever has read the links already.
 pub(crate) fn sites_with<'a>(
     inventory: &'a Inventory<'_>,

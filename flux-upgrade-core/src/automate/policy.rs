@@ -100,6 +100,38 @@ impl Policy {
         Some((SourceKey::Oci { repository: rule.repository.clone() }, rule.insecure))
     }
 
+    /// The cluster that it is applied in, where the files tell.
+    pub(crate) fn cluster(&self) -> Option<&str> {
+        self.place.cluster.as_deref()
+    }
+
+    /// Why it elects nothing, whatever is published.
+    pub(crate) fn error(&self) -> Option<&Reason> {
+        self.rule.as_ref().err()
+    }
+
+    /// The range that it elects by.
+    pub(crate) fn range(&self) -> Option<&str> {
+        match &self.rule.as_ref().ok()?.order {
+            Order::SemVer(range) => Some(range),
+            Order::Other(_) => None,
+        }
+    }
+
+    /// Whether tags are filtered, and versions taken out of them.
+    pub(crate) fn is_filtered(&self) -> bool {
+        self.rule.as_ref().is_ok_and(|rule| rule.filter.is_some())
+    }
+
+    /// What it would elect by a range without bounds, of the kind that its own admits.
+    pub(crate) fn unbounded(&self, resolution: &Resolution, dialect: Dialect) -> Option<String> {
+        let range = self.range()?;
+        let any = if range.contains('-') { ">=0.0.0-0" } else { ">=0.0.0" };
+        let mut open = self.clone();
+        open.rule.as_mut().ok()?.order = Order::SemVer(any.to_owned());
+        open.elect(resolution, dialect, None, false).ok().map(|elected| elected.tag)
+    }
+
     /// When a tag was published, where the registry tells.
     pub(crate) fn published(&self, resolution: &Resolution, tag: &str) -> Option<Timestamp> {
         let (source, _) = self.source()?;

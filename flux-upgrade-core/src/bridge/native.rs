@@ -6,9 +6,10 @@ use std::time::Duration;
 use super::{Fault, Prepared, failed};
 use crate::host::{
     Cache, CacheOptions, Cancel, CredentialOptions, Credentials, Host, HttpOptions, Lanes, Live, LiveOptions,
-    MappingFrom, Progress, cache_folder, drive,
+    MappingFrom, Progress, cache_folder, drive, repository_secrets,
 };
 use crate::resolve::{Ask, Outcome, Query, Recording, Resolver};
+use crate::scan;
 use crate::time::Timestamp;
 
 /// The answer to a request, with the registry snapshot of what was said on the way, as `{"plan": …, "snapshot": …}`.
@@ -50,6 +51,11 @@ fn run(
         .unwrap_or_else(Cache::none);
     let credentials = Credentials::discover(&CredentialOptions {
         mapping: prepared.rules.credentials().to_vec(),
+        secrets: if prepared.sources.repository_secrets {
+            repository_secrets(&scan(&prepared.files))
+        } else {
+            Vec::new()
+        },
         mapping_from: if prepared.has_config { MappingFrom::User } else { MappingFrom::Repository },
         ..of_process
     });

@@ -21,7 +21,7 @@ pub use cache::{Cache, CacheError, CacheOptions, Entry, Key, cache_folder};
 pub use cancel::Cancel;
 pub use credentials::{
     Credential, CredentialError, CredentialNote, CredentialOptions, Credentials, Login, MappingFrom,
-    Protocol, RepositorySecret, Secret, Tls,
+    Protocol, RepositorySecret, Secret, Tls, repository_secrets,
 };
 pub use deliver::{BranchState, Deliver, Delivered, Delivery, Obsolete, Wanted};
 pub use drive::{DriveError, Host, Lanes, Progress, drive};
@@ -46,8 +46,9 @@ use crate::time::Timestamp;
 /// Plans a JSON request of the form of [`bridge::plan`](crate::bridge::plan()) by asking its sources, with the credentials, the cache and the
 /// proxies of this machine: the answer, and the registry snapshot of what was said, which is empty where there is no plan.
 ///
-/// `sources` of the request may have `allowHosts`, `maxIndexBytes`, `concurrency` and `timeout`, in seconds for one request. `watch` is
-/// called ten times a second. `taken` goes into the snapshot.
+/// `sources` of the request may have `allowHosts`, `maxIndexBytes`, `concurrency`, `timeout`, in seconds for one request, and
+/// `repositorySecrets`, whether Secrets that stand unencrypted among the files may be used. `watch` is called ten times a second.
+/// `taken` goes into the snapshot.
 ///
 /// # Examples
 ///

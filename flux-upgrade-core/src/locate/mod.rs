@@ -1,6 +1,7 @@
 //! Stage 2: an inventory to the sites in it.
 
 mod chart_file;
+mod elections;
 mod explicit;
 mod field;
 mod finding;
@@ -23,6 +24,7 @@ mod unpinned;
 mod values;
 mod variable;
 
+pub(crate) use elections::elections;
 pub use field::Ignore;
 pub(crate) use field::{DIGEST, insertion};
 pub(crate) use oci::CHART_LAYER;

@@ -10,6 +10,7 @@ use crate::automate::Marker;
 use crate::diagnostic::Diagnostic;
 use crate::migrate::Goal;
 use crate::plan::Reason;
+use crate::reference::without_login;
 use crate::text::Location;
 use crate::version::Dialect;
 use crate::yaml::Quote;
@@ -64,6 +65,7 @@ pub enum SourceKey {
     /// A chart of a Helm repository served over HTTP.
     Helm {
         /// The repository's URL, normalised.
+        #[serde(serialize_with = "shown")]
         url: String,
         /// The chart's name.
         chart: String,
@@ -76,6 +78,7 @@ pub enum SourceKey {
     /// A git repository.
     Git {
         /// Its URL as written.
+        #[serde(serialize_with = "shown")]
         url: String,
     },
     /// The releases of Flux itself.
@@ -101,7 +104,7 @@ impl SourceKey {
     #[must_use]
     pub fn address(&self) -> String {
         match self {
-            Self::Helm { url, .. } | Self::Git { url } => url.clone(),
+            Self::Helm { url, .. } | Self::Git { url } => without_login(url).into_owned(),
             Self::Oci { repository } => format!("oci://{repository}"),
             Self::Flux => FLUX_URL.to_owned(),
         }
@@ -130,12 +133,17 @@ impl SourceKey {
 impl fmt::Display for SourceKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Helm { url, chart } => write!(f, "{} {chart}", url.trim_end_matches('/')),
+            Self::Helm { url, chart } => write!(f, "{} {chart}", without_login(url).trim_end_matches('/')),
             Self::Oci { repository } => write!(f, "oci://{repository}"),
-            Self::Git { url } => f.write_str(url),
+            Self::Git { url } => f.write_str(&without_login(url)),
             Self::Flux => f.write_str("the releases of Flux"),
         }
     }
+}
+
+/// An address without the login that may stand in it.
+fn shown<S: serde::Serializer>(url: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&without_login(url))
 }
 
 /// Where Flux itself is published.
@@ -405,6 +413,12 @@ impl Site {
             Some(digest) => Some(&digest.value),
             None => self.tag_and_digest().map(|(_, digest)| digest),
         }
+    }
+
+    /// The policy that an ImagePolicy's own range or order is: what it elects is what the site stands at.
+    pub(crate) fn election(&self) -> Option<&Marker> {
+        let own = self.owner.kind == "ImagePolicy" && self.field.starts_with("spec.policy.");
+        self.marker.as_deref().filter(|_| own)
     }
 
     /// Tag and digest of a text `tag@digest`, which an OCIRepository takes as a tag.

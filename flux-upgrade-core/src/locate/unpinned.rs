@@ -124,7 +124,7 @@ fn chart(
 }
 
 /// The site of a field that is not written, at a scalar that stands for it.
-fn absent<'f>(
+pub(super) fn absent<'f>(
     here: &Here<'_, 'f>,
     node: Node<'_, 'f>,
     draft: Draft,

@@ -15,14 +15,7 @@ pub(super) fn decide(context: &Context<'_>, sink: &mut dyn FnMut(Verdict)) -> De
     let text = site.spot.value.trim();
     // Flux reads an absent range as "the highest stable version".
     let text = if text.is_empty() { "*" } else { text };
-    let unreadable = |detail: String| Reason::NoCandidate { detail };
-    let constraint = (site.consumer == Consumer::Terraform).then(|| Constraint::parse(text)).transpose();
-    let constraint = constraint.map_err(|error| unreadable(error.to_string()))?;
-    let range = match &constraint {
-        Some(constraint) => constraint.range().clone(),
-        None => Range::parse_in(text, context.rules.dialect(site))
-            .map_err(|error| unreadable(error.to_string()))?,
-    };
+    let (range, constraint) = written(context, text)?;
     let offers = offers(context)?;
     let mut eligible: Vec<(Version, &Offer<'_>)> =
         offers.iter().filter_map(|o| Some((read(context, o)?, o))).collect();
@@ -168,6 +161,17 @@ pub(super) fn selected(context: &Context<'_>, text: &str, range: &Range) -> Opti
             Some(format!("{TAGS}{}", found.candidate.text))
         }
     }
+}
+
+/// A range as its reader reads it: Terraform has a language of its own, in which `~> 1.2` admits 1.9.
+pub(super) fn written(context: &Context<'_>, text: &str) -> Result<(Range, Option<Constraint>), Reason> {
+    if context.site.consumer == Consumer::Terraform {
+        let read = Constraint::parse(text);
+        let constraint = read.map_err(|error| Reason::NoCandidate { detail: error.to_string() })?;
+        return Ok((constraint.range().clone(), Some(constraint)));
+    }
+    let range = Range::parse_in(text, context.rules.dialect(context.site));
+    range.map(|range| (range, None)).map_err(|error| Reason::NoCandidate { detail: error.to_string() })
 }
 
 /// An offer as the field's reader reads it; none where the range could never select it.

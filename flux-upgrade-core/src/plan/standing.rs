@@ -2,12 +2,13 @@
 
 use super::decide::{Context, Stop, unanswered, well_formed};
 use super::offer::{TAGS, current, is_version, offers};
-use super::{Failure, Reason, range};
+use super::{Failure, MOST_NAMED, Reason, range};
+use crate::automate::{Elected, Open, Policy};
 use crate::locate::{Consumer, Part, Site, SourceKey};
 use crate::resolve::{Ask, Candidate, Resolution};
 use crate::rules::Rules;
 use crate::time::Timestamp;
-use crate::version::{Range, Version};
+use crate::version::Version;
 
 /// Where branches stand in a listing of refs.
 const HEADS: &str = "refs/heads/";
@@ -56,7 +57,7 @@ pub(crate) fn is_exact(site: &Site) -> bool {
 
 /// Whether a field is made for ranges.
 pub(crate) fn is_range_field(site: &Site) -> bool {
-    site.field.ends_with(".semver")
+    site.field.ends_with(".semver") || site.election().is_some()
 }
 
 /// Questions that have to be answered before it can be said where a site stands.
@@ -87,6 +88,7 @@ fn stand(site: &Site, resolution: &Resolution, rules: &Rules) -> Result<Standing
     let list = resolution.candidates(source).map_err(|failure| unanswered(source.to_string(), failure))?;
     let context = Context { site, settings: rules.settings(site), rules, resolution, list };
     let mut out = match site.part {
+        _ if site.election().is_some() => by_policy(&context)?,
         Part::Range => by_range(&context)?,
         Part::Version if is_range_field(site) => by_range(&context)?,
         Part::Digest | Part::Commit => return Ok(by_digest(&context)),
@@ -104,8 +106,7 @@ fn by_range(context: &Context<'_>) -> Result<Standing, Stop> {
     let site = context.site;
     let text = site.spot.value.trim();
     let text = if text.is_empty() { "*" } else { text };
-    let range = Range::parse_in(text, context.rules.dialect(site))
-        .map_err(|error| Reason::NoCandidate { detail: error.to_string() })?;
+    let (range, _) = range::written(context, text)?;
     let chosen = range::selected(context, text, &range);
     let found = chosen.and_then(|text| context.list.iter().find(|candidate| candidate.text == text));
     let Some(candidate) = found else {
@@ -129,6 +130,39 @@ fn by_range(context: &Context<'_>) -> Result<Standing, Stop> {
         newest: Some(bare(&newest.text).to_owned()),
         ties: ties.map(|(_, offer)| bare(&offer.candidate.text).to_owned()).collect(),
         ..named(context, candidate)?
+    })
+}
+
+/// What an image policy elects, the same in each place where it is applied.
+fn by_policy(context: &Context<'_>) -> Result<Standing, Stop> {
+    let dialect = context.rules.dialect(context.site);
+    let policies = context.site.election().map(|marker| marker.policies.as_slice()).unwrap_or_default();
+    let mut elected = Vec::new();
+    for policy in policies {
+        match policy.elect(context.resolution, dialect, None, false) {
+            Ok(one) => elected.push((policy, one)),
+            Err(Open::Held(reason)) => return Err(reason.into()),
+            Err(Open::Needs(ask)) => return Err(Stop::Needs(vec![ask])),
+        }
+    }
+    let Some((policy, first)) = elected.first() else {
+        return Err(Reason::NoCandidate { detail: "no policy is applied".to_owned() }.into());
+    };
+    if elected.iter().any(|(_, one)| (&one.image, &one.tag) != (&first.image, &first.tag)) {
+        let wish = |(policy, one): &(&std::sync::Arc<Policy>, Elected)| {
+            let cluster = policy.cluster().unwrap_or("elsewhere");
+            format!("{cluster} -> {}:{}", one.image, one.tag)
+        };
+        let wishes = elected.iter().take(MOST_NAMED).map(wish).collect();
+        return Err(Reason::Disagree { wishes }.into());
+    }
+    let candidate = context.list.iter().find(|candidate| candidate.text == first.tag);
+    let out = candidate.map(|candidate| named(context, candidate)).transpose()?;
+    Ok(Standing {
+        resolved: first.tag.clone(),
+        newest: policy.unbounded(context.resolution, dialect),
+        ties: first.ties.clone(),
+        ..out.unwrap_or_default()
     })
 }
 

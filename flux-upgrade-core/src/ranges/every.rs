@@ -2,6 +2,7 @@
 
 use crate::locate::Site;
 use crate::scan::{Inventory, Kind, Resource};
+use crate::yaml::Node;
 
 /// The interval in which the version of a site is resolved again, as written; the longer one where two must pass.
 ///
@@ -14,12 +15,22 @@ pub(super) fn interval(inventory: &Inventory<'_>, owner: &Resource, site: &Site)
             .text_at(&["spec", "chart", "spec", "interval"])
             .or_else(|| node.text_at(&["spec", "interval"])),
         Kind::HelmChart | Kind::OciRepository | Kind::GitRepository => node.text_at(&["spec", "interval"]),
+        _ if owner.kind_name == "ImagePolicy" => scans(inventory, node)?,
         _ => None,
     }?;
     let source = source_of(inventory, site).filter(|source| source.kind == Kind::HelmRepository);
     let source = source.and_then(|source| inventory.node(source)?.text_at(&["spec", "interval"]));
     let longer = source.filter(|text| seconds(text) > seconds(own));
     Some(longer.unwrap_or(own).to_owned())
+}
+
+/// How often the ImageRepository of a policy is scanned; none where several have its name.
+fn scans<'a>(inventory: &'a Inventory<'_>, policy: Node<'a, '_>) -> Option<Option<&'a str>> {
+    let name = policy.text_at(&["spec", "imageRepositoryRef", "name"])?;
+    let is_meant = |resource: &&Resource| resource.kind_name == "ImageRepository" && resource.name == name;
+    let mut found = inventory.resources().iter().filter(|resource| !resource.is_patch).filter(is_meant);
+    let only = found.next().filter(|_| found.next().is_none())?;
+    Some(inventory.node(only)?.text_at(&["spec", "interval"]))
 }
 
 /// The object that a site takes its source from.

@@ -18,7 +18,7 @@ pub use rollback::rollback;
 
 use crate::convert::takes_range;
 use crate::diagnostic::Diagnostic;
-use crate::locate::{Part, Site, locate, unpinned};
+use crate::locate::{Part, Site, elections, locate, unpinned};
 use crate::plan::{Reason, Standing, is_floating, standing};
 use crate::resolve::Resolution;
 use crate::rules::Rules;
@@ -35,6 +35,8 @@ pub enum Follows {
     Tag,
     /// A git branch.
     Branch,
+    /// What an ImagePolicy elects.
+    Policy,
 }
 
 /// What every range and floating tag stands at.
@@ -70,7 +72,7 @@ impl Survey {
 
 /// Every site whose version can change without a commit, by path and position.
 ///
-/// These are ranges, tags that name no version, branches, and charts without a version; a digest or commit beside a tag pins
+/// These are ranges, tags that name no version, branches, charts without a version, and what image policies elect; a digest or commit beside a tag pins
 /// it. Bytes that cannot be edited (encrypted, repeated by an anchor) are read all the same; templates are left out.
 ///
 /// # Examples
@@ -85,6 +87,8 @@ impl Survey {
 #[must_use]
 pub fn sites(inventory: &Inventory<'_>) -> Vec<Site> {
     let mut sites = floating(inventory);
+    sites.extend(elections(inventory));
+    sites.sort_by(|a, b| (&a.at, &a.owner, &a.field).cmp(&(&b.at, &b.owner, &b.field)));
     sites.retain(|site| {
         !matches!(site.blocked, Some(Reason::Templated | Reason::Substituted { .. } | Reason::Generated))
     });
@@ -129,6 +133,7 @@ pub fn survey(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resoluti
     for site in &sites {
         let stands = standing(site, resolution, rules);
         let follows = match site.part {
+            _ if site.election().is_some() => Follows::Policy,
             Part::Range | Part::Version => Follows::Range,
             Part::Branch => Follows::Branch,
             Part::Name | Part::Api => Follows::Branch,

@@ -8,6 +8,7 @@ use crate::plan::{Reason, preferred_quote, replace_spot};
 use crate::resolve::select::version_of_tag;
 use crate::scan::Inventory;
 use crate::text::RepoPath;
+use crate::version::Version;
 use crate::yaml::{Node, Quote, encode};
 
 /// What a site is to be pinned to.
@@ -69,6 +70,7 @@ impl<'a, 'f> Pins<'a, 'f> {
     /// | `image: app:latest` | `image: app:latest@sha256:…` |
     /// | `branch: main`, `name: refs/heads/main` | the same with `commit` beside it |
     /// | a chart's range | the exact version; a chart's digest has no field |
+    /// | an ImagePolicy's range | the exact version; one that filters tags, or goes by another order, has no room for it |
     ///
     /// Where the value is a variable, an anchor or written in a way that a key cannot be renamed, the range gives way to the
     /// exact version and nothing else. Sources: the spec pages of OCIRepository (digest over semver over tag) and GitRepository
@@ -85,6 +87,7 @@ impl<'a, 'f> Pins<'a, 'f> {
             return Err(Reason::Ignored { by: format!("a comment at {}", ignore.at) });
         }
         match (&site.consumer, site.part) {
+            _ if site.election().is_some() => self.election(site, target),
             _ if site.spot.raw.is_empty() => self.added(site, target),
             (_, Part::Commit | Part::Digest) => match &target.digest {
                 Some(digest) => self.value(site, digest.clone(), vec![target.resolved.clone()]),
@@ -92,6 +95,10 @@ impl<'a, 'f> Pins<'a, 'f> {
             },
             (Consumer::Oci { chart, .. }, Part::Range | Part::Version) => self.semver(site, target, *chart),
             (Consumer::Git, Part::Range | Part::Version) => self.semver(site, target, false),
+            (Consumer::Terraform, Part::Range | Part::Version) => {
+                let to = target.resolved.strip_prefix('v').unwrap_or(&target.resolved).to_owned();
+                self.value(site, to, vec!["a constraint has no commit beside it".to_owned()])
+            }
             (Consumer::Git, Part::Branch | Part::Name) => self.beside(site, target, COMMIT),
             (Consumer::Git, Part::Tag) if !site.field.starts_with("spec.ref.") => self.address(site, target),
             (Consumer::Git, Part::Tag) => self.tag(site, target, COMMIT),
@@ -311,6 +318,20 @@ impl<'a, 'f> Pins<'a, 'f> {
         let text = encode("x", Quote::Plain, &to, self.quote(&place.at.path)).ok_or(Reason::MultiLine)?;
         let edits = vec![added(place, name, &text)];
         Ok(Pinned { field: site.field.clone(), to, digest: None, edits, notes: Vec::new() })
+    }
+
+    /// The range of a policy gives way to the version, which it elects from then on.
+    fn election(&self, site: &Site, target: &Target) -> Result<Pinned, Reason> {
+        let policies = site.election().map(|marker| marker.policies.as_slice()).unwrap_or_default();
+        let is_plain = policies.iter().all(|policy| policy.range().is_some() && !policy.is_filtered());
+        if !is_plain || site.spot.raw.is_empty() || Version::parse_flux(&target.resolved).is_err() {
+            return Err(cannot(
+                "the policy elects by a filter or an order and has no version to write: suspend its automation, and take back \
+                 what it wrote with git",
+            ));
+        }
+        let to = target.resolved.strip_prefix('v').unwrap_or(&target.resolved).to_owned();
+        self.value(site, to, vec!["the policy elects this version alone".to_owned()])
     }
 
     /// The value takes another one, and nothing else changes.

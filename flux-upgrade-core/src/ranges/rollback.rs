@@ -6,7 +6,7 @@ use super::everything;
 use super::lock::{Entry, Key, Lock, keys};
 use super::pin::{Pinned, Pins, Target, cannot};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::locate::{Consumer, Site, is_commit};
+use crate::locate::{Consumer, Site, elections, is_commit};
 use crate::patch::{PatchSet, Refused, patch};
 use crate::plan::{Change, Held, MOST_NAMED, Plan, Reason, is_exact, is_floating};
 use crate::resolve::select::is_digest;
@@ -31,8 +31,7 @@ pub fn rollback(
     now: Option<&Lock>,
     rules: &Rules,
 ) -> (Plan, PatchSet) {
-    let all: Vec<Site> =
-        everything(inventory).into_iter().filter(|site| rules.includes(&site.at.path)).collect();
+    let all: Vec<Site> = all(inventory).into_iter().filter(|site| rules.includes(&site.at.path)).collect();
     let foreign = foreign(then, inventory.files);
     let mut matched = Matched::new(&all, then);
     if foreign.is_none() {
@@ -75,6 +74,14 @@ pub fn rollback(
     let mut set = patch(inventory.files, &plan);
     prove(inventory.files, &all, &wanted, &mut set);
     (plan, set)
+}
+
+/// Every site that a lock may have an entry of.
+fn all(inventory: &Inventory<'_>) -> Vec<Site> {
+    let mut sites = everything(inventory);
+    sites.extend(elections(inventory));
+    sites.sort_by(|a, b| (&a.at, &a.owner, &a.field).cmp(&(&b.at, &b.owner, &b.field)));
+    sites
 }
 
 /// Which entry each site is about.
@@ -307,7 +314,7 @@ fn prove(files: &[SourceFile], sites: &[Site], wanted: &[(usize, Pinned)], set: 
             SourceFile { path: file.path.clone(), text: text.to_owned() }
         })
         .collect();
-    let again = everything(&scan(&texts));
+    let again = all(&scan(&texts));
     let mut wrong: BTreeMap<RepoPath, String> = BTreeMap::new();
     for (index, pinned) in wanted {
         let site = &sites[*index];

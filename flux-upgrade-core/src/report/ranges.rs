@@ -102,6 +102,14 @@ pub fn ranges_table(survey: &Survey, style: Style) -> String {
     for (site, row) in survey.iter() {
         let written = site.written();
         let written = if written.is_empty() { "(none)".to_owned() } else { short(&written) };
+        // An order says little without what is ordered.
+        let written =
+            match site.field.strip_prefix("spec.policy.").and_then(|rest| rest.strip_suffix(".order")) {
+                Some(order) if row.follows == Follows::Policy => {
+                    format!("{order} {written}").replace(" (none)", "")
+                }
+                _ => written,
+            };
         let (resolved, since, newest) = match &row.stands {
             Ok(standing) => {
                 let newest = standing.newest.as_ref().filter(|newest| **newest != standing.resolved);
@@ -142,8 +150,13 @@ pub fn ranges_table(survey: &Survey, style: Style) -> String {
     }
     let of = |follows| survey.rows.iter().filter(|row| row.follows == follows).count();
     let unresolved = survey.rows.iter().filter(|row| row.stands.is_err()).count();
+    let policies = match of(Follows::Policy) {
+        0 => String::new(),
+        1 => "1 image policy, ".to_owned(),
+        number => format!("{number} image policies, "),
+    };
     let summary = format!(
-        "{}, {}, {}, {unresolved} unresolved, {}",
+        "{}, {}, {}, {policies}{unresolved} unresolved, {}",
         count(of(Follows::Range), "range"),
         count(of(Follows::Tag), "floating tag"),
         branches(of(Follows::Branch)),
@@ -216,7 +229,7 @@ fn sides(drift: &Drift) -> (Option<&Entry>, Option<&Entry>, Option<&Reason>) {
         Drift::Moved { from, to } | Drift::Rewritten { from, to } => (Some(from), Some(to), None),
         Drift::Added { to } => (None, Some(to), None),
         Drift::Gone { from } => (Some(from), None, None),
-        Drift::Kept { from, reason } => (Some(from), None, Some(reason)),
+        Drift::Kept { from, reason } | Drift::Stale { from, reason, .. } => (Some(from), None, Some(reason)),
         Drift::Unlocked { reason, .. } => (None, None, Some(reason)),
     }
 }
@@ -278,10 +291,15 @@ pub fn lock_table(update: &Update, style: Style, written: bool) -> String {
             painted(to.map(|to| format!("→ {}", both(to))).unwrap_or_default(), Paint::Green),
             plain(published.unwrap_or_default()),
         ]);
-        if let Drift::Rewritten { from, to } = drift {
-            let (was, is) = match from.source == to.source {
-                true => (&from.written, &to.written),
-                false => (&from.source, &to.source),
+        let rewritten = match drift {
+            Drift::Rewritten { from, to } => Some((from, &to.written, &to.source)),
+            Drift::Stale { from, written, source, .. } => Some((from, written, source)),
+            _ => None,
+        };
+        if let Some((from, written, source)) = rewritten {
+            let (was, is) = match from.source == *source {
+                true => (&from.written, written),
+                false => (&from.source, source),
             };
             grid.alone(painted(
                 format!("    the file said `{}`, and says `{}`", clean(was), clean(is)),
@@ -302,6 +320,7 @@ pub fn lock_table(update: &Update, style: Style, written: bool) -> String {
         ("rewritten", "rewritten"),
         ("added", if written { "added" } else { "without an entry" }),
         ("gone", if written { "removed" } else { "whose site is gone" }),
+        ("stale", "rewritten without an answer"),
         ("kept", "kept for want of an answer"),
         ("unlocked", "not locked for want of an answer"),
     ] {

@@ -78,7 +78,9 @@ impl Ask {
     #[must_use]
     pub fn source(&self) -> String {
         match self {
-            Self::Charts { url, .. } | Self::Refs { url } | Self::Dates { url, .. } => url.clone(),
+            Self::Charts { url, .. } | Self::Refs { url } | Self::Dates { url, .. } => {
+                crate::reference::without_login(url).into_owned()
+            }
             Self::Tags { repository } => format!("oci://{repository}"),
             Self::Releases => crate::locate::SourceKey::Flux.address(),
             Self::Manifests { version } => format!("manifests.tar.gz of Flux {version}"),

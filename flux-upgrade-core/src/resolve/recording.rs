@@ -8,7 +8,7 @@ use super::snapshot::SCHEMA;
 use super::{Answer, Ask, Candidate, Outcome, Query};
 use crate::flux;
 use crate::plan::Failure;
-use crate::reference::{normalise_git, normalise_repository, normalise_url};
+use crate::reference::{normalise_git, normalise_repository, normalise_url, without_login};
 use crate::time::Timestamp;
 
 /// Answers as they come in, to be written as a registry snapshot.
@@ -178,8 +178,8 @@ impl Recording {
         let failure = outcome.as_ref().err().cloned();
         match (ask, outcome) {
             (Ask::Charts { url, .. }, outcome) => {
-                let entry = self.helm.entry(normalise_url(url)).or_default();
-                entry.url.clone_from(url);
+                let entry = self.helm.entry(normalise_url(&without_login(url))).or_default();
+                entry.url = without_login(url).into_owned();
                 entry.failure = failure;
                 if let Ok(Answer::Charts(charts)) = outcome {
                     for (name, versions) in charts {
@@ -210,7 +210,7 @@ impl Recording {
             }
             (Ask::Refs { url }, outcome) => {
                 let entry = self.git.entry(normalise_git(url)).or_default();
-                entry.url.clone_from(url);
+                entry.url = without_login(url).into_owned();
                 entry.failure = failure;
                 if let Ok(Answer::Refs(refs)) = outcome {
                     entry.refs = refs.iter().map(Ref::from).collect();

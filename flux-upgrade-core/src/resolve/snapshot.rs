@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{Answer, Ask, Candidate, Outcome};
 use crate::flux::Release;
 use crate::plan::Failure;
-use crate::reference::{normalise_git, normalise_repository, normalise_url};
+use crate::reference::{normalise_git, normalise_repository, normalise_url, without_login};
 use crate::time::Timestamp;
 
 pub(super) const SCHEMA: &str = "flux-upgrade/registry-snapshot/v1";
@@ -217,9 +217,11 @@ impl Snapshot {
         let mut out = Self { taken: time("taken", file.taken)?, ..Self::default() };
         out.failures.extend(file.flux_failure.map(|failure| (Failed::Releases, failure)));
         for entry in file.helm {
-            let failed = entry.failure.map(|failure| (Failed::Charts(normalise_url(&entry.url)), failure));
+            let failed = entry
+                .failure
+                .map(|failure| (Failed::Charts(normalise_url(&without_login(&entry.url))), failure));
             out.failures.extend(failed);
-            let charts = out.helm.entry(normalise_url(&entry.url)).or_default();
+            let charts = out.helm.entry(normalise_url(&without_login(&entry.url))).or_default();
             for (name, versions) in entry.charts {
                 let list = charts.entry(name.clone()).or_default();
                 for version in versions {
@@ -300,7 +302,7 @@ impl Snapshot {
         }
         match ask {
             Ask::Charts { url, names } => {
-                let charts = self.helm.get(&normalise_url(url)).ok_or(Failure::NotAsked)?;
+                let charts = self.helm.get(&normalise_url(&without_login(url))).ok_or(Failure::NotAsked)?;
                 let wanted =
                     names.iter().map(|name| (name.clone(), charts.get(name).cloned().unwrap_or_default()));
                 Ok(Answer::Charts(wanted.collect()))
@@ -357,7 +359,7 @@ impl Snapshot {
 impl Failed {
     fn of(ask: &Ask) -> Self {
         match ask {
-            Ask::Charts { url, .. } => Self::Charts(normalise_url(url)),
+            Ask::Charts { url, .. } => Self::Charts(normalise_url(&without_login(url))),
             Ask::Tags { repository } => Self::Tags(normalise_repository(repository)),
             Ask::Refs { url } | Ask::Dates { url, .. } => Self::Refs(normalise_git(url)),
             Ask::Digest { repository, tag } => Self::Digest(normalise_repository(repository), tag.clone()),

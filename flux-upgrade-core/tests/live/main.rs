@@ -2,9 +2,11 @@
 #![cfg(feature = "native")]
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod certificates;
 mod dates;
 mod faults;
 mod places;
+mod private;
 mod proxies;
 mod real;
 mod server;

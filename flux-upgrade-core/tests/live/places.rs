@@ -1,4 +1,4 @@
-//! Private sources are planned with a credential from each place where people keep them.
+//! A private registry with a token service is planned with a credential from each place where people keep them.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use super::{Setup, Source, outcomes, repository};
 /// `robot:secret`.
 const BASIC: &str = "Basic cm9ib3Q6c2VjcmV0";
 
-/// A registry with a token service, a chart repository and a git server, all of them for `robot` alone.
+/// A registry with a token service, for `robot` alone.
 fn private() -> Server {
     Server::start(|seen: &Seen| {
         let host = seen.header("host").unwrap_or_default();
@@ -38,11 +38,7 @@ fn private() -> Server {
                 Reply::status(401).with("WWW-Authenticate", &realm)
             };
         }
-        if given == Some(BASIC) {
-            good(seen)
-        } else {
-            Reply::status(401).with("WWW-Authenticate", "Basic realm=\"x\"")
-        }
+        Reply::status(404)
     })
 }
 
@@ -53,7 +49,7 @@ pub(crate) fn script(path: &Path, text: &str) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-fn file(home: &Path, name: &str, text: &str) {
+pub(crate) fn file(home: &Path, name: &str, text: &str) {
     let path = home.join(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, text).unwrap();
@@ -62,7 +58,7 @@ fn file(home: &Path, name: &str, text: &str) {
 /// What a place needs, given the home folder and the server's address.
 type Place = fn(&mut Setup, &Path, &str);
 
-fn env(setup: &mut Setup, name: &str, value: impl Into<std::ffi::OsString>) {
+pub(crate) fn env(setup: &mut Setup, name: &str, value: impl Into<std::ffi::OsString>) {
     setup.credentials.env.insert(name.into(), value.into());
 }
 
@@ -71,7 +67,7 @@ fn auths(host: &str) -> String {
 }
 
 /// A helper on the path that knows one server.
-fn helper(setup: &mut Setup, home: &Path, host: &str) {
+pub(crate) fn helper(setup: &mut Setup, home: &Path, host: &str) {
     let answer = format!(r#"{{"ServerURL":"{host}","Username":"robot","Secret":"secret"}}"#);
     script(
         &home.join("bin/docker-credential-test"),
@@ -84,7 +80,7 @@ fn helper(setup: &mut Setup, home: &Path, host: &str) {
 }
 
 /// `credentials` of a rules file, which says that plain HTTP is meant.
-fn mapping(setup: &mut Setup, text: &str) {
+pub(crate) fn mapping(setup: &mut Setup, text: &str) {
     let path = flux_upgrade_core::RepoPath::parse(".flux-upgrade.yaml").unwrap();
     let rules = flux_upgrade_core::rules::Rules::parse(&path, text).unwrap();
     setup.credentials.mapping = rules.credentials().to_vec();
@@ -103,12 +99,6 @@ fn mapped_env(setup: &mut Setup, _: &Path, host: &str) {
 fn mapped_helper(setup: &mut Setup, home: &Path, host: &str) {
     helper(setup, home, host);
     mapping(setup, &format!("version: 1\ncredentials:\n  http://{host}: {{helper: test}}\n"));
-}
-
-fn mapped_netrc(setup: &mut Setup, home: &Path, host: &str) {
-    let name = host.split(':').next().unwrap();
-    file(home, "own-netrc", &format!("machine {name} login robot password secret\n"));
-    mapping(setup, &format!("version: 1\ncredentials:\n  http://{host}: {{file: ~/own-netrc}}\n"));
 }
 
 #[test]
@@ -145,71 +135,15 @@ fn registries() {
         ("the rules: a helper", mapped_helper),
     ];
     for (name, place) in places {
-        check(name, *place, |host| Kind::Oci(format!("{host}/team/app")));
+        check(name, *place);
     }
 }
 
-#[test]
-fn chart_repositories() {
-    let places: &[(&str, Place)] = &[
-        ("Helm's repositories", |_, home, host| {
-            let text = format!(
-                "repositories:\n- name: x\n  url: http://{host}/charts\n  username: robot\n  password: secret\n"
-            );
-            file(home, ".config/helm/repositories.yaml", &text);
-        }),
-        ("the rules: variables", mapped_env),
-        ("the rules: a helper", mapped_helper),
-        ("the rules: a netrc", mapped_netrc),
-    ];
-    for (name, place) in places {
-        check(name, *place, |host| Kind::Helm(format!("http://{host}/charts")));
-    }
-}
-
-#[test]
-fn git_servers() {
-    let places: &[(&str, Place)] = &[
-        ("git's store", |_, home, host| {
-            file(home, ".gitconfig", "[credential]\n\thelper = store\n");
-            file(home, ".git-credentials", &format!("http://robot:secret@{host}\n"));
-        }),
-        ("a helper of git", |_, home, _| {
-            script(
-                &home.join("git-helper"),
-                "#!/bin/sh\n[ \"$1\" = get ] && printf 'username=robot\\npassword=secret\\n'\nexit 0\n",
-            );
-            file(
-                home,
-                ".gitconfig",
-                &format!("[credential]\n\thelper = {}\n", home.join("git-helper").display()),
-            );
-        }),
-        ("the rules: variables", mapped_env),
-        ("the rules: a helper", mapped_helper),
-    ];
-    for (name, place) in places {
-        check(name, *place, |host| Kind::Git(format!("http://{host}/team/app.git")));
-    }
-}
-
-enum Kind {
-    Helm(String),
-    Oci(String),
-    Git(String),
-}
-
-fn check(name: &str, place: Place, at: impl Fn(&str) -> Kind) {
+fn check(name: &str, place: Place) {
     let server = private();
     let host = server.authority();
     let home = tempfile::tempdir().unwrap();
-    let kind = at(&host);
-    let source = match &kind {
-        Kind::Helm(url) => Source::Helm(url),
-        Kind::Oci(repository) => Source::Oci(repository),
-        Kind::Git(url) => Source::Git(url),
-    };
-    let text = repository(&[("app", source)]);
+    let text = repository(&[("app", Source::Oci(&format!("{host}/team/app")))]);
     let without = Setup::at_home(home.path());
     let refused = "credentials are missing or refused: log in to it, or correct the name";
     assert_eq!(outcomes(&without.plan(&text).0)["app"], refused, "{name}: without");

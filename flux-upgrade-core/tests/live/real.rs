@@ -40,23 +40,34 @@ pub(crate) fn wait_for(port: u16) {
     }
 }
 
+/// What a registry shows, and the authority of those that may ask it.
+pub(crate) struct Identity<'a> {
+    pub(crate) certificate: &'a str,
+    pub(crate) key: &'a str,
+    pub(crate) clients: Option<&'a str>,
+}
+
 /// A registry of Debian's `docker-registry`.
-struct Registry {
-    host: String,
+pub(crate) struct Registry {
+    pub(crate) host: String,
     _process: Ended,
     _folder: tempfile::TempDir,
 }
 
 impl Registry {
-    fn start(htpasswd: Option<&str>, tls: Option<(&str, &str)>) -> Self {
+    pub(crate) fn start(htpasswd: Option<&str>, tls: Option<Identity<'_>>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name).display().to_string();
         let port = closed_port();
         let mut http = serde_json::json!({"addr": format!("127.0.0.1:{port}")});
-        if let Some((certificate, key)) = tls {
+        if let Some(Identity { certificate, key, clients }) = tls {
             fs::write(at("tls.crt"), certificate).unwrap();
             fs::write(at("tls.key"), key).unwrap();
             http["tls"] = serde_json::json!({"certificate": at("tls.crt"), "key": at("tls.key")});
+            if let Some(authority) = clients {
+                fs::write(at("clients.crt"), authority).unwrap();
+                http["tls"]["clientcas"] = serde_json::json!([at("clients.crt")]);
+            }
         }
         let mut config = serde_json::json!({
             "version": 0.1, "log": {"level": "error", "accesslog": {"disabled": true}},
@@ -80,12 +91,12 @@ impl Registry {
 }
 
 /// An image of nothing for each tag, pushed by oci-client, with what that program then says of the repository.
-mod judge {
+pub(crate) mod judge {
     use oci_client::client::{ClientConfig, ClientProtocol, Config, ImageLayer};
     use oci_client::secrets::RegistryAuth;
     use oci_client::{Client, Reference};
 
-    pub(super) fn client(tls_ca: Option<&str>) -> Client {
+    pub(crate) fn client(tls_ca: Option<&str>) -> Client {
         // Once is enough; later calls find it there.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let certificate = |ca: &str| oci_client::client::Certificate {
@@ -99,7 +110,7 @@ mod judge {
         })
     }
 
-    pub(super) async fn push(
+    pub(crate) async fn push(
         client: &Client,
         auth: &RegistryAuth,
         repository: &str,
@@ -214,7 +225,8 @@ fn a_registry_with_tls_of_another_authority() {
         return;
     }
     let (authority, certificate, key) = certificates();
-    let registry = Registry::start(None, Some((&certificate, &key)));
+    let registry =
+        Registry::start(None, Some(Identity { certificate: &certificate, key: &key, clients: None }));
     let mut setup = Setup::default();
     setup.options.http.extra_ca = vec![authority.clone()];
     compare(&setup, &registry.host, Some(&authority), &ANYBODY);
@@ -225,7 +237,7 @@ fn a_registry_with_tls_of_another_authority() {
 }
 
 /// A bare repository with a plain and an annotated tag, and a branch.
-fn bare(folder: &Path) -> PathBuf {
+pub(crate) fn bare(folder: &Path) -> PathBuf {
     let work = folder.join("work");
     let place = folder.join("srv/app.git");
     fs::create_dir_all(&place).unwrap();
@@ -254,7 +266,7 @@ pub(crate) fn git(folder: &Path, arguments: &[&str]) -> String {
 }
 
 /// What git says of a remote: names with the commit that each names in the end.
-fn ls_remote(url: &str) -> BTreeMap<String, String> {
+pub(crate) fn ls_remote(url: &str) -> BTreeMap<String, String> {
     let mut out = BTreeMap::new();
     for line in git(Path::new("/"), &["ls-remote", "--heads", "--tags", url]).lines() {
         let (oid, name) = line.split_once('\t').unwrap();
@@ -263,7 +275,7 @@ fn ls_remote(url: &str) -> BTreeMap<String, String> {
     out
 }
 
-fn refs(setup: &Setup, url: &str) -> BTreeMap<String, String> {
+pub(crate) fn refs(setup: &Setup, url: &str) -> BTreeMap<String, String> {
     match setup.ask(Ask::Refs { url: url.to_owned() }) {
         Ok(Answer::Refs(refs)) => refs.into_iter().map(|found| (found.text, found.digest.unwrap())).collect(),
         other => panic!("{url}: {other:?}"),
@@ -272,7 +284,11 @@ fn refs(setup: &Setup, url: &str) -> BTreeMap<String, String> {
 
 /// git's own server of smart HTTP behind ours.
 pub(crate) fn http_backend(root: PathBuf, protocol: bool) -> Server {
-    Server::start(move |seen: &Seen| {
+    Server::start(backend(root, protocol))
+}
+
+pub(crate) fn backend(root: PathBuf, protocol: bool) -> impl Fn(&Seen) -> Reply + Send + Sync + 'static {
+    move |seen: &Seen| {
         let (path, query) = seen.target.split_once('?').unwrap_or((&seen.target, ""));
         let mut command = Command::new("git");
         command.arg("http-backend").env("GIT_PROJECT_ROOT", &root).env("GIT_HTTP_EXPORT_ALL", "1");
@@ -300,7 +316,7 @@ pub(crate) fn http_backend(root: PathBuf, protocol: bool) -> Server {
             }
         }
         reply
-    })
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A server of HTTP on this machine that does what a test wants, good or bad.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,6 +14,8 @@ pub(crate) struct Seen {
     pub(crate) target: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
+    /// Whether a certificate was shown.
+    pub(crate) is_certified: bool,
 }
 
 impl Seen {
@@ -75,6 +77,20 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+        Self::listen(None, handler)
+    }
+
+    pub(crate) fn start_tls(
+        tls: rustls::ServerConfig,
+        handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Self::listen(Some(Arc::new(tls)), handler)
+    }
+
+    fn listen(
+        tls: Option<Arc<rustls::ServerConfig>>,
+        handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (seen, stopped) = (Arc::<Mutex<Vec<Seen>>>::default(), Arc::new(AtomicBool::new(false)));
@@ -86,7 +102,8 @@ impl Server {
                     return;
                 }
                 let (handler, all, end) = (Arc::clone(&handler), Arc::clone(&all), Arc::clone(&end));
-                thread::spawn(move || serve(&stream, &*handler, &all, &end));
+                let tls = tls.clone();
+                thread::spawn(move || accept(stream, tls, &*handler, &all, &end));
             }
         });
         Self { address, seen, stopped }
@@ -114,19 +131,44 @@ pub(crate) fn closed_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn serve(stream: &TcpStream, handler: &Handler, all: &Mutex<Vec<Seen>>, end: &AtomicBool) {
+fn accept(
+    mut stream: TcpStream,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    handler: &Handler,
+    all: &Mutex<Vec<Seen>>,
+    end: &AtomicBool,
+) {
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let Some(tls) = tls else { return serve(stream, false, handler, all, end) };
+    let mut connection = rustls::ServerConnection::new(tls).unwrap();
+    while connection.is_handshaking() {
+        if connection.complete_io(&mut stream).is_err() {
+            return;
+        }
+    }
+    let is_certified = connection.peer_certificates().is_some();
+    serve(rustls::StreamOwned::new(connection, stream), is_certified, handler, all, end);
+}
+
+fn serve(
+    stream: impl Read + Write,
+    is_certified: bool,
+    handler: &Handler,
+    all: &Mutex<Vec<Seen>>,
+    end: &AtomicBool,
+) {
     let mut reader = BufReader::new(stream);
     while !end.load(Ordering::SeqCst) {
-        let Some(seen) = read(&mut reader) else {
+        let Some(mut seen) = read(&mut reader) else {
             // Bytes that are no HTTP, such as the hello of TLS, get what most servers say.
-            let _ = (&*stream)
-                .write_all(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+            let said = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+            let _ = reader.get_mut().write_all(said);
             return;
         };
+        seen.is_certified = is_certified;
         let reply = handler(&seen);
         all.lock().unwrap().push(seen.clone());
-        if write(stream, &seen, reply).is_none() {
+        if write(reader.get_mut(), &seen, reply).is_none() {
             return;
         }
     }
@@ -156,7 +198,7 @@ fn read(reader: &mut impl std::io::BufRead) -> Option<Seen> {
 }
 
 /// Whether the connection can be used again.
-fn write(mut stream: &TcpStream, seen: &Seen, reply: Reply) -> Option<()> {
+fn write(stream: &mut impl Write, seen: &Seen, reply: Reply) -> Option<()> {
     match reply {
         Reply::Whole { status, headers, body } => {
             let mut head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n", body.len());

@@ -87,6 +87,7 @@ def plan(
     max_index_bytes: int | None = None,
     concurrency: int | None = None,
     timeout: float | None = None,
+    use_repository_secrets: bool | None = None,
 ) -> Plan:
     """Plan upgrades for a folder, or for texts given by path. Nothing is written.
 
@@ -108,6 +109,8 @@ def plan(
     - `max_index_bytes`: the largest chart index; 50 MiB if left out
     - `concurrency`: how many questions are asked at once; 32 if left out, 8 with `fetch`
     - `timeout`: seconds for one request; 60 if left out; `fetch` has its own
+    - `use_repository_secrets`: whether the Secrets that sources refer to are logins where they stand unencrypted in
+      `source`; without it they are not used
 
     An option left out is what `.flux-upgrade.yaml` says, else the default of the command:
 
@@ -152,6 +155,7 @@ def plan(
         max_index_bytes=max_index_bytes,
         concurrency=concurrency,
         timeout=timeout,
+        use_repository_secrets=use_repository_secrets,
     )
     if fetch is not None:
         return plan_of(_live.ask(request, fetch, concurrency or 8), skipped)

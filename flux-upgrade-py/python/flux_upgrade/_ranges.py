@@ -30,7 +30,8 @@ class Flag:
 class Range(Site):
     """A range, floating tag or branch, and where it stands.
 
-    `follows` is `range`, `tag` or `branch`. Where nothing can be said of it `resolved` is None and `reason` says why.
+    `follows` is `range`, `tag`, `branch` or `policy`. Where nothing can be said of it `resolved` is None and `reason`
+    says why.
     `newest` is what a range would resolve to without an upper bound.
     """
 

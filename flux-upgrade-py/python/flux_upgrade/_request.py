@@ -39,6 +39,7 @@ def build(
     concurrency: int | None = None,
     timeout: float | None = None,
     record: bool = False,
+    use_repository_secrets: bool | None = None,
 ) -> tuple[str, list[Diagnostic]]:
     """The request, and the files whose names are no text."""
     files: Mapping[str, str | bytes]
@@ -66,6 +67,7 @@ def build(
                 "concurrency": concurrency,
                 "timeout": timeout,
                 "record": record or None,
+                "repositorySecrets": use_repository_secrets,
             }
         )
     else:

@@ -15,6 +15,7 @@ mod helper;
 mod mapping;
 mod netrc;
 mod options;
+mod repository;
 mod run;
 mod secret;
 mod target;
@@ -24,6 +25,7 @@ use std::path::PathBuf;
 pub use credential::{Credential, Login, Secret, Tls};
 pub use error::{CredentialError, CredentialNote};
 pub use options::{CredentialOptions, MappingFrom};
+pub use repository::repository_secrets;
 pub use secret::RepositorySecret;
 
 use credential::Found;

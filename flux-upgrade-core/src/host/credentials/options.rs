@@ -29,7 +29,8 @@ pub struct CredentialOptions {
     pub mapping: Vec<CredentialRule>,
     /// Where that file is from.
     pub mapping_from: MappingFrom,
-    /// Secrets found unencrypted in the repository; the caller hands them in where the user allows it.
+    /// Secrets found unencrypted in the repository, see [`repository_secrets`](super::repository_secrets); the caller hands
+    /// them in where the user allows it.
     pub secrets: Vec<RepositorySecret>,
     /// The work tree whose own git configuration counts as well. Running git in it means trusting its `.git/config`, as
     /// every command of git does. Without it git runs in the home folder.

@@ -196,7 +196,9 @@ impl Client {
         }
         let failed =
             |error: ureq::http::Error| Trouble::Failed(Failure::Malformed { detail: error.to_string() });
-        let agent = self.agents.agent(tls, self.options.proxies.of(url))?;
+        // So is the certificate that proves who asks.
+        let shown = if own { tls.clone() } else { Tls { certificate: None, key: None, ..tls.clone() } };
+        let agent = self.agents.agent(&shown, self.options.proxies.of(url))?;
         let timeout = self.remaining()?;
         let started = Instant::now();
         let trouble = |error: ureq::Error| trouble::of(error, address.host(), timeout);

@@ -107,6 +107,9 @@ fn of_tls(error: &rustls::Error) -> Trouble {
         Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
             "TLS: its certificate has expired".to_owned()
         }
+        Error::AlertReceived(rustls::AlertDescription::CertificateRequired) => {
+            "TLS: it wants a certificate of yours; give one with --client-cert and --client-key".to_owned()
+        }
         Error::InvalidMessage(_) => "TLS: it does not speak it".to_owned(),
         other => format!("TLS: {other}"),
     })
