@@ -175,7 +175,7 @@ fn run_deliver(job: &Job<'_>, flags: &DeliverFlags, streams: &mut Streams<'_>) -
     let (mut code, mut homes) = (FINE, Vec::new());
     for (number, path) in args.common.paths.iter().enumerate() {
         let mut one = |streams: &mut Streams<'_>| {
-            let delivering = Delivering::new(flags, path, env)?;
+            let mut delivering = Delivering::new(flags, path, env)?;
             let home = delivering.home();
             if homes.contains(&home) {
                 let why = "its branches would take the place of those before: run once for each, with another --branch-prefix";

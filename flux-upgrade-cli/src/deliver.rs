@@ -28,9 +28,9 @@ pub(crate) struct DeliverFlags {
     #[arg(long)]
     pub(crate) commit: bool,
 
-    /// How the names of the branches begin; the same in every run
-    #[arg(long, value_name = "PREFIX", default_value = "flux-upgrade/", requires = "commit")]
-    branch_prefix: String,
+    /// How the names of the branches begin; the same in every run [default: as the rules say, else `flux-upgrade/`]
+    #[arg(long, value_name = "PREFIX", requires = "commit")]
+    branch_prefix: Option<String>,
 
     /// The branch that they begin at, and are to be merged into [default: the one that HEAD is on]
     #[arg(long, value_name = "BRANCH", requires = "commit")]
@@ -121,15 +121,17 @@ impl<'a> Delivering<'a> {
         let repository = Repository::discover(&env.folder.join(path)).map_err(fault)?;
         let base = flags.base.clone().or_else(|| repository.head_branch());
         let base = base.ok_or_else(|| Fault::of(&GitError::NoBranch))?;
+        let prefix =
+            flags.branch_prefix.as_deref().unwrap_or(rules::Wording::default().branch_prefix()).to_owned();
         let start = if flags.push {
-            repository.fetch(&flags.remote, Some(&base), &flags.branch_prefix, &git(env)).map_err(fault)?;
+            repository.fetch(&flags.remote, Some(&base), &prefix, &git(env)).map_err(fault)?;
             format!("refs/remotes/{}/{base}", flags.remote)
         } else {
             format!("refs/heads/{base}")
         };
         let how = Deliver {
             base: repository.resolve(&start).map_err(fault)?,
-            prefix: flags.branch_prefix.clone(),
+            prefix,
             remote: flags.push.then(|| flags.remote.clone()),
             author,
             signing: match flags.sign {
@@ -154,13 +156,21 @@ impl<'a> Delivering<'a> {
 
     /// Makes the branches, pushes them and brings the pull requests there. `is_all` is whether what is not in the plan
     /// can be taken for obsolete.
-    pub(crate) fn run(&self, planned: &Planned, is_all: bool, env: &Env) -> Result<Report, Fault> {
+    pub(crate) fn run(&mut self, planned: &Planned, is_all: bool, env: &Env) -> Result<Report, Fault> {
         let files = &planned.tree.files;
-        let parcels = parcels(files, &planned.plan);
+        let wording = planned.rules.wording();
+        let parcels = parcels(files, &planned.plan, wording);
+        if self.flags.branch_prefix.is_none() && self.how.prefix != wording.branch_prefix() {
+            self.how.prefix = wording.branch_prefix().to_owned();
+            if let Some(remote) = &self.how.remote {
+                let fetched = self.repository.fetch(remote, None, &self.how.prefix, &git(env));
+                fetched.map_err(|error| Fault::of(&error))?;
+            }
+        }
         let forge = self.flags.pull_request.then(|| self.forge(env)).transpose()?;
         let mut report = Report { rows: Vec::new(), has_failed: false, notes: Vec::new() };
         let names: Vec<String> =
-            parcels.iter().map(|parcel| format!("{}{}", self.flags.branch_prefix, parcel.id)).collect();
+            parcels.iter().map(|parcel| format!("{}{}", self.how.prefix, parcel.id)).collect();
         let declined = match &forge {
             Some(forge) => {
                 let asked: Vec<(&str, &str)> = names
@@ -253,7 +263,7 @@ impl<'a> Delivering<'a> {
         let kept_from = report.rows.len();
         let spared: BTreeSet<String> = plan::unanswered_groups(&planned.plan, &planned.rules)
             .into_iter()
-            .map(|id| format!("{}{id}", self.flags.branch_prefix))
+            .map(|id| format!("{}{id}", self.how.prefix))
             .chain(names.iter().cloned())
             .collect();
         let obsolete = obsolete(&delivery, is_all, &spared, &mut report);

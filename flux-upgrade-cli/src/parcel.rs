@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use flux_upgrade_core::host::Replacement;
 use flux_upgrade_core::patch::{FilePatch, PatchSet, diff};
 use flux_upgrade_core::plan::{Group, Plan};
-use flux_upgrade_core::rules::Delivery;
+use flux_upgrade_core::rules::{Delivery, Wording};
 use flux_upgrade_core::{RepoPath, SourceFile, patch, report};
 
 /// What goes onto one branch.
@@ -32,22 +32,22 @@ pub(crate) struct Made {
 }
 
 /// The parcels of a plan, in the order in which they are to be merged.
-pub(crate) fn parcels(files: &[SourceFile], plan: &Plan) -> Vec<Parcel> {
-    (0..plan.groups.len()).filter_map(|group| parcel(group, files, plan)).collect()
+pub(crate) fn parcels(files: &[SourceFile], plan: &Plan, wording: &Wording) -> Vec<Parcel> {
+    (0..plan.groups.len()).filter_map(|group| parcel(group, files, plan, wording)).collect()
 }
 
-fn parcel(number: usize, files: &[SourceFile], plan: &Plan) -> Option<Parcel> {
+fn parcel(number: usize, files: &[SourceFile], plan: &Plan, wording: &Wording) -> Option<Parcel> {
     let group = &plan.groups[number];
     let below = below(plan, number);
     let own = patched(files, plan, group, &[]);
     // A pull request without its diff is one all the same.
     let shown = own.as_ref().ok().and_then(|(touched, set)| diff::unified(touched, set).ok());
-    let words = report::pull_request(plan, number, &shown.unwrap_or_default(), "")?;
+    let words = report::pull_request(plan, number, &shown.unwrap_or_default(), wording)?;
     Some(Parcel {
         id: group.id.clone(),
         title: words.title,
         body: words.body,
-        message: report::commit_message(plan, number)?.to_string(),
+        message: report::commit_message(plan, number, wording)?.to_string(),
         labels: words.labels,
         delivery: group.delivery,
         after: after(plan, group),

@@ -151,6 +151,12 @@ fn lock_one(
                 .map_err(|error| Fault::of(&error).under(format!("cannot write `{shown}`")))?;
         }
     }
+    let is_due = args.check && old.is_some() && update.has_drift();
+    if is_due && !common.quiet && args.ranges.format == RangesFormat::Table {
+        streams.err(
+            "note: `flux-upgrade lock` writes what is so now; `git diff` shows it before it is committed\n",
+        );
+    }
     streams.out(&match args.ranges.format {
         RangesFormat::Table => {
             let style = out_style(common, env);

@@ -258,6 +258,33 @@ fn pull_requests_follow_the_branches_on_each_forge() {
     }
 }
 
+#[test]
+fn the_rules_name_branches_and_commits() {
+    let Some(fleet) = Fleet::new() else { return };
+    fleet.rule("wording: {commit: \"chore({id}): {title}\\n\\n{changes}\", branchPrefix: deps/}");
+    let ran = fleet.apply(&["--push"]);
+    assert!(ran.out.contains("deps/podinfo ") && !ran.out.contains("flux-upgrade/"), "{}", ran.out);
+    let message = git(&fleet.bare(), &["log", "-1", "--format=%B", "deps/podinfo"]);
+    let expected =
+        "chore(podinfo): Update podinfo to 6.9.1\n\n- apps/base/podinfo/release.yaml: 6.8.0 -> 6.9.1\n";
+    assert!(
+        message.starts_with(expected) && message.contains("\n\nFlux-Upgrade-Group: podinfo\n"),
+        "{message}"
+    );
+    // A fresh clone fetches what stands under the rules' prefix.
+    fs::remove_dir_all(fleet.work()).unwrap();
+    git(fleet.root.path(), &["clone", "-q", "--single-branch", "origin.git", "work"]);
+    let again = fleet.apply(&["--push"]);
+    assert_eq!(
+        again.out.matches(" unchanged ").count(),
+        ran.out.matches(" created ").count(),
+        "{}",
+        again.out
+    );
+    let flag = fleet.apply(&["--push", "--branch-prefix", "mine/"]);
+    assert!(flag.out.contains("mine/podinfo ") && !flag.out.contains("deps/"), "{}", flag.out);
+}
+
 /// Today is a Saturday.
 #[test]
 fn what_is_not_due_is_left_as_it_is() {

@@ -130,8 +130,9 @@ fn every_difference_fits_and_so_does_the_lock_itself() {
     let rewritten = [file("a.yaml", oci("app", "{semver: '*'}"))];
     let third = locked(&rewritten, Some(&now), Some(&second.lock));
     let (check, lock) = (validator("lock-check"), validator("lock"));
+    let stale = locked(&files, None, Some(&third.lock));
     let mut kinds = BTreeSet::new();
-    for update in [&first, &second, &third, &locked(&[], None, None)] {
+    for update in [&first, &second, &third, &stale, &locked(&[], None, None)] {
         kinds.extend(update.drift.iter().map(ranges::lock::Drift::kind));
         for root in [None, Some("fleet")] {
             fits(&check, &serde_json::from_str(&lock_json(update, root)).unwrap());

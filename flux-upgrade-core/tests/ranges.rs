@@ -162,6 +162,13 @@ fn what_nobody_answers_keeps_its_entry_and_what_is_gone_is_told() {
     let none = locked(&repository(), &silent, None);
     assert_eq!(none.drift.iter().filter(|drift| drift.kind() == "unlocked").count(), 4);
 
+    // What was changed in the file is due, whoever is silent.
+    let mut changed = repository();
+    changed[0].text = changed[0].text.replacen(">=1.0.0 <2.0.0", "^1.0.0", 1);
+    let after = locked(&changed, &silent, Some(&before));
+    assert_eq!((after.has_drift(), after.lock.text()), (true, before.clone()));
+    assert_eq!(after.drift.iter().filter(|drift| drift.kind() == "stale").count(), 1);
+
     let fewer = &repository()[1..];
     let after = locked(fewer, &registry(), Some(&before));
     assert!(after.has_drift());

@@ -405,7 +405,7 @@ export interface LockEntry {
 
 /** A difference between a lock and what is so. */
 export interface Drift {
-  readonly kind: "moved" | "rewritten" | "added" | "gone" | "kept" | "unlocked";
+  readonly kind: "moved" | "rewritten" | "added" | "gone" | "stale" | "kept" | "unlocked";
   readonly file: string;
   readonly object: string;
   readonly field: string;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::operator::is_operator;
 use super::{Change, Plan, Reason, Series, SeriesStep};
 use crate::locate::{Consumer, Site, SourceKey};
 use crate::reference::normalise_git;
@@ -427,8 +428,7 @@ fn needs(
         hits.map(|(_, group)| *group).collect()
     };
     // The operator before the Flux that it shall install.
-    let package = |site: &Site| site.source.as_ref().map_or("", |source| source.package()).to_owned();
-    for before in with(&|site| !is_flux(site) && package(site).starts_with("flux-operator")) {
+    for before in with(&is_operator) {
         out.extend(with(&is_flux).into_iter().map(|after| (before, after)));
     }
     // What is promoted, after what it is promoted from.

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::operator;
 use super::series::{self, First};
 use super::step::{installed, minor};
 use super::{Change, Held, Plan, Reason};
@@ -69,6 +70,14 @@ pub(super) fn add(inventory: &Inventory<'_>, plan: &mut Plan, resolution: &Resol
         return;
     }
     let places = Places::of(inventory);
+    let without_operator: Vec<(usize, Reason)> = (0..installations.len())
+        .filter(|index| installations[*index].change.is_some())
+        .filter_map(|index| {
+            let one = &installations[index];
+            Some((index, operator::refusal(plan, one.site, &one.target, resolution)?))
+        })
+        .collect();
+    stop(without_operator, &mut installations, plan);
     let migrated = loop {
         let migrated = migrate_files(inventory, &installations, &places, rules);
         if !hold_blocked(&migrated, &mut installations, &places, plan) {
@@ -154,8 +163,8 @@ fn hold_blocked(
     places: &Places,
     plan: &mut Plan,
 ) -> bool {
-    let mut has_held = false;
-    for one in installations.iter_mut().filter(|one| one.moves()) {
+    let mut held = Vec::new();
+    for (index, one) in installations.iter().enumerate().filter(|(_, one)| one.moves()) {
         let own = migrated.iter().filter(|attempt| {
             one.clusters.is_empty() || !one.clusters.is_disjoint(&places.clusters(&attempt.file.path))
         });
@@ -172,18 +181,27 @@ fn hold_blocked(
             found.help.as_deref().unwrap_or_default()
         );
         plan.diagnostics.extend(left.into_iter().cloned());
-        plan.changes.retain(|change| change.site != one.site);
-        plan.held.push(Held { site: one.site, reason: Reason::Requires { detail } });
-        one.change = None;
-        has_held = true;
+        held.push((index, Reason::Requires { detail }));
     }
-    if has_held {
-        let change_of = change_of(plan);
-        for one in installations.iter_mut() {
-            one.change = change_of.get(&one.site).copied();
-        }
-    }
+    let has_held = !held.is_empty();
+    stop(held, installations, plan);
     has_held
+}
+
+/// Holds the moves of installations, by their place in the list.
+fn stop(held: Vec<(usize, Reason)>, installations: &mut [Installation], plan: &mut Plan) {
+    if held.is_empty() {
+        return;
+    }
+    for (index, reason) in held {
+        let site = installations[index].site;
+        plan.changes.retain(|change| change.site != site);
+        plan.held.push(Held { site, reason });
+    }
+    let change_of = change_of(plan);
+    for one in installations {
+        one.change = change_of.get(&one.site).copied();
+    }
 }
 
 fn change_of(plan: &Plan) -> BTreeMap<usize, usize> {

@@ -9,6 +9,7 @@ mod lock;
 mod marked;
 mod migrations;
 mod offer;
+mod operator;
 mod range;
 mod reason;
 mod series;

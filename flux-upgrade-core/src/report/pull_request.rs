@@ -10,6 +10,7 @@ use super::series;
 use super::words::{clean, count, short};
 use crate::locate::SourceKey;
 use crate::plan::{Change, Group, Plan, Reason};
+use crate::rules::{Template, Wording};
 
 /// What a forge is told of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +43,10 @@ pub struct CommitMessage {
 
 impl fmt::Display for CommitMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}\n\n{}\n", self.title, self.body)?;
+        writeln!(f, "{}\n", self.title)?;
+        if !self.body.is_empty() {
+            writeln!(f, "{}\n", self.body)?;
+        }
         self.trailers.iter().try_for_each(|(name, value)| writeln!(f, "{name}: {value}"))
     }
 }
@@ -55,8 +59,8 @@ const LINES: usize = 200;
 
 /// The pull request of a group of `plan`: a number into [`Plan::groups`]; `None` where there is no such group.
 ///
-/// `diff` is the unified diff of the group's part, or empty for none, and `prefix` what its branch's name begins with, such as
-/// `flux-upgrade/`. Every text from the repository and from registries is shown literally. What does not fit is cut at the end of a
+/// `diff` is the unified diff of the group's part, or empty for none; `wording` is what the rules say of titles and branches,
+/// [`Rules::wording`](crate::rules::Rules::wording). Every text from the repository and from registries is shown literally. What does not fit is cut at the end of a
 /// line, and the cut is said.
 ///
 /// # Examples
@@ -66,22 +70,26 @@ const LINES: usize = 200;
 /// let (files, rules) = (Vec::new(), Rules::default());
 /// let inventory = scan(&files);
 /// let plan = plan(&inventory, Vec::new(), &resolve::offline(&[], &rules, None), &rules);
-/// assert_eq!(report::pull_request(&plan, 0, "", "flux-upgrade/"), None);
+/// assert_eq!(report::pull_request(&plan, 0, "", rules.wording()), None);
 /// ```
 #[must_use]
-pub fn pull_request(plan: &Plan, group: usize, diff: &str, prefix: &str) -> Option<PullRequest> {
+pub fn pull_request(plan: &Plan, group: usize, diff: &str, wording: &Wording) -> Option<PullRequest> {
     let group = plan.groups.get(group)?;
     Some(PullRequest {
-        title: title(group),
-        branch: format!("{prefix}{}", group.id),
+        title: match &wording.pull_request {
+            Some(template) => one_line(&filled(template, group, "")),
+            None => title(group),
+        },
+        branch: format!("{}{}", wording.branch_prefix(), group.id),
         labels: vec!["flux-upgrade".to_owned(), group.level.to_string()],
         body: body(plan, group, diff),
     })
 }
 
-/// The commit message of a group of `plan`: a number into [`Plan::groups`]; `None` where there is no such group.
+/// The commit message of a group of `plan`: a number into [`Plan::groups`]; `None` where there is no such group. `wording` is what the
+/// rules say of it.
 #[must_use]
-pub fn commit_message(plan: &Plan, group: usize) -> Option<CommitMessage> {
+pub fn commit_message(plan: &Plan, group: usize, wording: &Wording) -> Option<CommitMessage> {
     let group = plan.groups.get(group)?;
     let line = |change: &&Change| {
         let path = plan.site_of(change).spot.at.path.as_str();
@@ -92,15 +100,34 @@ pub fn commit_message(plan: &Plan, group: usize) -> Option<CommitMessage> {
     if changes.len() > LINES {
         lines.push(format!("- and {} more", changes.len() - LINES));
     }
-    Some(CommitMessage {
-        title: title(group),
-        body: lines.join("\n"),
-        trailers: vec![("Flux-Upgrade-Group".to_owned(), group.id.clone())],
+    let changes = lines.join("\n");
+    let (title, body) = match &wording.commit {
+        Some(template) => {
+            let text = filled(template, group, &changes);
+            let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
+            (one_line(first), rest.trim().to_owned())
+        }
+        None => (title(group), changes),
+    };
+    Some(CommitMessage { title, body, trailers: vec![("Flux-Upgrade-Group".to_owned(), group.id.clone())] })
+}
+
+fn filled(template: &Template, group: &Group, changes: &str) -> String {
+    template.fill(|name| match name {
+        "title" => title(group).into(),
+        "id" => group.id.as_str().into(),
+        "level" => group.level.to_string().into(),
+        "count" => count(group.changes.len(), "change").into(),
+        _ => changes.into(),
     })
 }
 
 fn title(group: &Group) -> String {
-    let title = clean(&group.title);
+    one_line(&group.title)
+}
+
+fn one_line(title: &str) -> String {
+    let title = clean(title.trim());
     match title.char_indices().nth(TITLE) {
         Some((at, _)) => format!("{}…", &title[..at]),
         None => title.into_owned(),
@@ -273,16 +300,16 @@ Merge after `apps`.
 
 </details>
 "#;
-        let request = pull_request(&sample::plan(), 1, diff, "flux-upgrade/").unwrap();
+        let request = pull_request(&sample::plan(), 1, diff, &Wording::default()).unwrap();
         assert_eq!(request.body, expected);
         assert_eq!([&*request.title, &*request.branch], ["Update backend to 1.2.1", "flux-upgrade/backend"]);
         assert_eq!(request.labels, ["flux-upgrade", "patch"]);
-        assert_eq!(pull_request(&sample::plan(), 2, "", ""), None);
+        assert_eq!(pull_request(&sample::plan(), 2, "", &Wording::default()), None);
     }
 
     #[test]
     fn a_commit_reads_like_this() {
-        let message = commit_message(&sample::plan(), 0).unwrap();
+        let message = commit_message(&sample::plan(), 0, &Wording::default()).unwrap();
         assert_eq!(
             message.to_string(),
             "Update apps to 6.7.1\n\n- apps/podinfo.yaml: 6.5.0 -> 6.7.1\n\nFlux-Upgrade-Group: apps\n"
@@ -290,9 +317,25 @@ Merge after `apps`.
     }
 
     #[test]
+    fn the_rules_may_have_words_of_their_own() {
+        let path = crate::RepoPath::parse(".flux-upgrade.yaml").unwrap();
+        let text = "version: 1\nwording:\n  commit: |\n    chore({id}): {title}\n\n    {count}, {level}:\n    {changes}\n    {{done}}\n  \
+                    pullRequest: 'deps: {title} [{level}]'\n  branchPrefix: deps/\n";
+        let rules = crate::rules::Rules::parse(&path, text).unwrap();
+        let message = commit_message(&sample::plan(), 0, rules.wording()).unwrap();
+        assert_eq!(
+            message.to_string(),
+            "chore(apps): Update apps to 6.7.1\n\n1 change, minor:\n- apps/podinfo.yaml: 6.5.0 -> 6.7.1\n{done}\n\nFlux-Upgrade-Group: apps\n"
+        );
+        let request = pull_request(&sample::plan(), 0, "", rules.wording()).unwrap();
+        assert_eq!([&*request.title, &*request.branch], ["deps: Update apps to 6.7.1 [minor]", "deps/apps"]);
+        assert_eq!(crate::rules::Rules::parse(&path, &rules.show()).unwrap().wording(), rules.wording());
+    }
+
+    #[test]
     fn a_long_one_is_cut_where_a_line_ends_and_says_so() {
         let diff = "+a line of the diff ```\n".repeat(10_000);
-        let request = pull_request(&sample::plan(), 0, &diff, "").unwrap();
+        let request = pull_request(&sample::plan(), 0, &diff, &Wording::default()).unwrap();
         assert!(request.body.len() <= PullRequest::LONGEST, "{}", request.body.len());
         assert!(request.body.len() > PullRequest::LONGEST - 4 * RESERVED - 100);
         assert!(request.body.contains("\n````\n\n**") && request.body.ends_with("</details>\n"));
@@ -300,7 +343,7 @@ Merge after `apps`.
 
         let mut plan = sample::plan();
         plan.groups[0].changes = vec![0; 2000];
-        let request = pull_request(&plan, 0, &diff, "").unwrap();
+        let request = pull_request(&plan, 0, &diff, &Wording::default()).unwrap();
         assert!(
             request.body.len() <= PullRequest::LONGEST && request.body.contains("more changes do not fit")
         );
@@ -310,7 +353,7 @@ Merge after `apps`.
     fn a_title_is_one_short_line() {
         let mut plan = sample::plan();
         plan.groups[0].title = format!("Update a\nb {}", "é".repeat(300));
-        let title = pull_request(&plan, 0, "", "").unwrap().title;
+        let title = pull_request(&plan, 0, "", &Wording::default()).unwrap().title;
         assert!(title.chars().count() == 201 && title.starts_with("Update a\\u{a}b é"), "{title}");
     }
 }

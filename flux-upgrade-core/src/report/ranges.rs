@@ -229,7 +229,7 @@ fn sides(drift: &Drift) -> (Option<&Entry>, Option<&Entry>, Option<&Reason>) {
         Drift::Moved { from, to } | Drift::Rewritten { from, to } => (Some(from), Some(to), None),
         Drift::Added { to } => (None, Some(to), None),
         Drift::Gone { from } => (Some(from), None, None),
-        Drift::Kept { from, reason } => (Some(from), None, Some(reason)),
+        Drift::Kept { from, reason } | Drift::Stale { from, reason, .. } => (Some(from), None, Some(reason)),
         Drift::Unlocked { reason, .. } => (None, None, Some(reason)),
     }
 }
@@ -291,10 +291,15 @@ pub fn lock_table(update: &Update, style: Style, written: bool) -> String {
             painted(to.map(|to| format!("→ {}", both(to))).unwrap_or_default(), Paint::Green),
             plain(published.unwrap_or_default()),
         ]);
-        if let Drift::Rewritten { from, to } = drift {
-            let (was, is) = match from.source == to.source {
-                true => (&from.written, &to.written),
-                false => (&from.source, &to.source),
+        let rewritten = match drift {
+            Drift::Rewritten { from, to } => Some((from, &to.written, &to.source)),
+            Drift::Stale { from, written, source, .. } => Some((from, written, source)),
+            _ => None,
+        };
+        if let Some((from, written, source)) = rewritten {
+            let (was, is) = match from.source == *source {
+                true => (&from.written, written),
+                false => (&from.source, source),
             };
             grid.alone(painted(
                 format!("    the file said `{}`, and says `{}`", clean(was), clean(is)),
@@ -315,6 +320,7 @@ pub fn lock_table(update: &Update, style: Style, written: bool) -> String {
         ("rewritten", "rewritten"),
         ("added", if written { "added" } else { "without an entry" }),
         ("gone", if written { "removed" } else { "whose site is gone" }),
+        ("stale", "rewritten without an answer"),
         ("kept", "kept for want of an answer"),
         ("unlocked", "not locked for want of an answer"),
     ] {

@@ -2,7 +2,7 @@
 
 use super::{
     Allow, Delivery, Digests, Glob, Layer, Matcher, Promote, Ranges, Rule, Rules, Schedule, Slash,
-    ValueError, nearest,
+    ValueError, Wording, nearest,
 };
 use crate::flux::LocalEdits;
 use crate::text::{Lines, Location, RepoPath, Span};
@@ -24,7 +24,8 @@ pub struct RulesError {
     pub at: Location,
 }
 
-pub(super) const TOP: &[&str] = &["version", "defaults", "rules", "promote", "renovate", "credentials"];
+pub(super) const TOP: &[&str] =
+    &["version", "defaults", "rules", "promote", "renovate", "wording", "credentials"];
 pub(super) const MATCH: &[&str] = &["kind", "name", "namespace", "path", "source", "package"];
 pub(super) const SETTINGS: &[&str] = &[
     "allow",
@@ -77,6 +78,7 @@ pub(super) fn read(path: &RepoPath, text: &str) -> Result<Rules, RulesError> {
             }
             "promote" => rules.promotions.push(Promote::read(&file, value)?),
             "renovate" => rules.reads_renovate = file.truth(value)?,
+            "wording" => rules.wording = Wording::read(&file, value)?,
             "credentials" => rules.credentials = file.credentials(value)?,
             _ => {}
         }

@@ -11,6 +11,7 @@ mod schedule;
 #[cfg(test)]
 mod schema;
 mod show;
+mod wording;
 
 use std::fmt;
 use std::str::FromStr;
@@ -21,6 +22,8 @@ pub(crate) use glob::{Glob, Slash};
 pub use promote::{Promote, Staged};
 pub use renovate::Renovate;
 pub use schedule::{Schedule, ScheduleError};
+pub(crate) use wording::Template;
+pub use wording::Wording;
 
 use crate::diagnostic::Diagnostic;
 use crate::flux::LocalEdits;
@@ -218,6 +221,7 @@ pub struct Rules {
     pub(crate) rules: Vec<Rule>,
     pub(crate) credentials: Vec<CredentialRule>,
     pub(crate) promotions: Vec<Promote>,
+    pub(crate) wording: Wording,
     pub(crate) staged: Option<Staged>,
     pub(crate) flags: Layer,
     pub(crate) as_of: Option<Timestamp>,
@@ -235,6 +239,7 @@ impl Default for Rules {
             rules: Vec::new(),
             credentials: Vec::new(),
             promotions: Vec::new(),
+            wording: Wording::default(),
             staged: None,
             flags: Layer::default(),
             as_of: None,
@@ -366,6 +371,12 @@ impl Rules {
     #[must_use]
     pub fn promotions(&self) -> &[Promote] {
         &self.promotions
+    }
+
+    /// The words of commits and pull requests.
+    #[must_use]
+    pub fn wording(&self) -> &Wording {
+        &self.wording
     }
 
     /// The folder that versions are promoted to, of a file in one.

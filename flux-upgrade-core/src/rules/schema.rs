@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Allow, Delivery, Digests, LocalEdits, Ranges, Rules, credentials, file, promote};
+use super::{Allow, Delivery, Digests, LocalEdits, Ranges, Rules, credentials, file, promote, wording};
 use crate::text::RepoPath;
 
 fn schema() -> Value {
@@ -31,6 +31,7 @@ fn it_has_every_key_and_no_other() {
         (item, set([file::SETTINGS, &["name", "match"]])),
         ("/properties/rules/items/properties/match", set([file::MATCH])),
         ("/$defs/promote", set([promote::KEYS])),
+        ("/properties/wording", set([wording::KEYS])),
         (place, set([credentials::PLACES])),
         ("/properties/credentials/additionalProperties/properties/env", set([credentials::VARIABLES])),
     ] {

@@ -65,6 +65,10 @@ pub(super) fn show(rules: &Rules) -> String {
         let (from, to) = (quoted(promote.from()), quoted(promote.to()));
         writeln!(out, "  - {{from: {from}, to: {to}{after}}}").expect("writing to a String does not fail");
     }
+    for (number, (key, text)) in rules.wording.texts().enumerate() {
+        out.push_str(if number == 0 { "wording:\n" } else { "" });
+        field(&mut out, "  ", key, &quoted(text));
+    }
     if !rules.credentials.is_empty() {
         out.push_str("credentials:\n");
     }

@@ -14,7 +14,9 @@ fn planned(files: &[(&str, String)]) -> Plan {
     let files: Vec<SourceFile> = files.iter().map(file).collect();
     let snapshot = r#"{"schema": "flux-upgrade/registry-snapshot/v1", "flux": [
         {"version": "v2.2.3"}, {"version": "v2.6.3"}, {"version": "v2.6.4"}, {"version": "v2.7.5"},
-        {"version": "v2.8.8"}, {"version": "v2.9.0-rc.1"}, {"version": "v2.9.4"}]}"#;
+        {"version": "v2.8.8"}, {"version": "v2.9.0-rc.1"}, {"version": "v2.9.4"}],
+        "oci": [{"repository": "ghcr.io/controlplaneio-fluxcd/charts/flux-operator", "tags": [
+        {"tag": "0.30.0"}, {"tag": "0.58.1"}]}]}"#;
     let snapshot = Snapshot::parse(snapshot).expect("a snapshot");
     let rules = Rules::default();
     let inventory = scan(&files);
@@ -74,6 +76,24 @@ fn the_operator_migrates_what_is_stored_by_itself() {
     let plan = planned(&[("clusters/a/flux.yaml", instance("a", "v2.6.4"))]);
     assert_eq!(steps(&plan), [["v2.6.4", "v2.8.8", "v2.9.4"]]);
     assert!(plan.series[0].steps.iter().all(|step| step.in_cluster.is_empty()));
+}
+
+#[test]
+fn the_operator_comes_before_the_flux_that_it_installs() {
+    let chart = "apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nmetadata: {name: operator, namespace: flux-system}\nspec:\n  \
+                 url: oci://ghcr.io/controlplaneio-fluxcd/charts/flux-operator\n  ref: {tag: 0.30.0}\n";
+    // By their names and places the groups would stand the other way round.
+    for folder in ["clusters/a", "operator"] {
+        let plan = planned(&[
+            ("clusters/a/flux.yaml", instance("a", "v2.7.5")),
+            (&format!("{folder}/zz-operator.yaml"), chart.to_owned()),
+        ]);
+        let group = |to: &str| {
+            let has = |change: &usize| plan.changes[*change].to == to;
+            plan.groups.iter().position(|group| group.changes.iter().any(has)).expect("a group")
+        };
+        assert_eq!(plan.groups[group("v2.9.4")].after, [group("0.58.1")], "{folder}");
+    }
 }
 
 #[test]

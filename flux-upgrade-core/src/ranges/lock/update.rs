@@ -53,6 +53,17 @@ pub enum Drift {
         /// Why there is no answer.
         reason: Reason,
     },
+    /// An entry of a text, or source, that was changed in the file, and nobody said what is so now.
+    Stale {
+        /// What the lock says.
+        from: Entry,
+        /// What the file says.
+        written: String,
+        /// Where that comes from.
+        source: String,
+        /// Why there is no answer.
+        reason: Reason,
+    },
     /// A site without an entry, and without an answer to make one from.
     Unlocked {
         /// The site.
@@ -68,7 +79,7 @@ impl Drift {
     pub fn key(&self) -> &Key {
         match self {
             Self::Moved { to, .. } | Self::Rewritten { to, .. } | Self::Added { to } => &to.key,
-            Self::Gone { from } | Self::Kept { from, .. } => &from.key,
+            Self::Gone { from } | Self::Kept { from, .. } | Self::Stale { from, .. } => &from.key,
             Self::Unlocked { key, .. } => key,
         }
     }
@@ -88,6 +99,7 @@ impl Drift {
             Self::Added { .. } => "added",
             Self::Gone { .. } => "gone",
             Self::Kept { .. } => "kept",
+            Self::Stale { .. } => "stale",
             Self::Unlocked { .. } => "unlocked",
         }
     }
@@ -121,7 +133,13 @@ pub fn update(old: Option<&Lock>, survey: &Survey, rules: &Rules) -> Update {
             (Ok(standing), _) => Entry::of(key, site, standing),
             (Err(reason), Some(entry)) => {
                 out.lock.entries.push(entry.clone());
-                out.drift.push(Drift::Kept { from: entry.clone(), reason: reason.clone() });
+                let (from, reason) = (entry.clone(), reason.clone());
+                let written = site.spot.value.clone();
+                let source = site.source.as_ref().map_or_else(|_| from.source.clone(), ToString::to_string);
+                out.drift.push(match (&from.written, &from.source) == (&written, &source) {
+                    true => Drift::Kept { from, reason },
+                    false => Drift::Stale { from, written, source, reason },
+                });
                 continue;
             }
             (Err(reason), None) => {
