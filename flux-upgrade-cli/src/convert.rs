@@ -80,13 +80,15 @@ pub(crate) enum Way {
     Range,
     /// An OCIRepository that fetches the chart, and `chartRef`
     Oci,
+    /// An image policy that a marker names, with the objects that it takes
+    Automation,
 }
 
 impl Convert {
     fn to(&self) -> Result<To, Fault> {
         let only = |flag: &str, way: &str| Err(Fault::new(format!("{flag} goes with --to {way} alone")));
-        if self.range.is_some() && self.to != Way::Range {
-            return only("--range", "range");
+        if self.range.is_some() && !matches!(self.to, Way::Range | Way::Automation) {
+            return Err(Fault::new("--range goes with --to range and --to automation alone"));
         }
         if (self.home.is_some() || self.remove_orphans) && self.to != Way::Oci {
             return only(if self.home.is_some() { "--home" } else { "--remove-orphans" }, "oci");
@@ -94,6 +96,7 @@ impl Convert {
         Ok(match self.to {
             Way::Pin => To::Pin,
             Way::Range => To::Range(self.range.clone()),
+            Way::Automation => To::Automation(self.range.clone()),
             Way::Oci => To::Oci { home: self.home.clone(), remove_orphans: self.remove_orphans },
         })
     }

@@ -1,9 +1,13 @@
 //! Conversions: texts and answers in, texts out, and what runs is the same before and after.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+#[path = "convert/automation.rs"]
+mod automation;
 mod common;
 #[path = "convert/fleet.rs"]
 mod fleet;
+#[path = "common/foreign.rs"]
+mod foreign;
 
 use common::{file, patched};
 use flux_upgrade_core::convert::{self, To, Wanted};

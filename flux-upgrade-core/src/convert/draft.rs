@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::proof::{Pair, unchanged};
-use super::{Converted, Drafted, Place, To, oci};
+use super::{Converted, Drafted, Place, To, automation, oci};
 use crate::locate::{Consumer, Part, Site};
 use crate::patch::{Edit, FilePatch, PatchSet, Refused, apply, verify};
 use crate::plan::{Reason, Standing, is_floating};
@@ -43,6 +43,7 @@ fn attempt(
     let pins = Pins::new(inventory);
     let mut out = Drafted::default();
     let mut charts = oci::Charts::new(inventory);
+    let mut policies = automation::Policies::new(inventory);
     for (index, site) in sites.iter().enumerate() {
         let outcome = match (site.blocked.as_ref().or(refused.get(&index)), &stands[index]) {
             (Some(reason), _) | (None, Err(reason)) => Err(reason.clone()),
@@ -50,6 +51,7 @@ fn attempt(
                 To::Pin => pin(&pins, site, standing),
                 To::Range(range) => to_range(&pins, site, standing, range.as_deref()),
                 To::Oci { home, .. } => charts.convert(site, standing, home.as_deref()),
+                To::Automation(range) => policies.convert(&pins, site, standing, range.as_deref()),
             },
         };
         out.outcomes.push(outcome);
@@ -61,6 +63,7 @@ fn attempt(
         edits.extend(more);
         out.diagnostics.extend(findings);
     }
+    edits.extend(policies.written());
     shared(inventory, sites, &mut out, &mut edits);
     let unproven = files(inventory, sites, &edits, to, &mut out);
     (out, unproven)
@@ -105,6 +108,7 @@ pub(super) fn applies(site: &Site, to: &To) -> Result<(), Reason> {
         To::Range(_) if !takes_range(site) => Err(cannot_range(format!("`{}` holds no range", site.field))),
         To::Range(_) => Ok(()),
         To::Oci { home, .. } => oci::applies(site, home.as_deref()),
+        To::Automation(_) => automation::applies(site),
     }
 }
 
@@ -129,6 +133,7 @@ fn pin(pins: &Pins<'_, '_>, site: &Site, standing: &Standing) -> Result<Converte
         edits: pinned.edits,
         notes: pinned.notes,
         other_digest: false,
+        kept: false,
         beside: None,
         after: None,
     })
@@ -143,11 +148,7 @@ fn to_range(
 ) -> Result<Converted, Reason> {
     let version = Version::parse(standing.resolved.replace('_', "+").as_str())
         .map_err(|_| cannot_range(format!("`{}` is no version", standing.resolved)))?;
-    let widest = || match (version.major(), version.minor()) {
-        (0, minor) => format!("0.{minor}.x"),
-        (major, _) => format!("{major}.x"),
-    };
-    let range = range.map_or_else(widest, str::to_owned);
+    let range = range.map_or_else(|| widest(&version), str::to_owned);
     let read = Range::parse(&range).map_err(|error| cannot_range(error.to_string()))?;
     if !read.matches(&version) {
         return Err(cannot_range(format!("{range} does not admit {}, which runs", standing.resolved)));
@@ -159,9 +160,18 @@ fn to_range(
         edits: ranged.edits,
         notes: ranged.notes,
         other_digest: false,
+        kept: false,
         beside: None,
         after: None,
     })
+}
+
+/// The range of a version's major, below 1.0 of its minor.
+pub(super) fn widest(version: &Version) -> String {
+    match (version.major(), version.minor()) {
+        (0, minor) => format!("0.{minor}.x"),
+        (major, _) => format!("{major}.x"),
+    }
 }
 
 fn cannot_range(detail: String) -> Reason {
@@ -198,8 +208,9 @@ fn files(
     for (path, mut edits) in by_file {
         edits.sort();
         edits.dedup();
-        let Some(number) = inventory.files.iter().position(|file| file.path == *path) else { continue };
-        let before = inventory.files[number].text.as_str();
+        let number = inventory.files.iter().position(|file| file.path == *path);
+        // A file that is not there yet is an empty one.
+        let before = number.map_or("", |number| inventory.files[number].text.as_str());
         let after = match apply::apply(before, &edits) {
             Ok(after) => after,
             Err(error) => {
@@ -214,14 +225,17 @@ fn files(
             (Err(error), To::Pin) => {
                 wrong.insert(path.clone(), error.to_string());
             }
-            (Err(_), To::Range(_) | To::Oci { .. }) => {
+            (Err(_), To::Range(_) | To::Oci { .. } | To::Automation(_)) => {
                 pairs.push(Pair { path, before, after: patch.after.clone() });
             }
         }
-        texts[number].text.clone_from(&patch.after);
+        match number {
+            Some(number) => texts[number].text.clone_from(&patch.after),
+            None => texts.push(SourceFile { path: path.clone(), text: patch.after.clone() }),
+        }
         out.set.files.push(patch);
     }
-    wrong.extend(unchanged(&pairs));
+    wrong.extend(unchanged(&pairs, to));
     if !wrong.is_empty() {
         let mut unproven = BTreeMap::new();
         for (index, outcome) in out.outcomes.iter().enumerate() {
@@ -242,7 +256,18 @@ fn files(
         }
         return unproven;
     }
-    let found = everything(&scan(&texts));
+    texts.sort_by(|a, b| a.path.cmp(&b.path));
+    let after = scan(&texts);
+    if let To::Automation(_) = to {
+        let unread = out.outcomes.iter().enumerate().filter_map(|(index, outcome)| {
+            Some((index, automation::unread(&after, outcome.as_ref().ok()?)?))
+        });
+        let unread: BTreeMap<usize, Reason> = unread.collect();
+        if !unread.is_empty() {
+            return unread;
+        }
+    }
+    let found = everything(&after);
     for (site, outcome) in sites.iter().zip(&mut out.outcomes) {
         let Ok(converted) = outcome else { continue };
         let place = &converted.place;

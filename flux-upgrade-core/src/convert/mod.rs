@@ -1,4 +1,4 @@
-//! From one way of following a version to another: pin, range, and charts by an OCIRepository of their own.
+//! From one way of following a version to another: pin, range, image automation, and charts by an OCIRepository of their own.
 //!
 //! Each conversion is drafted from where the sites stand now, and proven: the converted files are read again, every site of
 //! them stands at the same version and digest as before, and nothing else differs. What would change what runs is refused.
@@ -7,6 +7,7 @@
 //! files ──sites──▶ answers ──draft──▶ Conversion ──Conversion::sites──▶ answers ──prove──▶ Plan and PatchSet
 //! ```
 
+mod automation;
 mod draft;
 mod oci;
 mod proof;
@@ -42,6 +43,9 @@ pub enum To {
         /// Whether a HelmRepository that nothing refers to any more is removed.
         remove_orphans: bool,
     },
+    /// An image policy that a marker names, with the objects that it takes; `None` is the range that is written, else the
+    /// major version that runs, below 1.0 the minor.
+    Automation(Option<String>),
 }
 
 /// A conversion that is drafted and not proven yet.
@@ -75,6 +79,8 @@ struct Converted {
     notes: Vec<String>,
     /// Whether the digests are of different things: a chart's archive and an artifact.
     other_digest: bool,
+    /// Whether every value stays as it is written, so that nothing can differ.
+    kept: bool,
     /// The file of a new object that it refers to.
     beside: Option<RepoPath>,
     /// The object and the parent of the field that says it then.
@@ -192,6 +198,9 @@ fn equal(
     let Some(site) = converted.after.and_then(|index| after.get(index)) else {
         return Err(Reason::Requires { detail: format!("{same}: the converted site is not found again") });
     };
+    if converted.kept {
+        return Ok(());
+    }
     let is = standing(site, resolution, rules)?;
     // A digest or commit says what runs, whatever else has it.
     let by_name = !matches!(site.part, Part::Digest | Part::Commit);
@@ -212,6 +221,7 @@ fn change(site: usize, at: &Site, converted: Converted, stands: &Standing) -> Ch
     notes.insert(
         0,
         match (&stands.digest, converted.other_digest) {
+            _ if converted.kept => format!("{} before and after", stands.resolved),
             (Some(digest), false) => format!("{}@{digest} before and after", stands.resolved),
             (_, true) => format!(
                 "{} before and after; archive and artifact have digests of their own",

@@ -168,6 +168,7 @@ impl<'a, 'f> Charts<'a, 'f> {
             edits: vec![edit],
             notes,
             other_digest: is_http,
+            kept: false,
             beside: Some(inventory.file_of(source).path.clone()),
             place: Place {
                 kind: Kind::OciRepository.name().to_owned(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::To;
 use crate::text::{RepoPath, Span};
 use crate::yaml::{Comments, Node, parse, split};
 
@@ -18,6 +19,9 @@ const MAY_DIFFER: &[&str] = &[
 /// Kinds that may come and go as a whole.
 const SOURCES: &[&str] = &["OCIRepository", "HelmRepository"];
 
+/// Kinds that may come with image automation.
+const AUTOMATION: &[&str] = &["ImageRepository", "ImagePolicy", "ImageUpdateAutomation"];
+
 /// A file before and after.
 pub(super) struct Pair<'t> {
     pub(super) path: &'t RepoPath,
@@ -29,12 +33,12 @@ pub(super) struct Pair<'t> {
 /// still there, in whichever of the files.
 ///
 /// Gives what differs, by the file that it differs in; none where all is well.
-pub(super) fn unchanged(pairs: &[Pair<'_>]) -> BTreeMap<RepoPath, String> {
+pub(super) fn unchanged(pairs: &[Pair<'_>], to: &To) -> BTreeMap<RepoPath, String> {
     let mut wrong = BTreeMap::new();
     // Comments by their text, with the file that each is of.
     let (mut lost, mut new) = (Vec::new(), Vec::new());
     for Pair { path, before, after } in pairs {
-        match objects(path, before, after) {
+        match objects((path, before, after), to) {
             Ok((old, other)) => {
                 lost.extend(old.into_iter().map(|comment| (comment, *path)));
                 new.extend(other.into_iter().map(|comment| (comment, *path)));
@@ -52,20 +56,26 @@ pub(super) fn unchanged(pairs: &[Pair<'_>]) -> BTreeMap<RepoPath, String> {
             }
         }
     }
-    for (comment, path) in new {
+    let is_marker = |comment: &str| matches!(to, To::Automation(_)) && comment.contains("\"$imagepolicy\"");
+    for (comment, path) in new.into_iter().filter(|(comment, _)| !is_marker(comment)) {
         wrong.entry(path.clone()).or_insert(format!("there would be a new comment `{comment}`"));
     }
     wrong
 }
 
 /// Compares the objects of a file; gives the comments before and after.
-fn objects(path: &RepoPath, before: &str, after: &str) -> Result<(Vec<String>, Vec<String>), String> {
+fn objects(
+    (path, before, after): (&RepoPath, &str, &str),
+    to: &To,
+) -> Result<(Vec<String>, Vec<String>), String> {
     let (old, other) = (read(before)?, read(after)?);
-    let is_source = |key: &str| SOURCES.iter().any(|kind| key.starts_with(&format!("{kind}/")));
+    let is_automation = matches!(to, To::Automation(_));
+    let kinds = if is_automation { AUTOMATION } else { SOURCES };
+    let is_source = |key: &str| kinds.iter().any(|kind| key.starts_with(&format!("{kind}/")));
     for (key, fields) in &old.objects {
         match other.objects.get(key) {
-            Some(other) => same(key, fields, other)?,
-            None if is_source(key) => {}
+            Some(other) => same(key, fields, other, is_automation)?,
+            None if is_source(key) && !is_automation => {}
             None => return Err(format!("{key} of {path} would be lost")),
         }
     }
@@ -141,7 +151,22 @@ fn flatten(node: Node<'_, '_>, path: String, out: &mut BTreeMap<String, String>)
     }
 }
 
-fn same(key: &str, old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Result<(), String> {
+fn same(
+    key: &str,
+    old: &BTreeMap<String, String>,
+    new: &BTreeMap<String, String>,
+    is_automation: bool,
+) -> Result<(), String> {
+    // A list of resources gets longer, and what was on it stays on it.
+    let listed = |fields: &BTreeMap<String, String>| -> Vec<String> {
+        fields
+            .iter()
+            .filter(|(path, _)| path.starts_with("resources."))
+            .map(|(_, value)| value.clone())
+            .collect()
+    };
+    let (was, is) = (listed(old), listed(new));
+    let longer = is_automation && was.iter().all(|value| is.contains(value));
     let may_differ = |path: &str| {
         MAY_DIFFER.iter().any(|known| {
             path.starts_with(known) || format!("{path}.").starts_with(known) || path.ends_with(known)
@@ -149,7 +174,8 @@ fn same(key: &str, old: &BTreeMap<String, String>, new: &BTreeMap<String, String
     };
     let paths = old.keys().chain(new.keys());
     for path in paths {
-        if old.get(path) != new.get(path) && !may_differ(path) {
+        if old.get(path) != new.get(path) && !may_differ(path) && !(longer && path.starts_with("resources."))
+        {
             return Err(format!("`{path}` of {key} would differ"));
         }
     }

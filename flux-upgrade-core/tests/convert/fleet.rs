@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::common::patched;
 use super::{convert, oci, words};
 
-fn fleet() -> (Vec<SourceFile>, Value) {
+pub(crate) fn fleet() -> (Vec<SourceFile>, Value) {
     fn walk(root: &Path, folder: &Path, out: &mut Vec<SourceFile>) {
         for entry in std::fs::read_dir(folder).unwrap().flatten() {
             let path: PathBuf = entry.path();
