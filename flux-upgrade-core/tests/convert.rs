@@ -304,3 +304,63 @@ fn a_range_becomes_a_pin_and_the_pin_a_range_again() {
     let (back, _) = convert(&pinned, "all", &To::Range(Some("1.x".to_owned())), &registry());
     assert_eq!(back, files);
 }
+
+#[test]
+fn a_repository_that_a_patch_changes_is_left_to_its_owner() {
+    let patch = "apiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\nmetadata: {name: app}\nspec: {interval: 1h}\n";
+    let files = [
+        repository(),
+        vec![
+            file("kustomization.yaml", "resources: [sources.yaml]\n"),
+            file("production/kustomization.yaml", "resources: [..]\npatches: [{path: app.yaml}]\n"),
+            file("production/app.yaml", patch),
+        ],
+    ]
+    .concat();
+    let (after, plan) = convert(&files, "HelmRepository/app", &oci(None, true), &registry());
+    assert!(
+        words(&plan).iter().all(|line| line.contains("a HelmRepository that no patch changes")),
+        "{:?}",
+        words(&plan)
+    );
+    assert_eq!(after, files);
+}
+
+#[test]
+fn what_cannot_be_converted_holds_nobody_else() {
+    let source = |name: &str, reference: &str| {
+        format!(
+            "apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nmetadata: {{name: {name}, namespace: b}}\nspec:\n  interval: 1m\n  \
+             url: oci://registry.example.com/charts/app\n  ref:\n{reference}"
+        )
+    };
+    let kustomization = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: charts, namespace: flux-system}\n\
+        spec:\n  path: ./charts\n  sourceRef: {kind: GitRepository, name: flux-system}\n  postBuild:\n    substitute:\n      APP: 2.0.0 # of all\n";
+    let release = "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: web, namespace: b}\nspec:\n  interval: 10m\n  \
+        chart:\n    spec:\n      chart: web\n      version: ${APP}\n      sourceRef: {kind: HelmRepository, name: web, namespace: flux-system}\n";
+    let files = vec![
+        file("a.yaml", source("a", "    tag: 1.3.0\n")),
+        // Its comment would be lost with the line that goes.
+        file("b.yaml", source("b", &format!("    tag: 1.3.0\n    digest: {B} # signed\n"))),
+        file("charts/release.yaml", release),
+        file("cluster/charts.yaml", kustomization),
+        file(
+            "kustomization.yaml",
+            "helmCharts:\n- {name: web, repo: 'https://charts.example.com', version: v2.0.0}\n",
+        ),
+        file("sources.yaml", SOURCES),
+    ];
+    let (after, plan) =
+        convert(&files, "all", &To::Range(Some(">=1.3 <1.4 || 2.0.x".to_owned())), &registry());
+    let said = words(&plan);
+    assert_eq!(plan.changes.len(), 3, "{said:?}");
+    assert!(
+        after[0].text.contains("    semver: ") && after[0].text.contains(">=1.3 <1.4 || 2.0.x"),
+        "{}",
+        after[0].text
+    );
+    assert_eq!(after[1], files[1]);
+    assert_eq!(after[2], files[2]);
+    assert!(after[3].text.contains("2.0.x") && after[3].text.contains(" # of all"), "{}", after[3].text);
+    assert!(after[4].text.contains("2.0.x"), "{}", after[4].text);
+}

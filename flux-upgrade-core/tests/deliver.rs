@@ -404,3 +404,92 @@ fn commits_are_signed_with_the_configured_program() {
     assert_eq!(error.code(), "git.signing", "{error}");
     assert!(git(&home, &["branch", "--list", "flux-upgrade/other"]).is_empty());
 }
+
+/// A program in the repository's folder, so that it needs no environment.
+#[cfg(unix)]
+fn program(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// One signed branch, and the same again without a new signature.
+#[cfg(unix)]
+fn deliver_signed(home: &Path) {
+    let repository = Repository::discover(home).unwrap();
+    let path = RepoPath::parse(APP).unwrap();
+    let wanted = Wanted {
+        branch: "flux-upgrade/app".to_owned(),
+        onto: None,
+        message: "Update".to_owned(),
+        files: vec![Replacement { path: &path, before: ONE.2, after: ONE.3 }],
+    };
+    let how = Deliver { signing: Signing::Configured, ..how(&repository, None) };
+    let first = repository.deliver(std::slice::from_ref(&wanted), &how).unwrap();
+    let again = repository.deliver(&[wanted], &how).unwrap();
+    assert_eq!((words(&again), again.branches[0].tip), (vec!["unchanged"], first.branches[0].tip));
+}
+
+#[cfg(unix)]
+#[test]
+fn commits_are_signed_with_openpgp() {
+    if !has_git() {
+        return;
+    }
+    let (root, home) = repository();
+    let keys = root.path().join("keys");
+    let gpg = root.path().join("gpg.sh");
+    program(&gpg, &format!("#!/bin/sh\nexec gpg --homedir '{}' \"$@\"\n", keys.display()));
+    fs::create_dir(&keys).unwrap();
+    fs::set_permissions(&keys, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let user = "Upgrade Bot <bot@example.com>";
+    let arguments =
+        ["--batch", "--quiet", "--passphrase", "", "--quick-gen-key", user, "ed25519", "sign", "1d"];
+    let made = Command::new(&gpg).args(arguments).output().unwrap();
+    if !made.status.success() {
+        let why = String::from_utf8_lossy(&made.stderr);
+        println!("skipped: no key of gpg could be made: {}", why.lines().last().unwrap_or_default());
+        return;
+    }
+    git(&home, &["config", "gpg.program", gpg.to_str().unwrap()]);
+    git(&home, &["config", "user.name", "Upgrade Bot"]);
+    git(&home, &["config", "user.email", "bot@example.com"]);
+    git(&home, &["config", "user.signingKey", "bot@example.com"]);
+    git(&home, &["config", "commit.gpgSign", "true"]);
+    deliver_signed(&home);
+    git(&home, &["verify-commit", "flux-upgrade/app"]);
+    let status = git(&home, &["log", "-1", "--format=%G? %GS", "flux-upgrade/app"]);
+    Command::new("gpgconf").arg("--homedir").arg(&keys).args(["--kill", "all"]).status().unwrap();
+    assert_eq!(status, format!("G {user}"));
+}
+
+/// What the program of `gpg.x509.program` is given is what git gives it.
+#[cfg(unix)]
+#[test]
+fn commits_are_signed_with_the_program_of_x509() {
+    if !has_git() {
+        return;
+    }
+    let (root, home) = repository();
+    let (gpgsm, seen) = (root.path().join("gpgsm.sh"), root.path().join("seen"));
+    program(
+        &gpgsm,
+        &format!(
+            "#!/bin/sh\necho \"$@\" > '{seen}'\ncat > '{seen}.text'\nprintf '\\n[GNUPG:] SIG_CREATED D\\n' >&2\n\
+             printf -- '-----BEGIN SIGNED MESSAGE-----\\nc2lnbmVk\\n-----END SIGNED MESSAGE-----\\n'\n",
+            seen = seen.display()
+        ),
+    );
+    git(&home, &["config", "gpg.format", "x509"]);
+    git(&home, &["config", "gpg.x509.program", gpgsm.to_str().unwrap()]);
+    git(&home, &["config", "user.signingKey", "0xBEEF"]);
+    git(&home, &["config", "commit.gpgSign", "true"]);
+    deliver_signed(&home);
+    let ours = fs::read_to_string(&seen).unwrap();
+    let signed = git(&home, &["cat-file", "commit", "flux-upgrade/app"]) + "\n";
+    let header = "gpgsig -----BEGIN SIGNED MESSAGE-----\n c2lnbmVk\n -----END SIGNED MESSAGE-----\n";
+    assert!(signed.contains(header), "{signed}");
+    assert_eq!(fs::read_to_string(root.path().join("seen.text")).unwrap(), signed.replace(header, ""));
+    git(&home, &["commit", "-q", "-S", "--allow-empty", "-m", "By git"]);
+    assert_eq!(ours, fs::read_to_string(&seen).unwrap());
+}

@@ -23,6 +23,7 @@ use crate::resolve::Resolution;
 use crate::resolve::select::version_of_tag;
 use crate::rules::Rules;
 use crate::scan::Inventory;
+use crate::text::RepoPath;
 use crate::version::Level;
 pub(crate) use draft::takes_range;
 pub use wanted::{Wanted, WantedError};
@@ -74,6 +75,8 @@ struct Converted {
     notes: Vec<String>,
     /// Whether the digests are of different things: a chart's archive and an artifact.
     other_digest: bool,
+    /// The file of a new object that it refers to.
+    beside: Option<RepoPath>,
     /// The object and the parent of the field that says it then.
     place: Place,
     /// Index into [`Drafted::after`].

@@ -101,6 +101,14 @@ impl<'a, 'f> Charts<'a, 'f> {
             let at = inventory.location(patch);
             return Err(requires(format!("a release whose chart no patch changes, and {at} does")));
         }
+        let patched = inventory.resources().iter().find(|patch| {
+            let named = patch.name == source.name || patch.also.contains(&source.name);
+            patch.is_patch && patch.kind == Kind::HelmRepository && named
+        });
+        if let Some(patch) = patched {
+            let at = inventory.location(patch);
+            return Err(requires(format!("a HelmRepository that no patch changes, and {at} does")));
+        }
         let own = Object::read(inventory, release)
             .ok_or_else(|| requires("a document that can be read".to_owned()))?;
         let repository = Object::read(inventory, source)
@@ -122,7 +130,7 @@ impl<'a, 'f> Charts<'a, 'f> {
                 other.text_at(&["spec", "url"]).unwrap_or_default().trim_end_matches('/')
             ),
         };
-        let called = self.name(name, &release.name);
+        let called = self.name(name, &release.name, site.owner.namespace.as_deref());
         let cut = own.cut(root, inventory.lines(inventory.held(release).file)).ok_or_else(|| {
             requires("a `chart` that stands on lines of its own, or in brackets".to_owned())
         })?;
@@ -160,6 +168,7 @@ impl<'a, 'f> Charts<'a, 'f> {
             edits: vec![edit],
             notes,
             other_digest: is_http,
+            beside: Some(inventory.file_of(source).path.clone()),
             place: Place {
                 kind: Kind::OciRepository.name().to_owned(),
                 name: called,
@@ -208,10 +217,15 @@ impl<'a, 'f> Charts<'a, 'f> {
     }
 
     /// A name that no OCIRepository has.
-    fn name(&self, chart: &str, release: &str) -> String {
-        let both = format!("{release}-{chart}");
+    fn name(&self, chart: &str, release: &str, namespace: Option<&str>) -> String {
+        let is_free = |name: &String| !self.names.contains(name);
+        let both = match namespace {
+            Some(namespace) => format!("{namespace}-{release}"),
+            None => format!("{release}-{chart}"),
+        };
         let mut all = [chart, release, &both].into_iter().map(str::to_owned);
-        all.find(|name| !self.names.contains(name)).unwrap_or_else(|| format!("{both}-{}", self.names.len()))
+        let numbered = |number: usize| format!("{both}-{number}");
+        all.find(is_free).or_else(|| (2..).map(numbered).find(is_free)).unwrap_or_else(|| both.clone())
     }
 
     /// The version of the API: as other OCIRepositories have it, else as the HelmRepository does, unless Flux is too old.
