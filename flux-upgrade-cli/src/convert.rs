@@ -78,6 +78,8 @@ pub(crate) enum Way {
     Pin,
     /// A range that selects the version that runs
     Range,
+    /// A tag that image automation moves: an ImageRepository, an ImagePolicy and a marker
+    Automation,
     /// An OCIRepository that fetches the chart, and `chartRef`
     Oci,
 }
@@ -85,8 +87,8 @@ pub(crate) enum Way {
 impl Convert {
     fn to(&self) -> Result<To, Fault> {
         let only = |flag: &str, way: &str| Err(Fault::new(format!("{flag} goes with --to {way} alone")));
-        if self.range.is_some() && self.to != Way::Range {
-            return only("--range", "range");
+        if self.range.is_some() && !matches!(self.to, Way::Range | Way::Automation) {
+            return only("--range", "range or automation");
         }
         if (self.home.is_some() || self.remove_orphans) && self.to != Way::Oci {
             return only(if self.home.is_some() { "--home" } else { "--remove-orphans" }, "oci");
@@ -94,6 +96,7 @@ impl Convert {
         Ok(match self.to {
             Way::Pin => To::Pin,
             Way::Range => To::Range(self.range.clone()),
+            Way::Automation => To::Automation(self.range.clone()),
             Way::Oci => To::Oci { home: self.home.clone(), remove_orphans: self.remove_orphans },
         })
     }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::proof::{Pair, unchanged};
-use super::{Converted, Drafted, Place, To, oci};
-use crate::locate::{Consumer, Part, Site};
+use super::{Converted, Drafted, Place, To, automation, oci};
+use crate::locate::{Consumer, Part, Site, elections};
 use crate::patch::{Edit, FilePatch, PatchSet, Refused, apply, verify};
 use crate::plan::{Reason, Standing, is_floating};
 use crate::ranges::everything;
@@ -43,12 +43,14 @@ fn attempt(
     let pins = Pins::new(inventory);
     let mut out = Drafted::default();
     let mut charts = oci::Charts::new(inventory);
+    let mut policies = automation::Policies::new(inventory);
     for (index, site) in sites.iter().enumerate() {
         let outcome = match (site.blocked.as_ref().or(refused.get(&index)), &stands[index]) {
             (Some(reason), _) | (None, Err(reason)) => Err(reason.clone()),
             (None, Ok(standing)) => match to {
                 To::Pin => pin(&pins, site, standing),
                 To::Range(range) => to_range(&pins, site, standing, range.as_deref()),
+                To::Automation(range) => policies.convert(&pins, site, standing, range.as_deref()),
                 To::Oci { home, .. } => charts.convert(site, standing, home.as_deref()),
             },
         };
@@ -104,6 +106,7 @@ pub(super) fn applies(site: &Site, to: &To) -> Result<(), Reason> {
         }),
         To::Range(_) if !takes_range(site) => Err(cannot_range(format!("`{}` holds no range", site.field))),
         To::Range(_) => Ok(()),
+        To::Automation(_) => automation::applies(site),
         To::Oci { home, .. } => oci::applies(site, home.as_deref()),
     }
 }
@@ -130,6 +133,7 @@ fn pin(pins: &Pins<'_, '_>, site: &Site, standing: &Standing) -> Result<Converte
         notes: pinned.notes,
         other_digest: false,
         beside: None,
+        comments: Vec::new(),
         after: None,
     })
 }
@@ -143,11 +147,7 @@ fn to_range(
 ) -> Result<Converted, Reason> {
     let version = Version::parse(standing.resolved.replace('_', "+").as_str())
         .map_err(|_| cannot_range(format!("`{}` is no version", standing.resolved)))?;
-    let widest = || match (version.major(), version.minor()) {
-        (0, minor) => format!("0.{minor}.x"),
-        (major, _) => format!("{major}.x"),
-    };
-    let range = range.map_or_else(widest, str::to_owned);
+    let range = range.map_or_else(|| widest(&version), str::to_owned);
     let read = Range::parse(&range).map_err(|error| cannot_range(error.to_string()))?;
     if !read.matches(&version) {
         return Err(cannot_range(format!("{range} does not admit {}, which runs", standing.resolved)));
@@ -160,8 +160,17 @@ fn to_range(
         notes: ranged.notes,
         other_digest: false,
         beside: None,
+        comments: Vec::new(),
         after: None,
     })
+}
+
+/// The major version, below 1.0 the minor.
+pub(super) fn widest(version: &Version) -> String {
+    match (version.major(), version.minor()) {
+        (0, minor) => format!("0.{minor}.x"),
+        (major, _) => format!("{major}.x"),
+    }
 }
 
 fn cannot_range(detail: String) -> Reason {
@@ -214,14 +223,16 @@ fn files(
             (Err(error), To::Pin) => {
                 wrong.insert(path.clone(), error.to_string());
             }
-            (Err(_), To::Range(_) | To::Oci { .. }) => {
+            (Err(_), _) => {
                 pairs.push(Pair { path, before, after: patch.after.clone() });
             }
         }
         texts[number].text.clone_from(&patch.after);
         out.set.files.push(patch);
     }
-    wrong.extend(unchanged(&pairs));
+    let new: Vec<&str> =
+        out.outcomes.iter().flatten().flat_map(|one| &one.comments).map(String::as_str).collect();
+    wrong.extend(unchanged(&pairs, &new));
     if !wrong.is_empty() {
         let mut unproven = BTreeMap::new();
         for (index, outcome) in out.outcomes.iter().enumerate() {
@@ -242,7 +253,11 @@ fn files(
         }
         return unproven;
     }
-    let found = everything(&scan(&texts));
+    let again = scan(&texts);
+    let mut found = everything(&again);
+    if matches!(to, To::Automation(_)) {
+        found.extend(elections(&again));
+    }
     for (site, outcome) in sites.iter().zip(&mut out.outcomes) {
         let Ok(converted) = outcome else { continue };
         let place = &converted.place;

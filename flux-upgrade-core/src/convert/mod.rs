@@ -7,6 +7,7 @@
 //! files ──sites──▶ answers ──draft──▶ Conversion ──Conversion::sites──▶ answers ──prove──▶ Plan and PatchSet
 //! ```
 
+mod automation;
 mod draft;
 mod oci;
 mod proof;
@@ -35,6 +36,9 @@ pub enum To {
     Pin,
     /// A range; `None` is the major version that they stand at, below 1.0 the minor.
     Range(Option<String>),
+    /// The tag that they stand at, with a marker, and an ImagePolicy that elects it; `None` is the range that
+    /// [`To::Range`] takes, and what is a range keeps its own.
+    Automation(Option<String>),
     /// A chart that an OCIRepository fetches and `chartRef` names.
     Oci {
         /// Where charts of HTTP repositories are published as artifacts: `oci://host/path`, with the chart's name or without.
@@ -77,6 +81,8 @@ struct Converted {
     other_digest: bool,
     /// The file of a new object that it refers to.
     beside: Option<RepoPath>,
+    /// Comments that are new, without their `#`.
+    comments: Vec<String>,
     /// The object and the parent of the field that says it then.
     place: Place,
     /// Index into [`Drafted::after`].

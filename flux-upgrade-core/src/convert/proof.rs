@@ -16,7 +16,7 @@ const MAY_DIFFER: &[&str] = &[
 ];
 
 /// Kinds that may come and go as a whole.
-const SOURCES: &[&str] = &["OCIRepository", "HelmRepository"];
+const SOURCES: &[&str] = &["OCIRepository", "HelmRepository", "ImageRepository", "ImagePolicy"];
 
 /// A file before and after.
 pub(super) struct Pair<'t> {
@@ -28,8 +28,8 @@ pub(super) struct Pair<'t> {
 /// Reads all texts and compares them object by object: only versions and sources of charts differ, and every comment is
 /// still there, in whichever of the files.
 ///
-/// Gives what differs, by the file that it differs in; none where all is well.
-pub(super) fn unchanged(pairs: &[Pair<'_>]) -> BTreeMap<RepoPath, String> {
+/// `wanted` are comments that are new. Gives what differs, by the file that it differs in; none where all is well.
+pub(super) fn unchanged(pairs: &[Pair<'_>], wanted: &[&str]) -> BTreeMap<RepoPath, String> {
     let mut wrong = BTreeMap::new();
     // Comments by their text, with the file that each is of.
     let (mut lost, mut new) = (Vec::new(), Vec::new());
@@ -50,6 +50,11 @@ pub(super) fn unchanged(pairs: &[Pair<'_>]) -> BTreeMap<RepoPath, String> {
             None => {
                 wrong.entry(path.clone()).or_insert(format!("the comment `{comment}` would be lost"));
             }
+        }
+    }
+    for comment in wanted {
+        if let Some(at) = new.iter().position(|(other, _)| other == comment) {
+            new.swap_remove(at);
         }
     }
     for (comment, path) in new {
