@@ -88,7 +88,7 @@ pub enum Reason {
         newest: String,
         /// How far away it is.
         level: Level,
-        /// The rule that keeps it out: `allow`, `range`, `ignore`, `minimumAge`, `promote`, `ranges` or `digests`.
+        /// The rule that keeps it out: `allow`, `range`, `ignore`, `minimumAge`, `promote`, `kubeVersion`, `signature`, `ranges` or `digests`.
         rule: &'static str,
     },
     /// The source has nothing that this field could name.
