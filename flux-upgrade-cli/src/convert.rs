@@ -78,6 +78,8 @@ pub(crate) enum Way {
     Pin,
     /// A range that selects the version that runs
     Range,
+    /// A tag that image automation moves: an ImageRepository, an ImagePolicy and a marker
+    Automation,
     /// An OCIRepository that fetches the chart, and `chartRef`
     Oci,
     /// An image policy that a marker names, with the objects that it takes
@@ -88,7 +90,7 @@ impl Convert {
     fn to(&self) -> Result<To, Fault> {
         let only = |flag: &str, way: &str| Err(Fault::new(format!("{flag} goes with --to {way} alone")));
         if self.range.is_some() && !matches!(self.to, Way::Range | Way::Automation) {
-            return Err(Fault::new("--range goes with --to range and --to automation alone"));
+            return only("--range", "range or automation");
         }
         if (self.home.is_some() || self.remove_orphans) && self.to != Way::Oci {
             return only(if self.home.is_some() { "--home" } else { "--remove-orphans" }, "oci");

@@ -368,3 +368,48 @@ fn what_cannot_be_converted_holds_nobody_else() {
     assert!(after[3].text.contains("2.0.x") && after[3].text.contains(" # of all"), "{}", after[3].text);
     assert!(after[4].text.contains("2.0.x"), "{}", after[4].text);
 }
+
+#[test]
+fn a_tag_gets_a_policy_of_its_own_and_a_marker_where_there_is_room() {
+    let source = |namespace: &str, reference: &str| {
+        vec![file(
+            "a.yaml",
+            format!(
+                "apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nmetadata:\n  name: a{namespace}\nspec:\n  interval: 1m\n  \
+                 url: oci://registry.example.com/charts/app\n  secretRef:\n    name: pull\n  ref:\n{reference}"
+            ),
+        )]
+    };
+    let here = "\n  namespace: b";
+    let (after, plan) = convert(&source(here, "    tag: 1.3.0\n"), "all", &To::Automation(None), &registry());
+    assert_eq!(
+        words(&plan),
+        [format!(
+            "1.3.0 -> ImagePolicy a: 1.3.0@{B} before and after; \
+             no ImageUpdateAutomation is here: `flux-upgrade automate` writes what is elected"
+        )]
+    );
+    assert!(
+        after[0].text.contains(
+            "    tag: 1.3.0 # {\"$imagepolicy\": \"b:a:tag\"}\n---\napiVersion: image.toolkit.fluxcd.io/v1\nkind: ImageRepository\n\
+             metadata:\n  name: a\n  namespace: b\nspec:\n  interval: 1m\n  image: registry.example.com/charts/app\n  secretRef:\n    name: pull\n---\n"
+        ) && after[0].text.ends_with("  policy:\n    semver:\n      range: 1.x\n"),
+        "{}",
+        after[0].text
+    );
+    for (namespace, reference, range, expected) in [
+        ("", "    tag: 1.3.0\n", None, "one namespace"),
+        (here, "    tag: 1.3.0 # signed\n", None, "without a comment"),
+        (here, "    {tag: 1.3.0}\n", None, "at the end of its line"),
+        (here, &format!("    tag: 1.3.0\n    digest: {B}\n"), None, "without a digest"),
+        (here, "    tag: 1.3.0\n", Some("1.2.x"), "1.2.x does not admit 1.3.0"),
+        // What the policy would elect is not what runs.
+        (here, "    tag: 1.2.3_b\n", None, "requires"),
+    ] {
+        let files = source(namespace, reference);
+        let to = To::Automation(range.map(str::to_owned));
+        let (after, plan) = convert(&files, "all", &to, &registry());
+        assert!(words(&plan)[0].contains(expected), "{reference}: {:?}", words(&plan));
+        assert_eq!(after, files, "{reference}");
+    }
+}

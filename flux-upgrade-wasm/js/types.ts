@@ -436,8 +436,8 @@ export type RollBack = (files: Files, lock: string, options?: { today?: string; 
 export interface ConvertOptions extends RangeOptions {
   /** `PATH:LINE`, `Kind/namespace/name`, `Kind/name` or `all`. */
   sites: readonly string[];
-  to: "pin" | "range" | "oci" | "automation";
-  /** For `range`: the text to write. */
+  to: "pin" | "range" | "automation" | "oci";
+  /** For `range` and `automation`: the text to write. */
   range?: string;
   /** For `oci`: where a chart of an HTTP repository is published as an artifact. */
   home?: string;

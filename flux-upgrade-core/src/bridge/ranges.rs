@@ -65,7 +65,7 @@ impl From<LockError> for Box<Fault> {
 /// {"do": "survey", "files": {"path": "text"}, "snapshot": {…}, "options": {"fluxVersion", "now", "only", "config"}}
 /// {"do": "lock", …, "lock": "the text of flux-upgrade.lock, if there is one"}
 /// {"do": "rollback", "files", "lock": "the text to go back to", "options": {"only", "today": "the text of today's lock"}}
-/// {"do": "convert", …, "options": {"sites": ["OCIRepository/podinfo"], "to": "pin|range|oci|automation", "range", "home", "removeOrphans"}}
+/// {"do": "convert", …, "options": {"sites": ["OCIRepository/podinfo"], "to": "pin|range|automation|oci", "range", "home", "removeOrphans"}}
 /// ```
 ///
 /// The answers are `{"ranges": …}`, `{"check": …, "text": "the lock"}`, and for the last two `{"plan", "diff", "markdown",
@@ -167,8 +167,10 @@ impl Job<'_, '_> {
             Some("oci") => To::Oci { home: options.home, remove_orphans: options.remove_orphans },
             other => {
                 let found = other.unwrap_or("");
-                let wanted = "`pin`, `range`, `oci` or `automation` was expected";
-                return Err(value("to", format!("`{found}`: {wanted}")));
+                return Err(value(
+                    "to",
+                    format!("`{found}`: `pin`, `range`, `automation` or `oci` was expected"),
+                ));
             }
         };
         let wanted: Vec<Wanted> = options

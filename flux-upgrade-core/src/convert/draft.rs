@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::proof::{Pair, unchanged};
 use super::{Converted, Drafted, Place, To, automation, oci};
-use crate::locate::{Consumer, Part, Site};
+use crate::locate::{Consumer, Part, Site, elections};
 use crate::patch::{Edit, FilePatch, PatchSet, Refused, apply, verify};
 use crate::plan::{Reason, Standing, is_floating};
 use crate::ranges::everything;
@@ -50,6 +50,7 @@ fn attempt(
             (None, Ok(standing)) => match to {
                 To::Pin => pin(&pins, site, standing),
                 To::Range(range) => to_range(&pins, site, standing, range.as_deref()),
+                To::Automation(range) => policies.convert(&pins, site, standing, range.as_deref()),
                 To::Oci { home, .. } => charts.convert(site, standing, home.as_deref()),
                 To::Automation(range) => policies.convert(&pins, site, standing, range.as_deref()),
             },
@@ -107,6 +108,7 @@ pub(super) fn applies(site: &Site, to: &To) -> Result<(), Reason> {
         }),
         To::Range(_) if !takes_range(site) => Err(cannot_range(format!("`{}` holds no range", site.field))),
         To::Range(_) => Ok(()),
+        To::Automation(_) => automation::applies(site),
         To::Oci { home, .. } => oci::applies(site, home.as_deref()),
         To::Automation(_) => automation::applies(site),
     }
@@ -135,6 +137,7 @@ fn pin(pins: &Pins<'_, '_>, site: &Site, standing: &Standing) -> Result<Converte
         other_digest: false,
         kept: false,
         beside: None,
+        comments: Vec::new(),
         after: None,
     })
 }
@@ -162,11 +165,12 @@ fn to_range(
         other_digest: false,
         kept: false,
         beside: None,
+        comments: Vec::new(),
         after: None,
     })
 }
 
-/// The range of a version's major, below 1.0 of its minor.
+/// The major version, below 1.0 the minor.
 pub(super) fn widest(version: &Version) -> String {
     match (version.major(), version.minor()) {
         (0, minor) => format!("0.{minor}.x"),
@@ -225,7 +229,7 @@ fn files(
             (Err(error), To::Pin) => {
                 wrong.insert(path.clone(), error.to_string());
             }
-            (Err(_), To::Range(_) | To::Oci { .. } | To::Automation(_)) => {
+            (Err(_), _) => {
                 pairs.push(Pair { path, before, after: patch.after.clone() });
             }
         }
@@ -235,7 +239,11 @@ fn files(
         }
         out.set.files.push(patch);
     }
-    wrong.extend(unchanged(&pairs, to));
+    let new: Vec<&str> =
+        out.outcomes.iter().flatten().flat_map(|one| &one.comments).map(String::as_str).collect();
+    if wrong.is_empty() {
+        wrong = unchanged(&pairs, &new);
+    }
     if !wrong.is_empty() {
         let mut unproven = BTreeMap::new();
         for (index, outcome) in out.outcomes.iter().enumerate() {
@@ -256,18 +264,11 @@ fn files(
         }
         return unproven;
     }
-    texts.sort_by(|a, b| a.path.cmp(&b.path));
-    let after = scan(&texts);
-    if let To::Automation(_) = to {
-        let unread = out.outcomes.iter().enumerate().filter_map(|(index, outcome)| {
-            Some((index, automation::unread(&after, outcome.as_ref().ok()?)?))
-        });
-        let unread: BTreeMap<usize, Reason> = unread.collect();
-        if !unread.is_empty() {
-            return unread;
-        }
+    let again = scan(&texts);
+    let mut found = everything(&again);
+    if matches!(to, To::Automation(_)) {
+        found.extend(elections(&again));
     }
-    let found = everything(&after);
     for (site, outcome) in sites.iter().zip(&mut out.outcomes) {
         let Ok(converted) = outcome else { continue };
         let place = &converted.place;

@@ -36,6 +36,9 @@ pub enum To {
     Pin,
     /// A range; `None` is the major version that they stand at, below 1.0 the minor.
     Range(Option<String>),
+    /// The tag that they stand at, with a marker, and an ImagePolicy that elects it; `None` is the range that
+    /// [`To::Range`] takes, and what is a range keeps its own.
+    Automation(Option<String>),
     /// A chart that an OCIRepository fetches and `chartRef` names.
     Oci {
         /// Where charts of HTTP repositories are published as artifacts: `oci://host/path`, with the chart's name or without.
@@ -83,6 +86,8 @@ struct Converted {
     kept: bool,
     /// The file of a new object that it refers to.
     beside: Option<RepoPath>,
+    /// Comments that are new, without their `#`.
+    comments: Vec<String>,
     /// The object and the parent of the field that says it then.
     place: Place,
     /// Index into [`Drafted::after`].

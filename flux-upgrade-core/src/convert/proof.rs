@@ -16,8 +16,11 @@ const MAY_DIFFER: &[&str] = &[
     "instance.distribution.version",
 ];
 
-/// Kinds that may come and go as a whole.
-const SOURCES: &[&str] = &["OCIRepository", "HelmRepository"];
+/// Kinds of which a new object may come.
+const MAY_COME: &[&str] = &["OCIRepository", "ImageRepository", "ImagePolicy"];
+
+/// Kinds of which an object may go as a whole.
+const MAY_GO: &[&str] = &["HelmRepository"];
 
 /// Kinds that may come with image automation.
 const AUTOMATION: &[&str] = &["ImageRepository", "ImagePolicy", "ImageUpdateAutomation"];
@@ -32,8 +35,8 @@ pub(super) struct Pair<'t> {
 /// Reads all texts and compares them object by object: only versions and sources of charts differ, and every comment is
 /// still there, in whichever of the files.
 ///
-/// Gives what differs, by the file that it differs in; none where all is well.
-pub(super) fn unchanged(pairs: &[Pair<'_>], to: &To) -> BTreeMap<RepoPath, String> {
+/// `wanted` are comments that are new. Gives what differs, by the file that it differs in; none where all is well.
+pub(super) fn unchanged(pairs: &[Pair<'_>], wanted: &[&str]) -> BTreeMap<RepoPath, String> {
     let mut wrong = BTreeMap::new();
     // Comments by their text, with the file that each is of.
     let (mut lost, mut new) = (Vec::new(), Vec::new());
@@ -48,6 +51,10 @@ pub(super) fn unchanged(pairs: &[Pair<'_>], to: &To) -> BTreeMap<RepoPath, Strin
             }
         }
     }
+    // Comments move from file to file: they are counted once every file is one that may stay.
+    if !wrong.is_empty() {
+        return wrong;
+    }
     for (comment, path) in lost {
         match new.iter().position(|(other, _)| *other == comment) {
             Some(at) => drop(new.swap_remove(at)),
@@ -56,8 +63,12 @@ pub(super) fn unchanged(pairs: &[Pair<'_>], to: &To) -> BTreeMap<RepoPath, Strin
             }
         }
     }
-    let is_marker = |comment: &str| matches!(to, To::Automation(_)) && comment.contains("\"$imagepolicy\"");
-    for (comment, path) in new.into_iter().filter(|(comment, _)| !is_marker(comment)) {
+    for comment in wanted {
+        if let Some(at) = new.iter().position(|(other, _)| other == comment) {
+            new.swap_remove(at);
+        }
+    }
+    for (comment, path) in new {
         wrong.entry(path.clone()).or_insert(format!("there would be a new comment `{comment}`"));
     }
     wrong
@@ -69,17 +80,16 @@ fn objects(
     to: &To,
 ) -> Result<(Vec<String>, Vec<String>), String> {
     let (old, other) = (read(before)?, read(after)?);
-    let is_automation = matches!(to, To::Automation(_));
-    let kinds = if is_automation { AUTOMATION } else { SOURCES };
-    let is_source = |key: &str| kinds.iter().any(|kind| key.starts_with(&format!("{kind}/")));
+    let is_of = |key: &str, kinds: &[&str]| kinds.iter().any(|kind| key.starts_with(&format!("{kind}/")));
     for (key, fields) in &old.objects {
         match other.objects.get(key) {
-            Some(other) => same(key, fields, other, is_automation)?,
-            None if is_source(key) && !is_automation => {}
+            Some(other) => same(key, fields, other)?,
+            None if is_of(key, MAY_GO) => {}
             None => return Err(format!("{key} of {path} would be lost")),
         }
     }
-    if let Some(key) = other.objects.keys().find(|key| !old.objects.contains_key(*key) && !is_source(key)) {
+    let mut new = other.objects.keys().filter(|key| !old.objects.contains_key(*key));
+    if let Some(key) = new.find(|key| !is_of(key, MAY_COME)) {
         return Err(format!("{path} would have a new {key}"));
     }
     Ok((old.comments, other.comments))

@@ -210,3 +210,63 @@ fn the_way_back_of_the_example_runs_exactly_what_the_lock_said() {
     assert!(lock(&back, &now, None).drift.is_empty(), "nothing floats any more");
     assert_eq!(comments(&back), comments(&files));
 }
+
+#[test]
+fn a_range_of_the_example_becomes_a_tag_that_its_policy_elects() {
+    let (files, registry) = fleet();
+    let (runs, plans) = (running(&files, &registry), planned(&files, &registry));
+    let (after, plan) = convert(&files, "OCIRepository/dashboards", &To::Automation(None), &registry);
+    assert_eq!(plan.changes.len(), 1, "{:?}", words(&plan));
+    assert_eq!(running(&after, &registry), runs);
+    let changed: Vec<(&SourceFile, &SourceFile)> =
+        files.iter().zip(&after).filter(|(old, new)| old != new).collect();
+    let [(_, changed)] = changed.as_slice() else { panic!("one file: {changed:?}") };
+    let expected = "\
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: OCIRepository
+metadata:
+  name: dashboards
+spec:
+  interval: 10m
+  url: oci://ghcr.io/example/dashboards
+  ref:
+    tag: \"2.6.0\" # {\"$imagepolicy\": \"flux-system:dashboards:tag\"}
+    semverFilter: '^\\d+\\.\\d+\\.\\d+$' # no nightly builds
+---
+apiVersion: image.toolkit.fluxcd.io/v1
+kind: ImageRepository
+metadata:
+  name: dashboards
+spec:
+  interval: 10m
+  image: ghcr.io/example/dashboards
+---
+apiVersion: image.toolkit.fluxcd.io/v1
+kind: ImagePolicy
+metadata:
+  name: dashboards
+spec:
+  imageRepositoryRef:
+    name: dashboards
+  filterTags:
+    pattern: '^\\d+\\.\\d+\\.\\d+$'
+  policy:
+    semver:
+      range: 2.x
+---
+";
+    assert!(changed.text.starts_with(expected), "{}", changed.text);
+    // What floated is up to date, and moves with its policy once there is something newer.
+    let differ = differing(&plans, &planned(&after, &registry));
+    assert_eq!(Vec::from_iter(differ), ["dashboards"]);
+    let digest = "sha256:0caca616586aae3b5d2b26096e2f31731ec33cfdaeb5dc1f737b13803c815567";
+    let mut later = registry.clone();
+    let all = later["oci"].as_array_mut().unwrap();
+    let own = all.iter_mut().find(|one| one["repository"] == "ghcr.io/example/dashboards").unwrap();
+    own["tags"].as_array_mut().unwrap().push(json!({"tag": "2.6.1", "digest": digest}));
+    let says = planned(&after, &later);
+    assert!(says.contains(&("dashboards".to_owned(), "2.6.0 -> 2.6.1 (Patch)".to_owned())), "{says:?}");
+    // Converted once, it stays; and the tag becomes a range again where somebody wants that.
+    let (again, plan) = convert(&after, "OCIRepository/dashboards", &To::Automation(None), &registry);
+    assert_eq!((again == after, plan.changes.len()), (true, 0));
+}

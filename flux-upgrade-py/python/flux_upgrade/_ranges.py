@@ -15,7 +15,7 @@ from ._record import Record, freeze
 from ._request import StrPath
 from ._response import diagnostic_from, plan_of
 
-Way: TypeAlias = Literal["pin", "range", "oci", "automation"]
+Way: TypeAlias = Literal["pin", "range", "automation", "oci"]
 
 
 @dataclass(frozen=True, slots=True)
