@@ -64,7 +64,7 @@ pub(crate) enum What {
     /// Put tags under image policies: the marker, and the objects that move it
     ///
     /// Writes an ImageRepository and an ImagePolicy beside their neighbours, an ImageUpdateAutomation unless one holds the
-    /// file, the marker at the field, and the line in the kustomization. The same as `convert --to automation`.
+    /// file, the marker at the field, and the line in the kustomization. The same as `convert --to automation --begin`.
     Init(Box<Init>),
 }
 
@@ -129,6 +129,7 @@ impl Init {
             site: self.sites.clone(),
             to: Way::Automation,
             range: self.range.clone(),
+            begin: true,
             home: None,
             remove_orphans: false,
             write: self.write,

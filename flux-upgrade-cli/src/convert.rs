@@ -41,6 +41,10 @@ pub(crate) struct Convert {
     #[arg(long, value_name = "RANGE")]
     pub(crate) range: Option<String>,
 
+    /// With `--to automation`: the policy may elect something newer than what runs, which then moves
+    #[arg(long)]
+    pub(crate) begin: bool,
+
     /// Where a chart of an HTTP repository is published as an artifact: oci://host/path
     #[arg(long, value_name = "URL")]
     pub(crate) home: Option<String>,
@@ -82,8 +86,6 @@ pub(crate) enum Way {
     Automation,
     /// An OCIRepository that fetches the chart, and `chartRef`
     Oci,
-    /// An image policy that a marker names, with the objects that it takes
-    Automation,
 }
 
 impl Convert {
@@ -92,13 +94,16 @@ impl Convert {
         if self.range.is_some() && !matches!(self.to, Way::Range | Way::Automation) {
             return only("--range", "range or automation");
         }
+        if self.begin && self.to != Way::Automation {
+            return only("--begin", "automation");
+        }
         if (self.home.is_some() || self.remove_orphans) && self.to != Way::Oci {
             return only(if self.home.is_some() { "--home" } else { "--remove-orphans" }, "oci");
         }
         Ok(match self.to {
             Way::Pin => To::Pin,
             Way::Range => To::Range(self.range.clone()),
-            Way::Automation => To::Automation(self.range.clone()),
+            Way::Automation => To::Automation { range: self.range.clone(), begin: self.begin },
             Way::Oci => To::Oci { home: self.home.clone(), remove_orphans: self.remove_orphans },
         })
     }

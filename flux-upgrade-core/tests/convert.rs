@@ -381,7 +381,12 @@ fn a_tag_gets_a_policy_of_its_own_and_a_marker_where_there_is_room() {
         )]
     };
     let here = "\n  namespace: b";
-    let (after, plan) = convert(&source(here, "    tag: 1.3.0\n"), "all", &To::Automation(None), &registry());
+    let (after, plan) = convert(
+        &source(here, "    tag: 1.3.0\n"),
+        "all",
+        &To::Automation { range: None, begin: false },
+        &registry(),
+    );
     assert_eq!(
         words(&plan),
         [format!(
@@ -407,7 +412,7 @@ fn a_tag_gets_a_policy_of_its_own_and_a_marker_where_there_is_room() {
         (here, "    tag: 1.2.3_b\n", None, "requires"),
     ] {
         let files = source(namespace, reference);
-        let to = To::Automation(range.map(str::to_owned));
+        let to = To::Automation { range: range.map(str::to_owned), begin: false };
         let (after, plan) = convert(&files, "all", &to, &registry());
         assert!(words(&plan)[0].contains(expected), "{reference}: {:?}", words(&plan));
         assert_eq!(after, files, "{reference}");

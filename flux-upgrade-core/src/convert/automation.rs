@@ -1,220 +1,489 @@
-//! An OCIRepository to image automation: an ImageRepository and an ImagePolicy below it, and a marker at its tag.
+//! A pin or a range to image automation: the marker at the field, and the objects that move it.
 //!
-//! Source: ImageRepository and ImagePolicy spec pages; `tag` markers of the guide to image automation.
+//! The objects stand in a file of their own beside their neighbours, in the namespace of what reads the repository: an
+//! automation that holds the file already, else the GitRepository from which Flux applies it.
+//!
+//! Source: image-reflector-controller and image-automation-controller, spec pages of ImageRepository, ImagePolicy and
+//! ImageUpdateAutomation.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::draft::widest;
-use super::oci::{Object, append, emit};
+use super::draft::{place, widest};
 use super::{Converted, Place};
-use crate::locate::{Consumer, Part, Site};
+use crate::automate;
+use crate::locate::{Consumer, Part, Site, SourceKey, Spot};
 use crate::patch::Edit;
 use crate::plan::{Reason, Standing, preferred_quote};
 use crate::ranges::Owners;
 use crate::ranges::pin::{Pins, Target};
-use crate::scan::{Inventory, Resource};
-use crate::text::Lines;
+use crate::resolve::select::version_of_tag;
+use crate::scan::{Inventory, Kind, Resource};
+use crate::text::{Lines, RepoPath, Span, join};
 use crate::version::{FluxMinor, Range, Version};
 use crate::yaml::{Quote, encode};
 
-/// Fields of an OCIRepository that an ImageRepository has as well.
-const SHARED_FIELDS: &[&str] = &[
-    "provider",
-    "secretRef",
-    "certSecretRef",
-    "proxySecretRef",
-    "serviceAccountName",
-    "insecure",
-    "timeout",
-];
+/// Fields of a source that an ImageRepository has as well.
+const SHARED_FIELDS: &[&str] = &["provider", "insecure"];
 
-/// The first Flux that serves `v1` of image automation.
-const FIRST_V1: &str = "2.7";
-
+/// What was made for the sites so far.
 pub(super) struct Policies<'a, 'f> {
     inventory: &'a Inventory<'f>,
     owners: Owners<'a, 'f>,
-    /// Names of ImageRepositories and ImagePolicies that are taken.
+    /// Names of policies and repositories that are taken.
     names: BTreeSet<String>,
+    /// New files: the file that each stands beside, and its documents.
+    files: BTreeMap<RepoPath, (RepoPath, Vec<Vec<String>>)>,
+    /// Namespace and path of the automations that are made.
+    made: BTreeSet<(String, String)>,
 }
 
-/// Whether a site is the tag or the range of an OCIRepository.
+/// Where the objects go, and what they belong to.
+struct Home {
+    namespace: String,
+    /// Labels that an automation selects.
+    labels: BTreeMap<String, String>,
+    /// The file that the new one stands beside.
+    beside: RepoPath,
+    /// What reads the repository, where no automation does it yet: the GitRepository's name and branch.
+    source: Option<(String, Option<String>)>,
+}
+
+/// Whether a site is a tag or a version in an OCI registry, and no policy moves it yet.
 pub(super) fn applies(site: &Site) -> Result<(), Reason> {
-    let field = matches!(site.field.as_str(), "spec.ref.tag" | "spec.ref.semver");
-    if !matches!(site.consumer, Consumer::Oci { .. }) || site.owner.kind != "OCIRepository" || !field {
-        return requires("an OCIRepository with a tag or a range");
+    let in_registry = matches!(site.consumer, Consumer::Oci { .. } | Consumer::HelmOci | Consumer::Image);
+    match site.part {
+        _ if site.marker.is_some() => Err(Reason::UpToDate),
+        Part::Tag | Part::Version | Part::Range if in_registry => Ok(()),
+        _ => Err(requires("a tag of an OCI registry, which is all that image policies elect")),
     }
-    if site.marker.is_some() {
-        return Err(Reason::UpToDate);
-    }
-    Ok(())
 }
 
-fn requires<T>(detail: &str) -> Result<T, Reason> {
-    Err(Reason::Requires { detail: detail.to_owned() })
+fn requires(detail: impl Into<String>) -> Reason {
+    Reason::Requires { detail: detail.into() }
 }
 
 impl<'a, 'f> Policies<'a, 'f> {
     pub(super) fn new(inventory: &'a Inventory<'f>) -> Self {
-        let kinds = ["ImageRepository", "ImagePolicy"];
-        let all = inventory.resources().iter().filter(|one| kinds.contains(&one.kind_name.as_str()));
-        let names = all.map(|one| one.name.clone()).collect();
-        Self { inventory, owners: Owners::new(inventory), names }
+        let is_own =
+            |resource: &&Resource| matches!(resource.kind_name.as_str(), "ImagePolicy" | "ImageRepository");
+        let names = inventory.resources().iter().filter(is_own).map(|resource| resource.name.clone());
+        Self {
+            inventory,
+            owners: Owners::new(inventory),
+            names: names.collect(),
+            files: BTreeMap::new(),
+            made: BTreeSet::new(),
+        }
     }
 
-    /// A tag with a marker, and the policy that elects what it says; `range` is for a tag, a range keeps its own.
+    /// A site with its marker.
     pub(super) fn convert(
         &mut self,
         pins: &Pins<'_, '_>,
         site: &Site,
         standing: &Standing,
-        range: Option<&str>,
+        (range, begin): (Option<&str>, bool),
     ) -> Result<Converted, Reason> {
         if let Some(ignore) = &site.ignore {
             return Err(Reason::Ignored { by: format!("a comment at {}", ignore.at) });
         }
-        let inventory = self.inventory;
-        let Some(owner) = self.owners.of(site).filter(|owner| !owner.is_patch) else {
-            return requires("an object that stands in these files");
-        };
-        let (Some(namespace), true) = (&site.owner.namespace, site.namespaces.len() < 2) else {
-            return requires("one namespace, which the files tell: the marker names it");
-        };
-        if site.digest.is_some() || site.tag_and_digest().is_some() {
-            return requires("a tag without a digest, which the marker would leave behind");
+        if site.variable.is_some() {
+            return Err(requires("a tag that is written here and not in a variable"));
         }
-        let is_range = site.part == Part::Range;
-        let version = Version::parse(&standing.resolved);
-        let Ok(version) = version else {
-            return requires("a version: nothing else can be elected by a range");
+        let Ok(SourceKey::Oci { repository }) = &site.source else {
+            return Err(requires("a source in an OCI registry"));
         };
-        let range = match range {
-            _ if is_range => site.spot.value.trim().to_owned(),
-            Some(range) => range.to_owned(),
-            None => widest(&version),
-        };
-        let read = Range::parse(&range).map_err(|error| Reason::Requires { detail: error.to_string() })?;
+        let text = &standing.resolved;
+        let (tag, inner) =
+            text.split_once('@').map_or((text.as_str(), None), |(tag, digest)| (tag, Some(digest)));
+        let version = Version::parse(&tag.replace('_', "+"))
+            .map_err(|_| requires(format!("a tag that is a version, and `{tag}` is none")))?;
+        let written = (site.part == Part::Range).then_some(site.spot.value.as_str());
+        // A range keeps its own.
+        let range = written.or(range).map_or_else(|| widest(&version), str::to_owned);
+        let read =
+            Range::parse(&range).map_err(|error| requires(format!("a range that can be read: {error}")))?;
         if !read.matches(&version) {
-            let detail =
-                format!("a range that fits: {range} does not admit {}, which runs", standing.resolved);
-            return Err(Reason::Requires { detail });
+            return Err(requires(format!("a range that fits: {range} does not admit {tag}, which runs")));
         }
-        let object = Object::read(inventory, owner);
-        let Some(object) = object else { return requires("a document that can be read") };
-        let name = self.name(&site.owner.name);
-        let target = Target { resolved: standing.resolved.clone(), digest: None };
-        let mut edits =
-            if is_range || site.part == Part::Version { pins.pin(site, &target)?.edits } else { Vec::new() };
-        let marker = format!(" # {{\"$imagepolicy\": \"{namespace}:{name}:tag\"}}");
-        mark(inventory, site, &mut edits, &marker)?;
-        let documents = self.documents(site, owner, &object, (&name, &range));
-        edits.push(append(inventory.file_of(owner), &object, &documents));
+        let (image, field) = image(&site.spot, repository, inner.is_some())?;
+        let owner = self.owners.of(site).ok_or_else(|| requires("an object that stands in these files"))?;
+        let home = self.home(site, owner)?;
+
+        // A range gives way to what it selects, and that gets the marker.
+        let (mut edits, part) = match site.part {
+            Part::Range => {
+                let target = Target { resolved: version_of_tag(tag), digest: None };
+                let pinned = pins.pin(site, &target)?;
+                (pinned.edits, pinned.field)
+            }
+            _ => (Vec::new(), site.field.clone()),
+        };
+        let name = self.name(&owner.name, repository);
+        let called = format!("{}:{name}", home.namespace);
+        let mut marked = vec![(&site.spot, format!("{called}{field}"))];
+        marked.extend(site.digest.as_ref().map(|digest| (digest, format!("{called}:digest"))));
+        let comments = marked.iter().map(|(_, setter)| marker(setter)).collect();
+        for (spot, setter) in marked {
+            edits.push(self.marked(spot, &setter)?);
+        }
         edits.sort();
-        self.names.insert(name.clone());
+        let has_digest = site.digest.is_some() || inner.is_some();
+        let filter = match &site.consumer {
+            Consumer::Oci { filter, .. } => filter.as_deref(),
+            _ => None,
+        };
         let mut notes = Vec::new();
-        if !inventory.resources().iter().any(|one| one.kind_name == "ImageUpdateAutomation") {
+        let documents =
+            self.documents((&name, &image, &range), (has_digest, filter), (site, owner), &home, &mut notes);
+        if self.made.is_empty() && home.source.is_none() && home.labels.is_empty() && !self.has_automation() {
             notes.push(
                 "no ImageUpdateAutomation is here: `flux-upgrade automate` writes what is elected".to_owned(),
             );
         }
+        let folder = home.beside.folder();
+        let file = self.file(folder, &name)?;
+        notes.push(format!("{file}: ImageRepository and ImagePolicy {}/{name}, {range}", home.namespace));
+        self.files
+            .entry(file.clone())
+            .or_insert_with(|| (home.beside.clone(), Vec::new()))
+            .1
+            .extend(documents);
+        self.names.insert(name.clone());
         Ok(Converted {
-            to: format!("ImagePolicy {name}"),
+            to: format!("ImagePolicy {}/{name}", home.namespace),
             edits,
             notes,
             other_digest: false,
-            beside: None,
-            comments: vec![marker.trim_start_matches([' ', '#']).to_owned()],
-            place: Place { kind: "ImagePolicy".to_owned(), name, parent: "spec.policy.semver".to_owned() },
+            kept: begin && site.part != Part::Range,
+            // What the policy elects is what has to run as before.
+            place: match begin {
+                true => place(site, &part),
+                false => Place {
+                    kind: "ImagePolicy".to_owned(),
+                    name: name.clone(),
+                    parent: "spec.policy.semver".to_owned(),
+                },
+            },
+            comments,
+            beside: Some(file),
             after: None,
         })
     }
 
-    fn name(&self, own: &str) -> String {
-        let is_free = |name: &String| !self.names.contains(name);
-        let numbered = |number: usize| format!("{own}-{number}");
-        let all = std::iter::once(own.to_owned()).chain((2..).map(numbered));
-        all.into_iter().find(is_free).unwrap_or_default()
+    fn has_automation(&self) -> bool {
+        self.inventory.resources().iter().any(|one| one.kind_name == "ImageUpdateAutomation")
     }
 
-    /// `v1`, or what the other objects of image automation have, or what an older Flux serves.
-    fn api_version(&self) -> &str {
-        let known = self.inventory.resources().iter().map(|one| one.api_version.as_str());
-        let other = known.filter(|api| api.starts_with("image.toolkit.fluxcd.io/")).max();
-        let first: Option<FluxMinor> = FIRST_V1.parse().ok();
-        let is_old = self.inventory.flux.iter().any(|(_, version)| {
-            version.parse::<FluxMinor>().ok().zip(first).is_some_and(|(minor, first)| minor < first)
-        });
-        other.unwrap_or(if is_old { "image.toolkit.fluxcd.io/v1beta2" } else { "image.toolkit.fluxcd.io/v1" })
+    /// The comment behind a field.
+    fn marked(&self, spot: &Spot, setter: &str) -> Result<Edit, Reason> {
+        let file = self.inventory.files.iter().find(|file| file.path == spot.at.path);
+        let text = file.map(|file| file.text.as_str()).unwrap_or_default();
+        let end = spot.at.span.end;
+        let rest = text.get(end..).unwrap_or_default();
+        let rest = rest.split(['\n', '\r']).next().unwrap_or_default();
+        if !rest.trim().is_empty() || spot.raw.contains(['\n', '\r']) {
+            return Err(requires(format!(
+                "a line at {} that ends with the field: a marker is a comment of its own, and `{}` stands there",
+                spot.at,
+                rest.trim()
+            )));
+        }
+        let replace = format!(" # {}", marker(setter));
+        Ok(Edit { path: spot.at.path.clone(), span: Span::new(end, end), expect: String::new(), replace })
+    }
+
+    /// A name that no policy has.
+    fn name(&self, owner: &str, repository: &str) -> String {
+        let last = repository.rsplit('/').next().unwrap_or(repository);
+        let both = format!("{owner}-{last}");
+        let mut all = [owner.to_owned(), both.clone()].into_iter();
+        let number = |number: usize| format!("{both}-{number}");
+        all.find(|name| !self.names.contains(name))
+            .or_else(|| (2..).map(number).find(|name| !self.names.contains(name)))
+            .unwrap_or(both)
+    }
+
+    /// A file that is not there yet.
+    fn file(&self, folder: &str, name: &str) -> Result<RepoPath, Reason> {
+        let paths = ["", "-2", "-3", "-4"].map(|number| format!("{folder}/{name}-image{number}.yaml"));
+        let paths = paths.iter().filter_map(|path| RepoPath::parse(path.trim_start_matches('/')));
+        let is_free = |path: &RepoPath| self.inventory.files.iter().all(|file| file.path != *path);
+        let mut free = paths.filter(is_free);
+        free.next().ok_or_else(|| requires(format!("a free name for a file in `{folder}`")))
+    }
+
+    fn home(&self, site: &Site, owner: &'a Resource) -> Result<Home, Reason> {
+        let inventory = self.inventory;
+        let of_cluster = |resource: &Resource| {
+            site.clusters.first().is_none_or(|cluster| {
+                resource
+                    .placements
+                    .iter()
+                    .any(|place| place.cluster.as_ref().is_none_or(|own| own == cluster))
+            })
+        };
+        if let Some((namespace, labels)) = automate::covering(inventory, site.at.path.as_str()) {
+            let is_neighbour = |resource: &&Resource| {
+                matches!(resource.kind_name.as_str(), "ImagePolicy" | "ImageUpdateAutomation")
+                    && !resource.is_patch
+                    && resource.placements.iter().any(|place| place.namespace.as_ref() == Some(&namespace))
+            };
+            let mut neighbours: Vec<_> = inventory.resources().iter().filter(is_neighbour).collect();
+            // Policies rather than the automation itself, which stands first.
+            neighbours.sort_by_key(|resource| (resource.kind_name != "ImagePolicy", !of_cluster(resource)));
+            let beside =
+                neighbours.first().map_or(&site.at.path, |first| &inventory.file_of(first).path).clone();
+            return Ok(Home { namespace, labels, beside, source: None });
+        }
+        let appliers = owner.applied_by.iter().filter_map(|number| inventory.appliers.get(*number)).flatten();
+        let appliers = appliers.filter_map(|index| inventory.resources().get(*index));
+        let of_git = |resource: &&Resource| {
+            let kind =
+                inventory.at(resource, &["spec", "sourceRef"]).and_then(|node| node.text_at(&["kind"]));
+            resource.kind == Kind::Kustomization && kind == Some("GitRepository")
+        };
+        let mut found: Vec<&Resource> = appliers.filter(of_git).collect();
+        found.sort_by_key(|resource| (!of_cluster(resource), inventory.location(resource)));
+        let Some(applier) = found.first().copied() else {
+            // Nothing in a cluster writes here, and this program may.
+            let [namespace] = site.namespaces.as_slice() else {
+                return Err(requires("one namespace, which the files tell: the marker names it"));
+            };
+            let (namespace, beside) = (namespace.clone(), inventory.file_of(owner).path.clone());
+            return Ok(Home { namespace, labels: BTreeMap::new(), beside, source: None });
+        };
+        let reference = inventory.at(applier, &["spec", "sourceRef"]);
+        let name = reference.and_then(|node| node.text_at(&["name"])).unwrap_or_default().to_owned();
+        let placed = applier.placements.iter().find_map(|place| place.namespace.clone());
+        let namespace = reference
+            .and_then(|node| node.text_at(&["namespace"]).map(str::to_owned))
+            .or(placed)
+            .ok_or_else(|| {
+                requires(format!("a namespace of Kustomization {} that is known", applier.name))
+            })?;
+        let of_source = |resource: &&Resource| {
+            resource.kind == Kind::GitRepository
+                && resource.name == name
+                && !resource.is_patch
+                && of_cluster(resource)
+        };
+        let source = inventory.resources().iter().find(of_source);
+        let branch = source.and_then(|source| inventory.at(source, &["spec", "ref"]));
+        let branch = branch.and_then(|node| node.text_at(&["branch"]).map(str::to_owned));
+        // What `flux bootstrap` writes is its own.
+        let path = &inventory.file_of(applier).path;
+        let beside = if path.name() == "gotk-sync.yaml" { &inventory.file_of(owner).path } else { path };
+        let beside = beside.clone();
+        Ok(Home { namespace, labels: BTreeMap::new(), beside, source: Some((name, branch)) })
     }
 
     fn documents(
-        &self,
-        site: &Site,
-        owner: &Resource,
-        object: &Object<'_>,
-        (name, range): (&str, &str),
-    ) -> Vec<String> {
-        let file = self.inventory.file_of(owner);
-        let quote = preferred_quote(&file.text);
+        &mut self,
+        (name, image, range): (&str, &str, &str),
+        (has_digest, filter): (bool, Option<&str>),
+        (site, owner): (&Site, &Resource),
+        home: &Home,
+        notes: &mut Vec<String>,
+    ) -> Vec<Vec<String>> {
+        let inventory = self.inventory;
+        let file = inventory.files.iter().find(|file| file.path == home.beside);
+        let quote = preferred_quote(file.map(|file| file.text.as_str()).unwrap_or_default());
         let text = |value: &str| encode("x", Quote::Plain, value, quote).unwrap_or_else(|| value.to_owned());
-        let root = object.root();
-        let head = |kind: &str| {
+        let api = self.api_version();
+        let head = |kind: &str, name: &str| {
             let mut out = vec![
-                format!("apiVersion: {}", self.api_version()),
+                format!("apiVersion: {api}"),
                 format!("kind: {kind}"),
                 "metadata:".to_owned(),
                 format!("  name: {}", text(name)),
+                format!("  namespace: {}", text(&home.namespace)),
             ];
-            let namespace = root.text_at(&["metadata", "namespace"]);
-            out.extend(namespace.map(|namespace| format!("  namespace: {}", text(namespace))));
+            if kind == "ImagePolicy" && !home.labels.is_empty() {
+                out.push("  labels:".to_owned());
+                out.extend(
+                    home.labels.iter().map(|(key, value)| format!("    {}: {}", text(key), text(value))),
+                );
+            }
             out.push("spec:".to_owned());
             out
         };
-        let image = site.source.as_ref().map(|source| source.address()).unwrap_or_default();
-        let mut repository = head("ImageRepository");
-        repository
-            .push(format!("  interval: {}", text(root.text_at(&["spec", "interval"]).unwrap_or("10m"))));
-        repository.push(format!("  image: {}", image.strip_prefix("oci://").unwrap_or(&image)));
+        // What the source says of its registry.
+        let at = |at: &_| inventory.resources().iter().find(|resource| inventory.location(resource) == *at);
+        let source = site.source_at.as_ref().and_then(at).unwrap_or(owner);
+        let is_source = matches!(source.kind, Kind::OciRepository | Kind::HelmRepository);
+        let spec = inventory.at(source, &["spec"]).filter(|_| is_source);
+        let mut repository = head("ImageRepository", name);
+        repository.push(format!("  image: {}", text(image)));
+        repository.push("  interval: 10m".to_owned());
         for field in SHARED_FIELDS {
-            if let Some(node) = root.at(&["spec", field]) {
-                emit(field, node, 1, quote, &mut repository);
+            let value = spec.and_then(|spec| spec.text_at(&[field])).filter(|value| *value != "generic");
+            repository.extend(value.map(|value| format!("  {field}: {value}")));
+        }
+        for field in ["secretRef", "certSecretRef"] {
+            if let Some(secret) =
+                spec.and_then(|spec| spec.get(field)).and_then(|node| node.text_at(&["name"]))
+            {
+                repository.extend([format!("  {field}:"), format!("    name: {}", text(secret))]);
+                if source.placements.iter().any(|place| place.namespace.as_ref() != Some(&home.namespace)) {
+                    notes.push(format!(
+                        "Secret {secret} is needed in the namespace {} as well",
+                        home.namespace
+                    ));
+                }
             }
         }
-        let mut policy = head("ImagePolicy");
-        policy.push("  imageRepositoryRef:".to_owned());
-        policy.push(format!("    name: {}", text(name)));
-        if let Some(filter) =
-            root.at(&["spec", "ref", "semverFilter"]).filter(|_| site.field == "spec.ref.semver")
-        {
-            policy.push("  filterTags:".to_owned());
-            emit("pattern", filter, 2, quote, &mut policy);
+        let mut policy = head("ImagePolicy", name);
+        policy.extend(["  imageRepositoryRef:".to_owned(), format!("    name: {}", text(name))]);
+        if let Some(pattern) = filter {
+            policy.extend(["  filterTags:".to_owned(), format!("    pattern: {}", text(pattern))]);
         }
-        policy.push("  policy:".to_owned());
-        policy.push("    semver:".to_owned());
-        policy.push(format!("      range: {}", text(range)));
-        let end = Lines::new(&file.text).line_end();
-        [repository, policy].into_iter().map(|lines| lines.join(end) + end).collect()
+        policy.extend([
+            "  policy:".to_owned(),
+            "    semver:".to_owned(),
+            format!("      range: {}", text(range)),
+        ]);
+        if has_digest {
+            policy.push("  digestReflectionPolicy: IfNotPresent".to_owned());
+        }
+        let mut out = vec![repository, policy];
+        let Some((git, branch)) = &home.source else { return out };
+        let path = site.at.path.as_str();
+        let path = path.split_once('/').map_or("./".to_owned(), |(first, _)| format!("./{first}"));
+        if self.made.insert((home.namespace.clone(), path.clone())) {
+            let taken = self.made.len();
+            let name = if taken == 1 { git.clone() } else { format!("{git}-{taken}") };
+            let mut automation = head("ImageUpdateAutomation", &name);
+            automation.extend([
+                "  interval: 30m".to_owned(),
+                "  sourceRef:".to_owned(),
+                "    kind: GitRepository".to_owned(),
+                format!("    name: {}", text(git)),
+                "  git:".to_owned(),
+            ]);
+            let branch = branch.as_deref().unwrap_or("main");
+            automation.extend(["    checkout:", "      ref:"].map(str::to_owned));
+            automation.push(format!("        branch: {}", text(branch)));
+            automation.extend(["    commit:", "      author:", "        name: fluxcdbot"].map(str::to_owned));
+            automation.push("        email: fluxcdbot@users.noreply.github.com".to_owned());
+            automation.extend(["    push:".to_owned(), format!("      branch: {}", text(branch))]);
+            automation.extend(["  update:".to_owned(), format!("    path: {}", text(&path))]);
+            notes.push(format!(
+                "ImageUpdateAutomation {}/{name} writes to the branch {branch}",
+                home.namespace
+            ));
+            out.push(automation);
+        }
+        out
+    }
+
+    /// The version of the API: as other objects of it have it, else `v1` unless Flux is too old for that.
+    ///
+    /// Source: image.toolkit.fluxcd.io is served as `v1` from Flux 2.7 on.
+    fn api_version(&self) -> String {
+        let group = "image.toolkit.fluxcd.io/";
+        let own = self.inventory.resources().iter().filter(|resource| !resource.is_patch);
+        let own = own.map(|resource| resource.api_version.as_str()).filter(|api| api.starts_with(group));
+        let old = self.inventory.flux.iter().any(|(_, version)| {
+            let minor = version.parse::<FluxMinor>();
+            minor.is_ok_and(|minor| "2.7".parse::<FluxMinor>().is_ok_and(|first| minor < first))
+        });
+        own.max().map_or_else(|| format!("{group}{}", if old { "v1beta2" } else { "v1" }), str::to_owned)
+    }
+
+    /// The new files, and the lines that name them in kustomizations.
+    pub(super) fn written(&self) -> Vec<Edit> {
+        let mut edits = Vec::new();
+        for (path, (beside, documents)) in &self.files {
+            let model = self.inventory.files.iter().find(|file| file.path == *beside);
+            let model = model.map(|file| file.text.as_str()).unwrap_or_default();
+            let end = Lines::new(model).line_end();
+            let lead =
+                if model.trim_start().starts_with("---") { format!("---{end}") } else { String::new() };
+            let documents: Vec<String> = documents.iter().map(|lines| lines.join(end) + end).collect();
+            edits.push(Edit {
+                path: path.clone(),
+                span: Span::new(0, 0),
+                expect: String::new(),
+                replace: lead + &documents.join(&format!("---{end}")),
+            });
+            edits.extend(self.listed(path, beside));
+        }
+        edits
+    }
+
+    /// The new file behind its neighbour, wherever a kustomization names that.
+    fn listed(&self, path: &RepoPath, beside: &RepoPath) -> Vec<Edit> {
+        let mut edits = Vec::new();
+        for resource in self.inventory.resources() {
+            if resource.kind != Kind::KustomizationFile {
+                continue;
+            }
+            let file = self.inventory.file_of(resource);
+            let Some(list) = self.inventory.at(resource, &["resources"]).filter(|list| !list.is_flow())
+            else {
+                continue;
+            };
+            for item in list.items() {
+                let Some(name) = item.text() else { continue };
+                if join(file.path.folder(), name).as_deref() != Some(beside.as_str()) {
+                    continue;
+                }
+                let text = file.text.as_str();
+                let start = text[..item.span().start].rfind('\n').map_or(0, |at| at + 1);
+                let line_end =
+                    text[item.span().end..].find(['\n', '\r']).map_or(text.len(), |at| item.span().end + at);
+                let Some(indent) = text.get(start..item.span().start).filter(|lead| lead.trim() == "-")
+                else {
+                    continue;
+                };
+                let own = name.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+                let end = Lines::new(text).line_end();
+                edits.push(Edit {
+                    path: file.path.clone(),
+                    span: Span::new(line_end, line_end),
+                    expect: String::new(),
+                    replace: format!("{end}{indent}{own}{}", path.name()),
+                });
+            }
+        }
+        edits
     }
 }
 
-/// Puts the marker behind the scalar, which has to end its line.
-fn mark(inventory: &Inventory<'_>, site: &Site, edits: &mut Vec<Edit>, marker: &str) -> Result<(), Reason> {
-    let spot = &site.spot;
-    let own = site.at.span == spot.at.span && site.at.path == spot.at.path && site.variable.is_none();
-    let file = inventory.files.iter().find(|file| file.path == spot.at.path);
-    let rest = file.and_then(|file| file.text.get(spot.at.span.end..)).unwrap_or("}");
-    let line = rest.split(['\n', '\r']).next().unwrap_or_default();
-    if !own || !line.trim().is_empty() || spot.raw.is_empty() {
-        return requires("a tag at the end of its line, without a comment: the marker stands there");
+fn marker(setter: &str) -> String {
+    format!("{{\"$imagepolicy\": \"{setter}\"}}")
+}
+
+/// The image as an ImageRepository names it, and what of it the field holds.
+fn image(spot: &Spot, repository: &str, has_digest: bool) -> Result<(String, &'static str), Reason> {
+    let frame = &spot.frame;
+    let bare = frame.after.is_empty() && frame.lead.is_empty() && frame.trail.is_empty();
+    match frame.before.strip_suffix(':') {
+        Some(name) if bare && !name.is_empty() => Ok((name.to_owned(), "")),
+        None if bare && frame.before.is_empty() && has_digest => {
+            Err(requires("a digest in a field of its own: a marker writes a tag without it"))
+        }
+        None if bare && frame.before.is_empty() => Ok((repository.to_owned(), ":tag")),
+        _ => {
+            Err(requires(format!("a field that holds a tag or a whole image, and `{}` is neither", spot.raw)))
+        }
     }
-    match edits.iter_mut().find(|edit| edit.path == spot.at.path && edit.span == spot.at.span) {
-        Some(edit) => edit.replace.push_str(marker),
-        None => edits.push(Edit {
-            path: spot.at.path.clone(),
-            span: spot.at.span,
-            expect: spot.raw.clone(),
-            replace: format!("{}{marker}", spot.raw),
-        }),
+}
+
+/// Why the marked field would not be moved, read as image automation reads it; none where it would.
+pub(super) fn unread(inventory: &Inventory<'_>, converted: &Converted) -> Option<Reason> {
+    let own = converted.edits.first()?;
+    let marked = automate::sites(inventory);
+    let mut near = marked.iter().filter(|site| site.at.path == own.path && site.marker.is_some());
+    let name = converted.to.strip_prefix("ImagePolicy ").unwrap_or_default();
+    let means = |site: &&Site| {
+        site.marker
+            .as_ref()
+            .is_some_and(|marker| format!("{}/{}", marker.setter.namespace, marker.setter.policy) == name)
+    };
+    match near.find(means) {
+        None => Some(requires("a marker that image automation reads, and it does not read this one")),
+        Some(site) => site.blocked.clone().or(site.source.as_ref().err().cloned()),
     }
-    Ok(())
 }

@@ -50,9 +50,10 @@ fn attempt(
             (None, Ok(standing)) => match to {
                 To::Pin => pin(&pins, site, standing),
                 To::Range(range) => to_range(&pins, site, standing, range.as_deref()),
-                To::Automation(range) => policies.convert(&pins, site, standing, range.as_deref()),
                 To::Oci { home, .. } => charts.convert(site, standing, home.as_deref()),
-                To::Automation(range) => policies.convert(&pins, site, standing, range.as_deref()),
+                To::Automation { range, begin } => {
+                    policies.convert(&pins, site, standing, (range.as_deref(), *begin))
+                }
             },
         };
         out.outcomes.push(outcome);
@@ -108,9 +109,8 @@ pub(super) fn applies(site: &Site, to: &To) -> Result<(), Reason> {
         }),
         To::Range(_) if !takes_range(site) => Err(cannot_range(format!("`{}` holds no range", site.field))),
         To::Range(_) => Ok(()),
-        To::Automation(_) => automation::applies(site),
         To::Oci { home, .. } => oci::applies(site, home.as_deref()),
-        To::Automation(_) => automation::applies(site),
+        To::Automation { .. } => automation::applies(site),
     }
 }
 
@@ -264,9 +264,17 @@ fn files(
         }
         return unproven;
     }
+    texts.sort_by(|a, b| a.path.cmp(&b.path));
     let again = scan(&texts);
     let mut found = everything(&again);
-    if matches!(to, To::Automation(_)) {
+    if let To::Automation { .. } = to {
+        let unread = out.outcomes.iter().enumerate().filter_map(|(index, outcome)| {
+            Some((index, automation::unread(&again, outcome.as_ref().ok()?)?))
+        });
+        let unread: BTreeMap<usize, Reason> = unread.collect();
+        if !unread.is_empty() {
+            return unread;
+        }
         found.extend(elections(&again));
     }
     for (site, outcome) in sites.iter().zip(&mut out.outcomes) {

@@ -36,9 +36,13 @@ pub enum To {
     Pin,
     /// A range; `None` is the major version that they stand at, below 1.0 the minor.
     Range(Option<String>),
-    /// The tag that they stand at, with a marker, and an ImagePolicy that elects it; `None` is the range that
-    /// [`To::Range`] takes, and what is a range keeps its own.
-    Automation(Option<String>),
+    /// The tag that they stand at, with a marker, and an ImagePolicy, with whatever else that takes.
+    Automation {
+        /// What the policy elects from; `None` is the range that is written, else the one that [`To::Range`] takes.
+        range: Option<String>,
+        /// Whether the policy may elect something else than what runs, which then moves.
+        begin: bool,
+    },
     /// A chart that an OCIRepository fetches and `chartRef` names.
     Oci {
         /// Where charts of HTTP repositories are published as artifacts: `oci://host/path`, with the chart's name or without.
@@ -46,9 +50,6 @@ pub enum To {
         /// Whether a HelmRepository that nothing refers to any more is removed.
         remove_orphans: bool,
     },
-    /// An image policy that a marker names, with the objects that it takes; `None` is the range that is written, else the
-    /// major version that runs, below 1.0 the minor.
-    Automation(Option<String>),
 }
 
 /// A conversion that is drafted and not proven yet.

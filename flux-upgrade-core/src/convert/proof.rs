@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::To;
 use crate::text::{RepoPath, Span};
 use crate::yaml::{Comments, Node, parse, split};
 
@@ -17,13 +16,10 @@ const MAY_DIFFER: &[&str] = &[
 ];
 
 /// Kinds of which a new object may come.
-const MAY_COME: &[&str] = &["OCIRepository", "ImageRepository", "ImagePolicy"];
+const MAY_COME: &[&str] = &["OCIRepository", "ImageRepository", "ImagePolicy", "ImageUpdateAutomation"];
 
 /// Kinds of which an object may go as a whole.
 const MAY_GO: &[&str] = &["HelmRepository"];
-
-/// Kinds that may come with image automation.
-const AUTOMATION: &[&str] = &["ImageRepository", "ImagePolicy", "ImageUpdateAutomation"];
 
 /// A file before and after.
 pub(super) struct Pair<'t> {
@@ -41,7 +37,7 @@ pub(super) fn unchanged(pairs: &[Pair<'_>], wanted: &[&str]) -> BTreeMap<RepoPat
     // Comments by their text, with the file that each is of.
     let (mut lost, mut new) = (Vec::new(), Vec::new());
     for Pair { path, before, after } in pairs {
-        match objects((path, before, after), to) {
+        match objects(path, before, after) {
             Ok((old, other)) => {
                 lost.extend(old.into_iter().map(|comment| (comment, *path)));
                 new.extend(other.into_iter().map(|comment| (comment, *path)));
@@ -75,10 +71,7 @@ pub(super) fn unchanged(pairs: &[Pair<'_>], wanted: &[&str]) -> BTreeMap<RepoPat
 }
 
 /// Compares the objects of a file; gives the comments before and after.
-fn objects(
-    (path, before, after): (&RepoPath, &str, &str),
-    to: &To,
-) -> Result<(Vec<String>, Vec<String>), String> {
+fn objects(path: &RepoPath, before: &str, after: &str) -> Result<(Vec<String>, Vec<String>), String> {
     let (old, other) = (read(before)?, read(after)?);
     let is_of = |key: &str, kinds: &[&str]| kinds.iter().any(|kind| key.starts_with(&format!("{kind}/")));
     for (key, fields) in &old.objects {
@@ -161,31 +154,23 @@ fn flatten(node: Node<'_, '_>, path: String, out: &mut BTreeMap<String, String>)
     }
 }
 
-fn same(
-    key: &str,
-    old: &BTreeMap<String, String>,
-    new: &BTreeMap<String, String>,
-    is_automation: bool,
-) -> Result<(), String> {
-    // A list of resources gets longer, and what was on it stays on it.
-    let listed = |fields: &BTreeMap<String, String>| -> Vec<String> {
-        fields
-            .iter()
-            .filter(|(path, _)| path.starts_with("resources."))
-            .map(|(_, value)| value.clone())
-            .collect()
-    };
-    let (was, is) = (listed(old), listed(new));
-    let longer = is_automation && was.iter().all(|value| is.contains(value));
+fn same(key: &str, old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Result<(), String> {
     let may_differ = |path: &str| {
         MAY_DIFFER.iter().any(|known| {
             path.starts_with(known) || format!("{path}.").starts_with(known) || path.ends_with(known)
         })
     };
+    // A kustomization's list may get longer: what was on it stays on it.
+    let listed = |fields: &BTreeMap<String, String>| -> Vec<String> {
+        let items = fields.iter().filter(|(path, _)| path.starts_with("resources."));
+        items.map(|(_, value)| value.clone()).collect()
+    };
+    let (was, is) = (listed(old), listed(new));
+    let grows = was.iter().all(|value| is.contains(value));
     let paths = old.keys().chain(new.keys());
     for path in paths {
-        if old.get(path) != new.get(path) && !may_differ(path) && !(longer && path.starts_with("resources."))
-        {
+        let is_listed = grows && path.starts_with("resources.");
+        if old.get(path) != new.get(path) && !may_differ(path) && !is_listed {
             return Err(format!("`{path}` of {key} would differ"));
         }
     }

@@ -79,7 +79,8 @@ fn strict(schema: &mut Value) {
 #[test]
 fn the_source_of_the_example_is_put_under_a_policy_and_moved_by_it() {
     let (files, registry) = fleet();
-    let (begun, plan) = convert(&files, "OCIRepository/podinfo", &To::Automation(None), &registry);
+    let (begun, plan) =
+        convert(&files, "OCIRepository/podinfo", &To::Automation { range: None, begin: true }, &registry);
     assert_eq!((plan.changes.len(), plan.held.len()), (1, 0), "{:?}", words(&plan));
     let new: Vec<&SourceFile> =
         begun.iter().filter(|file| files.iter().all(|old| old.path != file.path)).collect();
@@ -115,7 +116,8 @@ fn the_source_of_the_example_is_put_under_a_policy_and_moved_by_it() {
     assert_eq!(moved, [(source.to_owned(), "6.8.0".to_owned(), "6.9.1".to_owned())]);
     assert_eq!(text(&after, source), text(&begun, source).replace("6.8.0\"", "6.9.1\""));
     assert_eq!(automated(&after, &registry).1, []);
-    let (_, again) = convert(&after, "OCIRepository/podinfo", &To::Automation(None), &registry);
+    let (_, again) =
+        convert(&after, "OCIRepository/podinfo", &To::Automation { range: None, begin: true }, &registry);
     assert_eq!(again.changes, []);
 }
 
@@ -145,8 +147,12 @@ fn a_file_that_an_automation_holds_gets_a_policy_beside_its_neighbours() {
             {"repository": "registry.example.com/web", "tags": [{"tag": "1.0.0", "digest": A}, {"tag": "1.4.0", "digest": A}, {"tag": "2.0.0", "digest": A}]},
             {"repository": "registry.example.com/side", "tags": [{"tag": "2.1.0", "digest": A}]}],
     });
-    let (begun, plan) =
-        convert(&files, "Deployment/web", &To::Automation(Some("^1.0.0".to_owned())), &registry);
+    let (begun, plan) = convert(
+        &files,
+        "Deployment/web",
+        &To::Automation { range: Some("^1.0.0".to_owned()), begin: true },
+        &registry,
+    );
     let said = words(&plan);
     assert_eq!(
         said,
@@ -176,7 +182,8 @@ fn a_file_that_an_automation_holds_gets_a_policy_beside_its_neighbours() {
     assert_eq!(moved, [("apps/web.yaml".to_owned(), "1.0.0".to_owned(), "1.4.0".to_owned())]);
 
     // A marker is a comment of its own.
-    let (same, plan) = convert(&files, "apps/web.yaml:12", &To::Automation(None), &registry);
+    let (same, plan) =
+        convert(&files, "apps/web.yaml:12", &To::Automation { range: None, begin: true }, &registry);
     assert_eq!(plan.changes, []);
     assert!(words(&plan)[0].contains("ends with the field"), "{:?}", words(&plan));
     assert_eq!(same, files);
@@ -185,7 +192,8 @@ fn a_file_that_an_automation_holds_gets_a_policy_beside_its_neighbours() {
 #[test]
 fn a_range_gives_way_to_what_it_selects_and_stays_in_the_policy() {
     let (files, registry) = fleet();
-    let (begun, plan) = convert(&files, "OCIRepository/dashboards", &To::Automation(None), &registry);
+    let (begun, plan) =
+        convert(&files, "OCIRepository/dashboards", &To::Automation { range: None, begin: true }, &registry);
     assert_eq!(plan.held, [], "{:?}", words(&plan));
     let (path, new) = ("infrastructure/configs/dashboards.yaml", "clusters/production/dashboards-image.yaml");
     assert!(text(&files, path).contains("semver: 2.x"));

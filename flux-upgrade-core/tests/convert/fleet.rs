@@ -215,7 +215,8 @@ fn the_way_back_of_the_example_runs_exactly_what_the_lock_said() {
 fn a_range_of_the_example_becomes_a_tag_that_its_policy_elects() {
     let (files, registry) = fleet();
     let (runs, plans) = (running(&files, &registry), planned(&files, &registry));
-    let (after, plan) = convert(&files, "OCIRepository/dashboards", &To::Automation(None), &registry);
+    let (after, plan) =
+        convert(&files, "OCIRepository/dashboards", &To::Automation { range: None, begin: false }, &registry);
     assert_eq!(plan.changes.len(), 1, "{:?}", words(&plan));
     assert_eq!(running(&after, &registry), runs);
     let changed: Vec<(&SourceFile, &SourceFile)> =
@@ -267,6 +268,7 @@ spec:
     let says = planned(&after, &later);
     assert!(says.contains(&("dashboards".to_owned(), "2.6.0 -> 2.6.1 (Patch)".to_owned())), "{says:?}");
     // Converted once, it stays; and the tag becomes a range again where somebody wants that.
-    let (again, plan) = convert(&after, "OCIRepository/dashboards", &To::Automation(None), &registry);
+    let (again, plan) =
+        convert(&after, "OCIRepository/dashboards", &To::Automation { range: None, begin: false }, &registry);
     assert_eq!((again == after, plan.changes.len()), (true, 0));
 }
