@@ -88,7 +88,7 @@ def _step(item: Mapping[str, Any]) -> Step:
 
 def _group(item: Mapping[str, Any]) -> Group:
     texts = {name: item[name] for name in ("id", "title", "level", "delivery")}
-    lists = {name: tuple(item.get(name, ())) for name in ("schedule", "changes", "after")}
+    lists: dict[str, Any] = {name: tuple(item.get(name, ())) for name in ("schedule", "changes", "after")}
     return Group(**texts, **lists)
 
 
