@@ -232,7 +232,9 @@ fn files(
     }
     let new: Vec<&str> =
         out.outcomes.iter().flatten().flat_map(|one| &one.comments).map(String::as_str).collect();
-    wrong.extend(unchanged(&pairs, &new));
+    if wrong.is_empty() {
+        wrong = unchanged(&pairs, &new);
+    }
     if !wrong.is_empty() {
         let mut unproven = BTreeMap::new();
         for (index, outcome) in out.outcomes.iter().enumerate() {

@@ -15,8 +15,11 @@ const MAY_DIFFER: &[&str] = &[
     "instance.distribution.version",
 ];
 
-/// Kinds that may come and go as a whole.
-const SOURCES: &[&str] = &["OCIRepository", "HelmRepository", "ImageRepository", "ImagePolicy"];
+/// Kinds of which a new object may come.
+const MAY_COME: &[&str] = &["OCIRepository", "ImageRepository", "ImagePolicy"];
+
+/// Kinds of which an object may go as a whole.
+const MAY_GO: &[&str] = &["HelmRepository"];
 
 /// A file before and after.
 pub(super) struct Pair<'t> {
@@ -44,6 +47,10 @@ pub(super) fn unchanged(pairs: &[Pair<'_>], wanted: &[&str]) -> BTreeMap<RepoPat
             }
         }
     }
+    // Comments move from file to file: they are counted once every file is one that may stay.
+    if !wrong.is_empty() {
+        return wrong;
+    }
     for (comment, path) in lost {
         match new.iter().position(|(other, _)| *other == comment) {
             Some(at) => drop(new.swap_remove(at)),
@@ -66,15 +73,16 @@ pub(super) fn unchanged(pairs: &[Pair<'_>], wanted: &[&str]) -> BTreeMap<RepoPat
 /// Compares the objects of a file; gives the comments before and after.
 fn objects(path: &RepoPath, before: &str, after: &str) -> Result<(Vec<String>, Vec<String>), String> {
     let (old, other) = (read(before)?, read(after)?);
-    let is_source = |key: &str| SOURCES.iter().any(|kind| key.starts_with(&format!("{kind}/")));
+    let is_of = |key: &str, kinds: &[&str]| kinds.iter().any(|kind| key.starts_with(&format!("{kind}/")));
     for (key, fields) in &old.objects {
         match other.objects.get(key) {
             Some(other) => same(key, fields, other)?,
-            None if is_source(key) => {}
+            None if is_of(key, MAY_GO) => {}
             None => return Err(format!("{key} of {path} would be lost")),
         }
     }
-    if let Some(key) = other.objects.keys().find(|key| !old.objects.contains_key(*key) && !is_source(key)) {
+    let mut new = other.objects.keys().filter(|key| !old.objects.contains_key(*key));
+    if let Some(key) = new.find(|key| !is_of(key, MAY_COME)) {
         return Err(format!("{path} would have a new {key}"));
     }
     Ok((old.comments, other.comments))

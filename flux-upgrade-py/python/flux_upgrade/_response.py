@@ -87,9 +87,15 @@ def _step(item: Mapping[str, Any]) -> Step:
 
 
 def _group(item: Mapping[str, Any]) -> Group:
-    texts = {name: item[name] for name in ("id", "title", "level", "delivery")}
-    lists: dict[str, Any] = {name: tuple(item.get(name, ())) for name in ("schedule", "changes", "after")}
-    return Group(**texts, **lists)
+    return Group(
+        id=item["id"],
+        title=item["title"],
+        level=item["level"],
+        delivery=item["delivery"],
+        schedule=tuple(item.get("schedule", ())),
+        changes=tuple(item["changes"]),
+        after=tuple(item["after"]),
+    )
 
 
 def _owner(owner: Mapping[str, Any]) -> Owner:
