@@ -71,5 +71,5 @@ def test_the_manifests_beside_a_snapshot_are_read(tmp_path: Path) -> None:
     plan = fu.plan(files, snapshot=tmp_path / "registry.json")
     assert [(change.from_, change.to) for change in plan.changes] == [(old, new)]
     wanted = fu.render_flux(archive(new), new, log_level="debug")
-    assert [patch.text == wanted for patch in plan.patches.values()] == [True]
+    assert [text == wanted for text in plan.patched.values()] == [True]
     assert fu.plan(files, snapshot=snapshot).changes == ()
