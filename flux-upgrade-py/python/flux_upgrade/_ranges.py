@@ -12,7 +12,7 @@ from . import _files, _native
 from ._errors import error_from
 from ._plan import Diagnostic, Owner, Plan, Reason, Site
 from ._record import Record, freeze
-from ._request import StrPath
+from ._request import StrPath, snapshot_of
 from ._response import diagnostic_from, plan_of
 
 Way: TypeAlias = Literal["pin", "range", "automation", "oci"]
@@ -211,9 +211,7 @@ def _call(
     files, skipped = (source, []) if isinstance(source, Mapping) else _files.read(Path(source))
     request: dict[str, Any] = {"do": what, "files": _files.for_request(files), "lock": text}
     request["options"] = {name: value for name, value in options.items() if value is not None}
-    if snapshot is not None and not isinstance(snapshot, Mapping):
-        snapshot = json.loads(Path(snapshot).read_bytes())
-    request["snapshot"] = snapshot
+    request["snapshot"] = snapshot_of(snapshot)
     response: dict[str, Any] = json.loads(_native.ranges(json.dumps(request, ensure_ascii=False)))
     if "error" in response:
         raise error_from(response["error"])
