@@ -390,23 +390,39 @@ fn a_tag_gets_a_policy_of_its_own_and_a_marker_where_there_is_room() {
     assert_eq!(
         words(&plan),
         [format!(
-            "1.3.0 -> ImagePolicy a: 1.3.0@{B} before and after; \
+            "1.3.0 -> ImagePolicy b/a: 1.3.0@{B} before and after; \
+             a-image.yaml: ImageRepository and ImagePolicy b/a, 1.x; \
              no ImageUpdateAutomation is here: `flux-upgrade automate` writes what is elected"
         )]
     );
     assert!(
-        after[0].text.contains(
-            "    tag: 1.3.0 # {\"$imagepolicy\": \"b:a:tag\"}\n---\napiVersion: image.toolkit.fluxcd.io/v1\nkind: ImageRepository\n\
-             metadata:\n  name: a\n  namespace: b\nspec:\n  interval: 1m\n  image: registry.example.com/charts/app\n  secretRef:\n    name: pull\n---\n"
-        ) && after[0].text.ends_with("  policy:\n    semver:\n      range: 1.x\n"),
+        after[0].text.ends_with("    tag: 1.3.0 # {\"$imagepolicy\": \"b:a:tag\"}\n"),
         "{}",
         after[0].text
     );
+    assert_eq!(
+        (after[1].path.as_str(), after[1].text.as_str()),
+        (
+            "a-image.yaml",
+            "apiVersion: image.toolkit.fluxcd.io/v1\nkind: ImageRepository\nmetadata:\n  name: a\n  namespace: b\nspec:\n  \
+             image: registry.example.com/charts/app\n  interval: 10m\n  secretRef:\n    name: pull\n---\n\
+             apiVersion: image.toolkit.fluxcd.io/v1\nkind: ImagePolicy\nmetadata:\n  name: a\n  namespace: b\nspec:\n  \
+             imageRepositoryRef:\n    name: a\n  policy:\n    semver:\n      range: 1.x\n"
+        )
+    );
+    // A digest beside the tag moves with it.
+    let both = source(here, &format!("    tag: 1.3.0\n    digest: {B}\n"));
+    let (after, _) = convert(&both, "all", &To::Automation { range: None, begin: false }, &registry());
+    assert!(
+        after[0].text.ends_with(&format!(
+            "    tag: 1.3.0 # {{\"$imagepolicy\": \"b:a:tag\"}}\n    digest: {B} # {{\"$imagepolicy\": \"b:a:digest\"}}\n"
+        )) && after[1].text.ends_with("      range: 1.x\n  digestReflectionPolicy: IfNotPresent\n"),
+        "{after:?}"
+    );
     for (namespace, reference, range, expected) in [
         ("", "    tag: 1.3.0\n", None, "one namespace"),
-        (here, "    tag: 1.3.0 # signed\n", None, "without a comment"),
-        (here, "    {tag: 1.3.0}\n", None, "at the end of its line"),
-        (here, &format!("    tag: 1.3.0\n    digest: {B}\n"), None, "without a digest"),
+        (here, "    tag: 1.3.0 # signed\n", None, "ends with the field"),
+        (here, "    {tag: 1.3.0}\n", None, "ends with the field"),
         (here, "    tag: 1.3.0\n", Some("1.2.x"), "1.2.x does not admit 1.3.0"),
         // What the policy would elect is not what runs.
         (here, "    tag: 1.2.3_b\n", None, "requires"),

@@ -443,6 +443,8 @@ export interface ConvertOptions extends RangeOptions {
   home?: string;
   /** For `oci`: remove HelmRepositories that nothing refers to after that. */
   removeOrphans?: boolean;
+  /** For `automation`: the policy may elect something newer than what runs, as `flux-upgrade automate init` lets it. */
+  begin?: boolean;
 }
 
 /** Plans to convert sites, where what runs stays the same. */

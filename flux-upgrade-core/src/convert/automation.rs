@@ -6,7 +6,11 @@
 //! Source: image-reflector-controller and image-automation-controller, spec pages of ImageRepository, ImagePolicy and
 //! ImageUpdateAutomation.
 
+mod objects;
+
 use std::collections::{BTreeMap, BTreeSet};
+
+use objects::{Field, Style};
 
 use super::draft::{place, widest};
 use super::{Converted, Place};
@@ -20,7 +24,6 @@ use crate::resolve::select::version_of_tag;
 use crate::scan::{Inventory, Kind, Resource};
 use crate::text::{Lines, RepoPath, Span, join};
 use crate::version::{FluxMinor, Range, Version};
-use crate::yaml::{Quote, encode};
 
 /// Fields of a source that an ImageRepository has as well.
 const SHARED_FIELDS: &[&str] = &["provider", "insecure"];
@@ -33,8 +36,24 @@ pub(super) struct Policies<'a, 'f> {
     names: BTreeSet<String>,
     /// New files: the file that each stands beside, and its documents.
     files: BTreeMap<RepoPath, (RepoPath, Vec<Vec<String>>)>,
+    /// Repositories by namespace and image, those that are there and those that are made.
+    repositories: BTreeMap<(String, String), String>,
+    /// Policies that are made, by what they say.
+    policies: BTreeMap<Says, (RepoPath, String)>,
+    /// Names of automations that are taken.
+    automations: BTreeSet<String>,
     /// Namespace and path of the automations that are made.
     made: BTreeSet<(String, String)>,
+}
+
+/// What makes a policy of one site good for another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Says {
+    namespace: String,
+    image: String,
+    range: String,
+    filter: Option<String>,
+    has_digest: bool,
 }
 
 /// Where the objects go, and what they belong to.
@@ -66,12 +85,24 @@ impl<'a, 'f> Policies<'a, 'f> {
     pub(super) fn new(inventory: &'a Inventory<'f>) -> Self {
         let is_own =
             |resource: &&Resource| matches!(resource.kind_name.as_str(), "ImagePolicy" | "ImageRepository");
-        let names = inventory.resources().iter().filter(is_own).map(|resource| resource.name.clone());
+        let own = || inventory.resources().iter().filter(is_own);
+        let scanned = own().filter(|resource| resource.kind_name == "ImageRepository" && !resource.is_patch);
+        let repositories = scanned.flat_map(|resource| {
+            let image = inventory.at(resource, &["spec"]).and_then(|spec| spec.text_at(&["image"]));
+            let namespaces = resource.placements.iter().filter_map(|place| place.namespace.clone());
+            namespaces
+                .filter_map(move |namespace| Some(((namespace, image?.to_owned()), resource.name.clone())))
+        });
+        let is_automation = |resource: &&Resource| resource.kind_name == "ImageUpdateAutomation";
+        let automations = inventory.resources().iter().filter(is_automation);
         Self {
             inventory,
             owners: Owners::new(inventory),
-            names: names.collect(),
+            names: own().map(|resource| resource.name.clone()).collect(),
             files: BTreeMap::new(),
+            repositories: repositories.collect(),
+            automations: automations.map(|resource| resource.name.clone()).collect(),
+            policies: BTreeMap::new(),
             made: BTreeSet::new(),
         }
     }
@@ -119,7 +150,14 @@ impl<'a, 'f> Policies<'a, 'f> {
             }
             _ => (Vec::new(), site.field.clone()),
         };
-        let name = self.name(&owner.name, repository);
+        let has_digest = site.digest.is_some() || inner.is_some();
+        let filter = match &site.consumer {
+            Consumer::Oci { filter, .. } => filter.clone(),
+            _ => None,
+        };
+        let says = Says { namespace: home.namespace.clone(), image, range, filter, has_digest };
+        let made = self.policies.get(&says).cloned();
+        let name = made.as_ref().map_or_else(|| self.name(&owner.name, repository), |(_, name)| name.clone());
         let called = format!("{}:{name}", home.namespace);
         let mut marked = vec![(&site.spot, format!("{called}{field}"))];
         marked.extend(site.digest.as_ref().map(|digest| (digest, format!("{called}:digest"))));
@@ -128,28 +166,15 @@ impl<'a, 'f> Policies<'a, 'f> {
             edits.push(self.marked(spot, &setter)?);
         }
         edits.sort();
-        let has_digest = site.digest.is_some() || inner.is_some();
-        let filter = match &site.consumer {
-            Consumer::Oci { filter, .. } => filter.as_deref(),
-            _ => None,
-        };
         let mut notes = Vec::new();
-        let documents =
-            self.documents((&name, &image, &range), (has_digest, filter), (site, owner), &home, &mut notes);
-        if self.made.is_empty() && home.source.is_none() && home.labels.is_empty() && !self.has_automation() {
-            notes.push(
-                "no ImageUpdateAutomation is here: `flux-upgrade automate` writes what is elected".to_owned(),
-            );
-        }
-        let folder = home.beside.folder();
-        let file = self.file(folder, &name)?;
-        notes.push(format!("{file}: ImageRepository and ImagePolicy {}/{name}, {range}", home.namespace));
-        self.files
-            .entry(file.clone())
-            .or_insert_with(|| (home.beside.clone(), Vec::new()))
-            .1
-            .extend(documents);
-        self.names.insert(name.clone());
+        let file = match made {
+            Some((file, _)) => {
+                notes.push(format!("{file}: the same ImagePolicy {}/{name}, {}", home.namespace, says.range));
+                file
+            }
+            None => self.make(&name, says, (site, owner), &home, &mut notes)?,
+        };
+        self.automate(site, &home, &file, &mut notes);
         Ok(Converted {
             to: format!("ImagePolicy {}/{name}", home.namespace),
             edits,
@@ -171,8 +196,94 @@ impl<'a, 'f> Policies<'a, 'f> {
         })
     }
 
-    fn has_automation(&self) -> bool {
-        self.inventory.resources().iter().any(|one| one.kind_name == "ImageUpdateAutomation")
+    /// The objects of a policy that is not there yet, and the file they go to.
+    fn make(
+        &mut self,
+        name: &str,
+        says: Says,
+        (site, owner): (&Site, &Resource),
+        home: &Home,
+        notes: &mut Vec<String>,
+    ) -> Result<RepoPath, Reason> {
+        let file = self.file(home.beside.folder(), name)?;
+        let style = self.style(home);
+        let key = (says.namespace.clone(), says.image.clone());
+        let known = self.repositories.get(&key).cloned();
+        let mut documents = Vec::new();
+        if known.is_none() {
+            documents.push(style.repository(name, &says.image, &self.access(site, owner, home, notes)));
+        }
+        documents.push(style.policy(name, &home.labels, known.as_deref().unwrap_or(name), &says));
+        let kinds = if known.is_some() { "ImagePolicy" } else { "ImageRepository and ImagePolicy" };
+        notes.push(format!("{file}: {kinds} {}/{name}, {}", home.namespace, says.range));
+        let beside = || (home.beside.clone(), Vec::new());
+        self.files.entry(file.clone()).or_insert_with(beside).1.extend(documents);
+        self.repositories.entry(key).or_insert_with(|| name.to_owned());
+        self.names.insert(name.to_owned());
+        self.policies.insert(says, (file.clone(), name.to_owned()));
+        Ok(file)
+    }
+
+    /// What the source says of its registry.
+    fn access(&self, site: &Site, owner: &Resource, home: &Home, notes: &mut Vec<String>) -> Vec<Field> {
+        let inventory = self.inventory;
+        let at = |at: &_| inventory.resources().iter().find(|resource| inventory.location(resource) == *at);
+        let source = site.source_at.as_ref().and_then(at).unwrap_or(owner);
+        if !matches!(source.kind, Kind::OciRepository | Kind::HelmRepository) {
+            return Vec::new();
+        }
+        let Some(spec) = inventory.at(source, &["spec"]) else { return Vec::new() };
+        let shared = SHARED_FIELDS.iter().filter_map(|field| {
+            let value = spec.text_at(&[field]).filter(|value| *value != "generic")?;
+            Some(Field::Text(field, value.to_owned()))
+        });
+        let mut out: Vec<Field> = shared.collect();
+        for field in ["secretRef", "certSecretRef"] {
+            let Some(secret) = spec.get(field).and_then(|node| node.text_at(&["name"])) else { continue };
+            out.push(Field::Named(field, secret.to_owned()));
+            if source.placements.iter().any(|place| place.namespace.as_ref() != Some(&home.namespace)) {
+                notes.push(format!("Secret {secret} is needed in the namespace {} as well", home.namespace));
+            }
+        }
+        out
+    }
+
+    /// An automation for what the site is in, unless there is one.
+    fn automate(&mut self, site: &Site, home: &Home, file: &RepoPath, notes: &mut Vec<String>) {
+        let Some((git, branch)) = &home.source else {
+            if home.labels.is_empty() && self.automations.is_empty() {
+                notes.push(
+                    "no ImageUpdateAutomation is here: `flux-upgrade automate` writes what is elected"
+                        .to_owned(),
+                );
+            }
+            return;
+        };
+        let path = site.at.path.as_str();
+        let path = path.split_once('/').map_or("./".to_owned(), |(first, _)| format!("./{first}"));
+        if !self.made.insert((home.namespace.clone(), path.clone())) {
+            return;
+        }
+        let folder = path.trim_start_matches("./");
+        let with_folder = format!("{git}-{folder}");
+        let name = [git, &with_folder].into_iter().find(|name| !self.automations.contains(*name));
+        let name = name.unwrap_or(&with_folder).clone();
+        let branch = branch.as_deref().unwrap_or("main");
+        let document = self.style(home).automation(&name, git, branch, &path);
+        notes.push(format!(
+            "{file}: ImageUpdateAutomation {}/{name} writes to the branch {branch}",
+            home.namespace
+        ));
+        self.automations.insert(name);
+        if let Some((_, documents)) = self.files.get_mut(file) {
+            documents.push(document);
+        }
+    }
+
+    fn style<'h>(&self, home: &'h Home) -> Style<'h> {
+        let model = self.inventory.files.iter().find(|file| file.path == home.beside);
+        let quote = preferred_quote(model.map(|file| file.text.as_str()).unwrap_or_default());
+        Style { api_version: self.api_version(), namespace: &home.namespace, quote }
     }
 
     /// The comment behind a field.
@@ -276,105 +387,6 @@ impl<'a, 'f> Policies<'a, 'f> {
         let beside = if path.name() == "gotk-sync.yaml" { &inventory.file_of(owner).path } else { path };
         let beside = beside.clone();
         Ok(Home { namespace, labels: BTreeMap::new(), beside, source: Some((name, branch)) })
-    }
-
-    fn documents(
-        &mut self,
-        (name, image, range): (&str, &str, &str),
-        (has_digest, filter): (bool, Option<&str>),
-        (site, owner): (&Site, &Resource),
-        home: &Home,
-        notes: &mut Vec<String>,
-    ) -> Vec<Vec<String>> {
-        let inventory = self.inventory;
-        let file = inventory.files.iter().find(|file| file.path == home.beside);
-        let quote = preferred_quote(file.map(|file| file.text.as_str()).unwrap_or_default());
-        let text = |value: &str| encode("x", Quote::Plain, value, quote).unwrap_or_else(|| value.to_owned());
-        let api = self.api_version();
-        let head = |kind: &str, name: &str| {
-            let mut out = vec![
-                format!("apiVersion: {api}"),
-                format!("kind: {kind}"),
-                "metadata:".to_owned(),
-                format!("  name: {}", text(name)),
-                format!("  namespace: {}", text(&home.namespace)),
-            ];
-            if kind == "ImagePolicy" && !home.labels.is_empty() {
-                out.push("  labels:".to_owned());
-                out.extend(
-                    home.labels.iter().map(|(key, value)| format!("    {}: {}", text(key), text(value))),
-                );
-            }
-            out.push("spec:".to_owned());
-            out
-        };
-        // What the source says of its registry.
-        let at = |at: &_| inventory.resources().iter().find(|resource| inventory.location(resource) == *at);
-        let source = site.source_at.as_ref().and_then(at).unwrap_or(owner);
-        let is_source = matches!(source.kind, Kind::OciRepository | Kind::HelmRepository);
-        let spec = inventory.at(source, &["spec"]).filter(|_| is_source);
-        let mut repository = head("ImageRepository", name);
-        repository.push(format!("  image: {}", text(image)));
-        repository.push("  interval: 10m".to_owned());
-        for field in SHARED_FIELDS {
-            let value = spec.and_then(|spec| spec.text_at(&[field])).filter(|value| *value != "generic");
-            repository.extend(value.map(|value| format!("  {field}: {value}")));
-        }
-        for field in ["secretRef", "certSecretRef"] {
-            if let Some(secret) =
-                spec.and_then(|spec| spec.get(field)).and_then(|node| node.text_at(&["name"]))
-            {
-                repository.extend([format!("  {field}:"), format!("    name: {}", text(secret))]);
-                if source.placements.iter().any(|place| place.namespace.as_ref() != Some(&home.namespace)) {
-                    notes.push(format!(
-                        "Secret {secret} is needed in the namespace {} as well",
-                        home.namespace
-                    ));
-                }
-            }
-        }
-        let mut policy = head("ImagePolicy", name);
-        policy.extend(["  imageRepositoryRef:".to_owned(), format!("    name: {}", text(name))]);
-        if let Some(pattern) = filter {
-            policy.extend(["  filterTags:".to_owned(), format!("    pattern: {}", text(pattern))]);
-        }
-        policy.extend([
-            "  policy:".to_owned(),
-            "    semver:".to_owned(),
-            format!("      range: {}", text(range)),
-        ]);
-        if has_digest {
-            policy.push("  digestReflectionPolicy: IfNotPresent".to_owned());
-        }
-        let mut out = vec![repository, policy];
-        let Some((git, branch)) = &home.source else { return out };
-        let path = site.at.path.as_str();
-        let path = path.split_once('/').map_or("./".to_owned(), |(first, _)| format!("./{first}"));
-        if self.made.insert((home.namespace.clone(), path.clone())) {
-            let taken = self.made.len();
-            let name = if taken == 1 { git.clone() } else { format!("{git}-{taken}") };
-            let mut automation = head("ImageUpdateAutomation", &name);
-            automation.extend([
-                "  interval: 30m".to_owned(),
-                "  sourceRef:".to_owned(),
-                "    kind: GitRepository".to_owned(),
-                format!("    name: {}", text(git)),
-                "  git:".to_owned(),
-            ]);
-            let branch = branch.as_deref().unwrap_or("main");
-            automation.extend(["    checkout:", "      ref:"].map(str::to_owned));
-            automation.push(format!("        branch: {}", text(branch)));
-            automation.extend(["    commit:", "      author:", "        name: fluxcdbot"].map(str::to_owned));
-            automation.push("        email: fluxcdbot@users.noreply.github.com".to_owned());
-            automation.extend(["    push:".to_owned(), format!("      branch: {}", text(branch))]);
-            automation.extend(["  update:".to_owned(), format!("    path: {}", text(&path))]);
-            notes.push(format!(
-                "ImageUpdateAutomation {}/{name} writes to the branch {branch}",
-                home.namespace
-            ));
-            out.push(automation);
-        }
-        out
     }
 
     /// The version of the API: as other objects of it have it, else `v1` unless Flux is too old for that.

@@ -51,7 +51,6 @@ pub(crate) fn patched(files: &[SourceFile], set: &PatchSet) -> Vec<SourceFile> {
     let is_new = |path: &RepoPath| files.iter().all(|file| file.path != *path);
     let new = set.files.iter().filter(|file| is_new(&file.path));
     out.extend(new.map(|file| SourceFile { path: file.path.clone(), text: file.after.clone() }));
-    out.sort_by(|a, b| a.path.cmp(&b.path));
     out
 }
 

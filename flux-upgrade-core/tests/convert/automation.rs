@@ -158,7 +158,7 @@ fn a_file_that_an_automation_holds_gets_a_policy_beside_its_neighbours() {
         said,
         [
             "1.0.0 -> ImagePolicy flux/web: 1.0.0 before and after; automation/web-image.yaml: ImageRepository and ImagePolicy flux/web, ^1.0.0",
-            "web requires a range that admits 2.1.0, which runs, and ^1.0.0 does not",
+            "web requires a range that fits: ^1.0.0 does not admit 2.1.0, which runs",
         ]
     );
     let line = "          image: registry.example.com/web:1.0.0";
@@ -179,11 +179,18 @@ fn a_file_that_an_automation_holds_gets_a_policy_beside_its_neighbours() {
             .replace('\n', "\r\n")
     );
     let (_, moved) = automated(&begun, &registry);
-    assert_eq!(moved, [("apps/web.yaml".to_owned(), "1.0.0".to_owned(), "1.4.0".to_owned())]);
+    assert_eq!(
+        moved,
+        [(
+            "apps/web.yaml".to_owned(),
+            "registry.example.com/web:1.0.0".to_owned(),
+            "registry.example.com/web:1.4.0".to_owned()
+        )]
+    );
 
     // A marker is a comment of its own.
     let (same, plan) =
-        convert(&files, "apps/web.yaml:12", &To::Automation { range: None, begin: true }, &registry);
+        convert(&files, "apps/web.yaml:11", &To::Automation { range: None, begin: true }, &registry);
     assert_eq!(plan.changes, []);
     assert!(words(&plan)[0].contains("ends with the field"), "{:?}", words(&plan));
     assert_eq!(same, files);
@@ -196,9 +203,77 @@ fn a_range_gives_way_to_what_it_selects_and_stays_in_the_policy() {
         convert(&files, "OCIRepository/dashboards", &To::Automation { range: None, begin: true }, &registry);
     assert_eq!(plan.held, [], "{:?}", words(&plan));
     let (path, new) = ("infrastructure/configs/dashboards.yaml", "clusters/production/dashboards-image.yaml");
-    assert!(text(&files, path).contains("semver: 2.x"));
+    assert!(text(&files, path).contains("semver: \"2.x\""));
     assert!(
-        text(&begun, path).contains("    tag: 2.6.0 # {\"$imagepolicy\": \"flux-system:dashboards:tag\"}\n")
+        text(&begun, path)
+            .contains("    tag: \"2.6.0\" # {\"$imagepolicy\": \"flux-system:dashboards:tag\"}\n")
     );
     assert!(text(&begun, new).contains("      range: 2.x\n"));
+}
+
+#[test]
+fn one_policy_serves_all_who_want_the_same_and_a_repository_that_is_there_is_used() {
+    let deployment = |name: &str, image: &str| {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}, namespace: apps}}\nspec:\n  template:\n    spec:\n      \
+             containers:\n        - name: main\n          image: registry.example.com/{image}\n"
+        )
+    };
+    let files = [
+        file("a/one.yaml", deployment("one", "web:1.0.0")),
+        file("a/two.yaml", deployment("two", "web:1.2.0")),
+        file("b/three.yaml", deployment("three", "side:3.0.0")),
+        file(
+            "flux/repository.yaml",
+            "apiVersion: image.toolkit.fluxcd.io/v1\nkind: ImageRepository\nmetadata: {name: scanned, namespace: flux}\nspec: {image: registry.example.com/side}\n",
+        ),
+        file(
+            "flux/all.yaml",
+            "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: a, namespace: flux}\nspec: {path: ./a, sourceRef: {kind: GitRepository, name: fleet}}\n---\n\
+             apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: b, namespace: flux}\nspec: {path: ./b, sourceRef: {kind: GitRepository, name: fleet}}\n---\n\
+             apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: fleet, namespace: flux}\nspec: {url: 'https://git.example.com/fleet', ref: {branch: trunk}}\n",
+        ),
+    ];
+    let tags = |names: &[&str]| -> Vec<Value> {
+        names.iter().map(|name| json!({"tag": name, "digest": A})).collect()
+    };
+    let registry = json!({
+        "schema": "flux-upgrade/registry-snapshot/v1",
+        "oci": [
+            {"repository": "registry.example.com/web", "tags": tags(&["1.0.0", "1.2.0", "1.3.0"])},
+            {"repository": "registry.example.com/side", "tags": tags(&["3.0.0", "3.1.0"])}],
+    });
+    let (begun, plan) = convert(&files, "all", &To::Automation { range: None, begin: true }, &registry);
+    assert_eq!(plan.changes.len(), 3, "{:?}", words(&plan));
+    let new: Vec<(&str, Vec<String>)> = begun
+        .iter()
+        .filter(|file| files.iter().all(|old| old.path != file.path))
+        .map(|file| {
+            let objects = load(&file.text).unwrap();
+            let name = |one: &Value| {
+                format!("{}/{}", one["kind"].as_str().unwrap(), one["metadata"]["name"].as_str().unwrap())
+            };
+            (file.path.as_str(), objects.iter().map(name).collect())
+        })
+        .collect();
+    assert_eq!(
+        new,
+        [
+            (
+                "flux/one-image.yaml",
+                ["ImageRepository/one", "ImagePolicy/one", "ImageUpdateAutomation/fleet"]
+                    .map(str::to_owned)
+                    .to_vec()
+            ),
+            (
+                "flux/three-image.yaml",
+                ["ImagePolicy/three", "ImageUpdateAutomation/fleet-b"].map(str::to_owned).to_vec()
+            ),
+        ]
+    );
+    assert!(text(&begun, "flux/three-image.yaml").contains("  imageRepositoryRef:\n    name: scanned\n"));
+    assert!(text(&begun, "flux/one-image.yaml").contains("    push:\n      branch: trunk\n"));
+    let (after, moved) = automated(&begun, &registry);
+    assert_eq!(moved.len(), 3, "{moved:?}");
+    assert!(text(&after, "a/two.yaml").contains("web:1.3.0 # {\"$imagepolicy\": \"flux:one\"}\n"));
 }

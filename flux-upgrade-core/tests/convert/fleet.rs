@@ -219,33 +219,34 @@ fn a_range_of_the_example_becomes_a_tag_that_its_policy_elects() {
         convert(&files, "OCIRepository/dashboards", &To::Automation { range: None, begin: false }, &registry);
     assert_eq!(plan.changes.len(), 1, "{:?}", words(&plan));
     assert_eq!(running(&after, &registry), runs);
-    let changed: Vec<(&SourceFile, &SourceFile)> =
-        files.iter().zip(&after).filter(|(old, new)| old != new).collect();
-    let [(_, changed)] = changed.as_slice() else { panic!("one file: {changed:?}") };
+    let changed: Vec<&SourceFile> = after.iter().filter(|file| !files.contains(file)).collect();
+    let [source, objects] = changed.as_slice() else { panic!("two files: {changed:?}") };
     let expected = "\
-apiVersion: source.toolkit.fluxcd.io/v1
-kind: OCIRepository
-metadata:
-  name: dashboards
-spec:
-  interval: 10m
   url: oci://ghcr.io/example/dashboards
   ref:
     tag: \"2.6.0\" # {\"$imagepolicy\": \"flux-system:dashboards:tag\"}
     semverFilter: '^\\d+\\.\\d+\\.\\d+$' # no nightly builds
 ---
+";
+    assert!(source.text.contains(expected), "{}", source.text);
+    assert_eq!(objects.path.as_str(), "clusters/production/dashboards-image.yaml");
+    assert_eq!(
+        objects.text,
+        "\
 apiVersion: image.toolkit.fluxcd.io/v1
 kind: ImageRepository
 metadata:
   name: dashboards
+  namespace: flux-system
 spec:
-  interval: 10m
   image: ghcr.io/example/dashboards
+  interval: 10m
 ---
 apiVersion: image.toolkit.fluxcd.io/v1
 kind: ImagePolicy
 metadata:
   name: dashboards
+  namespace: flux-system
 spec:
   imageRepositoryRef:
     name: dashboards
@@ -255,8 +256,30 @@ spec:
     semver:
       range: 2.x
 ---
-";
-    assert!(changed.text.starts_with(expected), "{}", changed.text);
+apiVersion: image.toolkit.fluxcd.io/v1
+kind: ImageUpdateAutomation
+metadata:
+  name: flux-system
+  namespace: flux-system
+spec:
+  interval: 30m
+  sourceRef:
+    kind: GitRepository
+    name: flux-system
+  git:
+    checkout:
+      ref:
+        branch: main
+    commit:
+      author:
+        name: fluxcdbot
+        email: fluxcdbot@users.noreply.github.com
+    push:
+      branch: main
+  update:
+    path: ./infrastructure
+"
+    );
     // What floated is up to date, and moves with its policy once there is something newer.
     let differ = differing(&plans, &planned(&after, &registry));
     assert_eq!(Vec::from_iter(differ), ["dashboards"]);

@@ -177,13 +177,15 @@ def convert(
     range: str | None = None,
     home: str | None = None,
     remove_orphans: bool = False,
+    begin: bool = False,
     flux_version: str | None = None,
 ) -> Plan:
     """Plan to convert sites, where what runs stays the same. Nothing is written.
 
     `sites` are `PATH:LINE`, `Kind/namespace/name`, `Kind/name` or `all`. With `to="range"`, `range` is the text to
     write; with `to="oci"`, `home` is where a chart of an HTTP repository is published as an artifact, and
-    `remove_orphans` removes HelmRepositories that nothing refers to after that.
+    `remove_orphans` removes HelmRepositories that nothing refers to after that. With `to="automation"`, `range` is what
+    the policy elects from, and `begin` lets it elect something newer than what runs, as `flux-upgrade automate init`.
 
     Raises:
         FluxUpgradeError: a name or an option that cannot be read; its `code` says which.
@@ -195,6 +197,7 @@ def convert(
         "range": range,
         "home": home,
         "removeOrphans": remove_orphans,
+        "begin": begin,
         "fluxVersion": flux_version,
     }
     response, skipped = _call("convert", source, snapshot, None, options)
