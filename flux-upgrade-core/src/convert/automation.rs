@@ -271,7 +271,7 @@ impl<'a, 'f> Policies<'a, 'f> {
         let branch = branch.as_deref().unwrap_or("main");
         let document = self.style(home).automation(&name, git, branch, &path);
         notes.push(format!(
-            "{file}: ImageUpdateAutomation {}/{name} writes to the branch {branch}",
+            "ImageUpdateAutomation {}/{name} for {path} writes to the branch {branch}",
             home.namespace
         ));
         self.automations.insert(name);

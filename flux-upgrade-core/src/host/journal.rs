@@ -180,7 +180,7 @@ impl Unfinished {
         let set: Vec<Replacement<'_>> = self
             .files
             .iter()
-            .filter(|file| file.state == wrong)
+            .filter(|file| file.state == wrong && !(file.is_new && wrong == State::New))
             .map(|file| {
                 let (before, after) = turn(&file.before, &file.after);
                 Replacement { path: &file.path, before, after }
