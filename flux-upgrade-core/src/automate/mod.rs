@@ -16,13 +16,15 @@ mod write;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub(crate) use marker::is_marker;
 pub use marker::{Field, Setter};
 pub(crate) use policy::Open;
 pub use policy::{Elected, Policy};
 pub use write::{Setting, set};
 
 use crate::locate::{
-    Consumer, Dialects, Frame, Ignore, Links, Owner, Part, Site, SourceKey, Spot, Style, dotted,
+    Consumer, Dialects, Frame, Ignore, Links, Owner, Part, Released, Site, SourceKey, Spot, Style, dotted,
+    released,
 };
 use crate::plan::Reason;
 use crate::scan::{Encryption, Inventory, Resource, encryption};
@@ -126,8 +128,10 @@ pub(crate) fn join<'a>(
     links: &Links<'a>,
     dialects: &Dialects<'_>,
     sites: &mut Vec<Site>,
+    without: &BTreeSet<Released>,
 ) {
     let mut marked = sites_with(inventory, links, dialects);
+    marked.retain(|site| without.is_empty() || !without.contains(&released(&site.at)));
     if marked.is_empty() {
         return;
     }
