@@ -144,7 +144,9 @@ impl Live {
             who.is_probe = exchange.falls_back();
             next = match self.carry(&request, &mut who) {
                 Ok(response) => exchange.receive(response),
-                Err(Trouble::Unreachable(detail) | Trouble::Passing(detail)) => exchange.unreachable(detail),
+                Err(Trouble::Unreachable(detail) | Trouble::Passing(detail) | Trouble::Late(detail)) => {
+                    exchange.unreachable(detail)
+                }
                 Err(Trouble::Untrusted(detail)) => Next::Done(Err(Failure::Unreachable { detail })),
                 Err(Trouble::Failed(failure)) => Next::Done(Err(failure)),
             };
