@@ -160,8 +160,11 @@ impl Live {
         }
         // Certificates count for every request, helpers of git run for those alone that need them.
         let needs = who.protocol != Protocol::Git || request.attach != Attach::Nothing;
-        let credential = if needs { who.credential(request).cloned() } else { None };
-        let tls = credential.as_ref().map(|found| found.tls.clone()).unwrap_or_default();
+        let credential = match needs {
+            true => who.credential(request).cloned(),
+            false => self.credentials.certificates(who.protocol, &who.source),
+        };
+        let tls = tls_for(credential.as_ref(), &request.url);
         let is_shown = request.attach != Attach::Nothing;
         let login = credential.as_ref().filter(|_| is_shown);
         let dress =
@@ -227,12 +230,7 @@ impl Live {
         let insecure = who.source_is_plain(request);
         let is_allowed = self.guard.realm_allowed(&request.url, insecure);
         is_allowed.map_err(|refused| Trouble::Failed(Failure::Unreachable { detail: chain(&refused) }))?;
-        let tls = credential.as_ref().map(|found| found.tls.clone()).unwrap_or_default();
-        let tls = if credential.as_ref().is_some_and(|found| found.covers(&request.url)) {
-            tls
-        } else {
-            Tls { certificate: None, key: None, ..tls }
-        };
+        let tls = tls_for(credential.as_ref(), &request.url);
         let first = Address::parse(&request.url);
         let stays = |url: &str| {
             first.zip(Address::parse(url)).is_some_and(|(first, there)| first.same_server(&there))
@@ -304,6 +302,16 @@ impl Who<'_> {
                 .url
                 .strip_prefix("http://")
                 .is_some_and(|rest| rest.starts_with(&format!("{registry}/")))
+    }
+}
+
+/// The certificates of a credential for one address: who asks is shown only where its login could go, too.
+fn tls_for(credential: Option<&Credential>, url: &str) -> Tls {
+    let Some(found) = credential else { return Tls::default() };
+    if found.covers(url) {
+        found.tls.clone()
+    } else {
+        Tls { certificate: None, key: None, ..found.tls.clone() }
     }
 }
 
