@@ -184,11 +184,11 @@ impl Credentials {
     /// for requests that show no login.
     pub(super) fn certificates(&self, protocol: Protocol, url: &str) -> Option<Credential> {
         let target = Target::parse(protocol, url).ok()?;
-        let found = self.secrets(protocol, &target).find_map(|(secret, scope)| {
+        let mut secrets = self.secrets(protocol, &target);
+        secrets.find_map(|(secret, scope)| {
             let found = secret.find(&target, scope).ok()??.checked(protocol, &target).ok()?;
             (!found.tls.is_empty()).then_some(found)
-        });
-        found
+        })
     }
 
     /// The Secrets that are for a target.
