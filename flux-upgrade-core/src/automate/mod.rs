@@ -11,6 +11,7 @@
 mod marker;
 mod objects;
 mod policy;
+mod template;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,7 @@ use std::sync::Arc;
 pub use marker::{Field, Setter};
 pub(crate) use policy::Open;
 pub use policy::{Elected, Policy};
+pub use template::{ChangedField, DEFAULT_MESSAGE, MessageData, ObjectName, TemplateError, message};
 pub use write::{Setting, set};
 
 use crate::locate::{
