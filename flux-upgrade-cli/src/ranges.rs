@@ -360,6 +360,15 @@ impl Patched<'_> {
             plan.changes.retain(|change| !change.edits.iter().any(|edit| refused(&edit.path)));
             job::write(tree, &set)?;
             tense = Tense::Applied { files: set.files.len() };
+            let is_new = |path: &&RepoPath| tree.files.iter().all(|file| file.path != **path);
+            let new: Vec<&str> =
+                set.files.iter().map(|file| &file.path).filter(is_new).map(RepoPath::as_str).collect();
+            if !new.is_empty() && tree.work_tree.is_some() && !common.quiet {
+                streams.err(&format!(
+                    "note: new files are read once git tracks them: git add {}\n",
+                    new.join(" ")
+                ));
+            }
         }
         let style = out_style(common, env);
         let files = &tree.files;

@@ -1,9 +1,13 @@
 //! Conversions: texts and answers in, texts out, and what runs is the same before and after.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+#[path = "convert/automation.rs"]
+mod automation;
 mod common;
 #[path = "convert/fleet.rs"]
 mod fleet;
+#[path = "common/foreign.rs"]
+mod foreign;
 
 use common::{file, patched};
 use flux_upgrade_core::convert::{self, To, Wanted};
@@ -303,4 +307,130 @@ fn a_range_becomes_a_pin_and_the_pin_a_range_again() {
     );
     let (back, _) = convert(&pinned, "all", &To::Range(Some("1.x".to_owned())), &registry());
     assert_eq!(back, files);
+}
+
+#[test]
+fn a_repository_that_a_patch_changes_is_left_to_its_owner() {
+    let patch = "apiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\nmetadata: {name: app}\nspec: {interval: 1h}\n";
+    let files = [
+        repository(),
+        vec![
+            file("kustomization.yaml", "resources: [sources.yaml]\n"),
+            file("production/kustomization.yaml", "resources: [..]\npatches: [{path: app.yaml}]\n"),
+            file("production/app.yaml", patch),
+        ],
+    ]
+    .concat();
+    let (after, plan) = convert(&files, "HelmRepository/app", &oci(None, true), &registry());
+    assert!(
+        words(&plan).iter().all(|line| line.contains("a HelmRepository that no patch changes")),
+        "{:?}",
+        words(&plan)
+    );
+    assert_eq!(after, files);
+}
+
+#[test]
+fn what_cannot_be_converted_holds_nobody_else() {
+    let source = |name: &str, reference: &str| {
+        format!(
+            "apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nmetadata: {{name: {name}, namespace: b}}\nspec:\n  interval: 1m\n  \
+             url: oci://registry.example.com/charts/app\n  ref:\n{reference}"
+        )
+    };
+    let kustomization = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: charts, namespace: flux-system}\n\
+        spec:\n  path: ./charts\n  sourceRef: {kind: GitRepository, name: flux-system}\n  postBuild:\n    substitute:\n      APP: 2.0.0 # of all\n";
+    let release = "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: web, namespace: b}\nspec:\n  interval: 10m\n  \
+        chart:\n    spec:\n      chart: web\n      version: ${APP}\n      sourceRef: {kind: HelmRepository, name: web, namespace: flux-system}\n";
+    let files = vec![
+        file("a.yaml", source("a", "    tag: 1.3.0\n")),
+        // Its comment would be lost with the line that goes.
+        file("b.yaml", source("b", &format!("    tag: 1.3.0\n    digest: {B} # signed\n"))),
+        file("charts/release.yaml", release),
+        file("cluster/charts.yaml", kustomization),
+        file(
+            "kustomization.yaml",
+            "helmCharts:\n- {name: web, repo: 'https://charts.example.com', version: v2.0.0}\n",
+        ),
+        file("sources.yaml", SOURCES),
+    ];
+    let (after, plan) =
+        convert(&files, "all", &To::Range(Some(">=1.3 <1.4 || 2.0.x".to_owned())), &registry());
+    let said = words(&plan);
+    assert_eq!(plan.changes.len(), 3, "{said:?}");
+    assert!(
+        after[0].text.contains("    semver: ") && after[0].text.contains(">=1.3 <1.4 || 2.0.x"),
+        "{}",
+        after[0].text
+    );
+    assert_eq!(after[1], files[1]);
+    assert_eq!(after[2], files[2]);
+    assert!(after[3].text.contains("2.0.x") && after[3].text.contains(" # of all"), "{}", after[3].text);
+    assert!(after[4].text.contains("2.0.x"), "{}", after[4].text);
+}
+
+#[test]
+fn a_tag_gets_a_policy_of_its_own_and_a_marker_where_there_is_room() {
+    let source = |namespace: &str, reference: &str| {
+        vec![file(
+            "a.yaml",
+            format!(
+                "apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nmetadata:\n  name: a{namespace}\nspec:\n  interval: 1m\n  \
+                 url: oci://registry.example.com/charts/app\n  secretRef:\n    name: pull\n  ref:\n{reference}"
+            ),
+        )]
+    };
+    let here = "\n  namespace: b";
+    let (after, plan) = convert(
+        &source(here, "    tag: 1.3.0\n"),
+        "all",
+        &To::Automation { range: None, begin: false },
+        &registry(),
+    );
+    assert_eq!(
+        words(&plan),
+        [format!(
+            "1.3.0 -> ImagePolicy b/a: 1.3.0@{B} before and after; \
+             a-image.yaml: ImageRepository and ImagePolicy b/a, 1.x; \
+             no ImageUpdateAutomation is here: `flux-upgrade automate` writes what is elected"
+        )]
+    );
+    assert!(
+        after[0].text.ends_with("    tag: 1.3.0 # {\"$imagepolicy\": \"b:a:tag\"}\n"),
+        "{}",
+        after[0].text
+    );
+    assert_eq!(
+        (after[1].path.as_str(), after[1].text.as_str()),
+        (
+            "a-image.yaml",
+            "apiVersion: image.toolkit.fluxcd.io/v1\nkind: ImageRepository\nmetadata:\n  name: a\n  namespace: b\nspec:\n  \
+             image: registry.example.com/charts/app\n  interval: 10m\n  secretRef:\n    name: pull\n---\n\
+             apiVersion: image.toolkit.fluxcd.io/v1\nkind: ImagePolicy\nmetadata:\n  name: a\n  namespace: b\nspec:\n  \
+             imageRepositoryRef:\n    name: a\n  policy:\n    semver:\n      range: 1.x\n"
+        )
+    );
+    // A digest beside the tag moves with it.
+    let both = source(here, &format!("    tag: 1.3.0\n    digest: {B}\n"));
+    let (after, _) = convert(&both, "all", &To::Automation { range: None, begin: false }, &registry());
+    assert!(
+        after[0].text.ends_with(&format!(
+            "    tag: 1.3.0 # {{\"$imagepolicy\": \"b:a:tag\"}}\n    digest: {B} # {{\"$imagepolicy\": \"b:a:digest\"}}\n"
+        )) && after[1].text.ends_with("      range: 1.x\n  digestReflectionPolicy: IfNotPresent\n"),
+        "{after:?}"
+    );
+    for (namespace, reference, range, expected) in [
+        ("", "    tag: 1.3.0\n", None, "one namespace"),
+        (here, "    tag: 1.3.0 # signed\n", None, "ends with the field"),
+        (here, "    {tag: 1.3.0}\n", None, "ends with the field"),
+        (here, "    tag: 1.3.0\n", Some("1.2.x"), "1.2.x does not admit 1.3.0"),
+        // What the policy would elect is not what runs.
+        (here, "    tag: 1.2.3_b\n", None, "requires"),
+    ] {
+        let files = source(namespace, reference);
+        let to = To::Automation { range: range.map(str::to_owned), begin: false };
+        let (after, plan) = convert(&files, "all", &to, &registry());
+        assert!(words(&plan)[0].contains(expected), "{reference}: {:?}", words(&plan));
+        assert_eq!(after, files, "{reference}");
+    }
 }

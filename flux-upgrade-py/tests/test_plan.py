@@ -48,6 +48,9 @@ def test_what_the_plan_says_is_read(answer: Answer) -> None:
     assert (now.from_, now.to, now.group, now.in_cluster) == ("v2.4.0", "v2.7.5", "flux", ("flux migrate",))
     assert (later.group, later.changes, later.migrations[0]["object"]) == (None, (), "Alert a")
     assert later.preflight[0].code == DIAGNOSTIC["code"]
+    (group,) = plan.groups
+    title = "Update podinfo to 6.9.0"
+    assert group == fu.Group("podinfo", title, "minor", "commit", ("every weekend",), (change.id,), ())
     assert plan.patched == RESPONSE["patched"]
     assert (plan.diff(), plan.markdown()) == (RESPONSE["diff"], RESPONSE["markdown"])
     assert json.loads(plan.json_patch()) == RESPONSE["jsonPatch"]

@@ -436,13 +436,15 @@ export type RollBack = (files: Files, lock: string, options?: { today?: string; 
 export interface ConvertOptions extends RangeOptions {
   /** `PATH:LINE`, `Kind/namespace/name`, `Kind/name` or `all`. */
   sites: readonly string[];
-  to: "pin" | "range" | "oci";
-  /** For `range`: the text to write. */
+  to: "pin" | "range" | "automation" | "oci";
+  /** For `range` and `automation`: the text to write. */
   range?: string;
   /** For `oci`: where a chart of an HTTP repository is published as an artifact. */
   home?: string;
   /** For `oci`: remove HelmRepositories that nothing refers to after that. */
   removeOrphans?: boolean;
+  /** For `automation`: the policy may elect something newer than what runs, as `flux-upgrade automate init` lets it. */
+  begin?: boolean;
 }
 
 /** Plans to convert sites, where what runs stays the same. */

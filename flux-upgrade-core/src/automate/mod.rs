@@ -63,6 +63,32 @@ pub fn sites(inventory: &Inventory<'_>) -> Vec<Site> {
     sites_with(inventory, &Links::new(inventory), &Dialects::new(inventory))
 }
 
+/// Namespace of the automation that moves marked fields of a file, with the labels that it selects policies by.
+///
+/// None where no automation does, or where what it selects by cannot be told by labels alone.
+pub(crate) fn covering(inventory: &Inventory<'_>, path: &str) -> Option<(String, BTreeMap<String, String>)> {
+    let objects = Objects::read(inventory, &Links::new(inventory));
+    objects.automations.into_iter().filter(|one| one.idle.is_none() && one.holds(path)).find_map(|one| {
+        let labels = match one.selector {
+            None => BTreeMap::new(),
+            Some(selector) => {
+                let is_plain = selector
+                    .get("matchExpressions")
+                    .is_none_or(|list| list.as_array().is_some_and(Vec::is_empty));
+                let labels = selector
+                    .get("matchLabels")
+                    .and_then(serde_json::Value::as_object)
+                    .filter(|_| is_plain)?;
+                labels
+                    .iter()
+                    .map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+                    .collect::<Option<_>>()?
+            }
+        };
+        Some((one.place.namespace?, labels))
+    })
+}
+
 /// Every ImagePolicy of the files, once for each of its places.
 pub(crate) fn policies<'a>(inventory: &'a Inventory<'_>, links: &Links<'a>) -> Vec<Policy> {
     Objects::read(inventory, links).policies

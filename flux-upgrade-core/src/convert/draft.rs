@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::proof::{Pair, unchanged};
-use super::{Converted, Drafted, Place, To, oci};
-use crate::locate::{Consumer, Part, Site};
-use crate::patch::{Edit, FilePatch, Refused, apply, verify};
+use super::{Converted, Drafted, Place, To, automation, oci};
+use crate::locate::{Consumer, Part, Site, elections};
+use crate::patch::{Edit, FilePatch, PatchSet, Refused, apply, verify};
 use crate::plan::{Reason, Standing, is_floating};
 use crate::ranges::everything;
 use crate::ranges::pin::{Pins, Target, cannot};
@@ -20,9 +20,30 @@ pub(super) fn draft(
     refused: &BTreeMap<usize, Reason>,
     to: &To,
 ) -> Drafted {
+    let mut refused = refused.clone();
+    loop {
+        let (drafted, unproven) = attempt(inventory, sites, stands, &refused, to);
+        // Without those whose texts cannot be proven the others are drafted again: each round leaves at least one out.
+        let more: Vec<_> = unproven.into_iter().filter(|(index, _)| !refused.contains_key(index)).collect();
+        if more.is_empty() {
+            return drafted;
+        }
+        refused.extend(more);
+    }
+}
+
+/// One draft, and the sites whose texts cannot be proven.
+fn attempt(
+    inventory: &Inventory<'_>,
+    sites: &[Site],
+    stands: &[Result<Standing, Reason>],
+    refused: &BTreeMap<usize, Reason>,
+    to: &To,
+) -> (Drafted, BTreeMap<usize, Reason>) {
     let pins = Pins::new(inventory);
     let mut out = Drafted::default();
     let mut charts = oci::Charts::new(inventory);
+    let mut policies = automation::Policies::new(inventory);
     for (index, site) in sites.iter().enumerate() {
         let outcome = match (site.blocked.as_ref().or(refused.get(&index)), &stands[index]) {
             (Some(reason), _) | (None, Err(reason)) => Err(reason.clone()),
@@ -30,6 +51,9 @@ pub(super) fn draft(
                 To::Pin => pin(&pins, site, standing),
                 To::Range(range) => to_range(&pins, site, standing, range.as_deref()),
                 To::Oci { home, .. } => charts.convert(site, standing, home.as_deref()),
+                To::Automation { range, begin } => {
+                    policies.convert(&pins, site, standing, (range.as_deref(), *begin))
+                }
             },
         };
         out.outcomes.push(outcome);
@@ -41,9 +65,10 @@ pub(super) fn draft(
         edits.extend(more);
         out.diagnostics.extend(findings);
     }
+    edits.extend(policies.written());
     shared(inventory, sites, &mut out, &mut edits);
-    files(inventory, sites, &edits, to, &mut out);
-    out
+    let unproven = files(inventory, sites, &edits, to, &mut out);
+    (out, unproven)
 }
 
 /// Bytes that another site stands on as well: its text would move along, so nothing of them is converted.
@@ -77,9 +102,15 @@ pub(super) fn applies(site: &Site, to: &To) -> Result<(), Reason> {
         To::Pin if !is_floating(site) => Err(Reason::UpToDate),
         To::Pin => Ok(()),
         To::Range(_) if site.part == Part::Range => Err(Reason::UpToDate),
+        To::Range(_) if site.consumer == Consumer::Image => Err(Reason::Requires {
+            detail:
+                "an ImagePolicy: an image has one tag, and `automate` moves it within the range of a policy"
+                    .to_owned(),
+        }),
         To::Range(_) if !takes_range(site) => Err(cannot_range(format!("`{}` holds no range", site.field))),
         To::Range(_) => Ok(()),
         To::Oci { home, .. } => oci::applies(site, home.as_deref()),
+        To::Automation { .. } => automation::applies(site),
     }
 }
 
@@ -104,6 +135,9 @@ fn pin(pins: &Pins<'_, '_>, site: &Site, standing: &Standing) -> Result<Converte
         edits: pinned.edits,
         notes: pinned.notes,
         other_digest: false,
+        kept: false,
+        beside: None,
+        comments: Vec::new(),
         after: None,
     })
 }
@@ -117,11 +151,7 @@ fn to_range(
 ) -> Result<Converted, Reason> {
     let version = Version::parse(standing.resolved.replace('_', "+").as_str())
         .map_err(|_| cannot_range(format!("`{}` is no version", standing.resolved)))?;
-    let widest = || match (version.major(), version.minor()) {
-        (0, minor) => format!("0.{minor}.x"),
-        (major, _) => format!("{major}.x"),
-    };
-    let range = range.map_or_else(widest, str::to_owned);
+    let range = range.map_or_else(|| widest(&version), str::to_owned);
     let read = Range::parse(&range).map_err(|error| cannot_range(error.to_string()))?;
     if !read.matches(&version) {
         return Err(cannot_range(format!("{range} does not admit {}, which runs", standing.resolved)));
@@ -133,8 +163,19 @@ fn to_range(
         edits: ranged.edits,
         notes: ranged.notes,
         other_digest: false,
+        kept: false,
+        beside: None,
+        comments: Vec::new(),
         after: None,
     })
+}
+
+/// The major version, below 1.0 the minor.
+pub(super) fn widest(version: &Version) -> String {
+    match (version.major(), version.minor()) {
+        (0, minor) => format!("0.{minor}.x"),
+        (major, _) => format!("{major}.x"),
+    }
 }
 
 fn cannot_range(detail: String) -> Reason {
@@ -152,57 +193,90 @@ pub(super) fn place(site: &Site, field: &str) -> Place {
 }
 
 /// Applies the edits, proves that nothing else differs, and finds the converted sites again.
-fn files(inventory: &Inventory<'_>, sites: &[Site], edits: &[Edit], to: &To, out: &mut Drafted) {
+///
+/// Gives the sites of which a text cannot be proven; then the draft is none.
+fn files(
+    inventory: &Inventory<'_>,
+    sites: &[Site],
+    edits: &[Edit],
+    to: &To,
+    out: &mut Drafted,
+) -> BTreeMap<usize, Reason> {
     let mut by_file: BTreeMap<&RepoPath, Vec<Edit>> = BTreeMap::new();
     for edit in edits {
         by_file.entry(&edit.path).or_default().push(edit.clone());
     }
     let mut texts: Vec<SourceFile> = inventory.files.to_vec();
+    // Files that more than the values of has to be compared, and those that cannot be proven.
+    let (mut pairs, mut wrong) = (Vec::new(), BTreeMap::new());
     for (path, mut edits) in by_file {
         edits.sort();
         edits.dedup();
-        let Some(file) = texts.iter_mut().find(|file| file.path == *path) else { continue };
+        let number = inventory.files.iter().position(|file| file.path == *path);
+        // A file that is not there yet is an empty one.
+        let before = number.map_or("", |number| inventory.files[number].text.as_str());
+        let after = match apply::apply(before, &edits) {
+            Ok(after) => after,
+            Err(error) => {
+                wrong.insert(path.clone(), error.to_string());
+                continue;
+            }
+        };
+        let patch = FilePatch { path: path.clone(), edits, after };
         // What only moves values is held to the stricter proof of every plan.
-        let applied = apply::apply(&file.text, &edits).map_err(|error| error.to_string()).and_then(|after| {
-            let patch = FilePatch { path: path.clone(), edits, after };
-            match to {
-                To::Pin => verify(&file.text, &patch).map_err(|error| error.to_string())?,
-                To::Range(_) | To::Oci { .. } => {}
+        match (verify(before, &patch), to) {
+            (Ok(()), _) => {}
+            (Err(error), To::Pin) => {
+                wrong.insert(path.clone(), error.to_string());
             }
-            Ok(patch)
+            (Err(_), _) => {
+                pairs.push(Pair { path, before, after: patch.after.clone() });
+            }
+        }
+        match number {
+            Some(number) => texts[number].text.clone_from(&patch.after),
+            None => texts.push(SourceFile { path: path.clone(), text: patch.after.clone() }),
+        }
+        out.set.files.push(patch);
+    }
+    let new: Vec<&str> =
+        out.outcomes.iter().flatten().flat_map(|one| &one.comments).map(String::as_str).collect();
+    if wrong.is_empty() {
+        wrong = unchanged(&pairs, &new);
+    }
+    if !wrong.is_empty() {
+        let mut unproven = BTreeMap::new();
+        for (index, outcome) in out.outcomes.iter().enumerate() {
+            let Ok(converted) = outcome else { continue };
+            let mut paths = converted.edits.iter().map(|edit| &edit.path).chain(&converted.beside);
+            if let Some(why) = paths.find_map(|path| wrong.get(path)) {
+                let detail = format!("a text that can be proven: {why}");
+                unproven.insert(index, Reason::Requires { detail });
+            }
+        }
+        // A file that no site accounts for is refused as it is, and nothing is made.
+        if unproven.is_empty() {
+            for outcome in out.outcomes.iter_mut().filter(|outcome| outcome.is_ok()) {
+                *outcome = Err(Reason::Requires { detail: "texts that can be proven".to_owned() });
+            }
+            let all = wrong.into_iter().map(|(path, why)| Refused { path, why });
+            out.set = PatchSet { files: Vec::new(), refused: all.collect() };
+        }
+        return unproven;
+    }
+    texts.sort_by(|a, b| a.path.cmp(&b.path));
+    let again = scan(&texts);
+    let mut found = everything(&again);
+    if let To::Automation { .. } = to {
+        let unread = out.outcomes.iter().enumerate().filter_map(|(index, outcome)| {
+            Some((index, automation::unread(&again, outcome.as_ref().ok()?)?))
         });
-        match applied {
-            Ok(patch) => {
-                file.text.clone_from(&patch.after);
-                out.set.files.push(patch);
-            }
-            Err(why) => out.set.refused.push(Refused { path: path.clone(), why }),
+        let unread: BTreeMap<usize, Reason> = unread.collect();
+        if !unread.is_empty() {
+            return unread;
         }
+        found.extend(elections(&again));
     }
-    let before = |path: &RepoPath| {
-        inventory.files.iter().find(|file| file.path == *path).map(|file| file.text.as_str())
-    };
-    let pairs: Vec<Pair<'_>> = out
-        .set
-        .files
-        .iter()
-        .filter_map(|file| Some(Pair { path: &file.path, before: before(&file.path)?, after: &file.after }))
-        .collect();
-    if let (To::Range(_) | To::Oci { .. }, Err(why)) = (to, unchanged(&pairs)) {
-        out.set
-            .refused
-            .extend(pairs.iter().map(|pair| Refused { path: pair.path.clone(), why: why.clone() }).take(1));
-    }
-    if !out.set.refused.is_empty() {
-        // What was drafted together is made together.
-        out.set.files.clear();
-        for outcome in out.outcomes.iter_mut().filter(|outcome| outcome.is_ok()) {
-            let why = out.set.refused.first().map(|refused| refused.why.clone()).unwrap_or_default();
-            *outcome = Err(Reason::Requires { detail: format!("a text that can be proven: {why}") });
-        }
-        return;
-    }
-    let found = everything(&scan(&texts));
     for (site, outcome) in sites.iter().zip(&mut out.outcomes) {
         let Ok(converted) = outcome else { continue };
         let place = &converted.place;
@@ -217,4 +291,5 @@ fn files(inventory: &Inventory<'_>, sites: &[Site], edits: &[Edit], to: &To, out
             out.after.push(again.clone());
         }
     }
+    BTreeMap::new()
 }

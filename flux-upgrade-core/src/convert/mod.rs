@@ -1,4 +1,4 @@
-//! From one way of following a version to another: pin, range, and charts by an OCIRepository of their own.
+//! From one way of following a version to another: pin, range, image automation, and charts by an OCIRepository of their own.
 //!
 //! Each conversion is drafted from where the sites stand now, and proven: the converted files are read again, every site of
 //! them stands at the same version and digest as before, and nothing else differs. What would change what runs is refused.
@@ -7,6 +7,7 @@
 //! files ──sites──▶ answers ──draft──▶ Conversion ──Conversion::sites──▶ answers ──prove──▶ Plan and PatchSet
 //! ```
 
+mod automation;
 mod draft;
 mod oci;
 mod proof;
@@ -23,6 +24,7 @@ use crate::resolve::Resolution;
 use crate::resolve::select::version_of_tag;
 use crate::rules::Rules;
 use crate::scan::Inventory;
+use crate::text::RepoPath;
 use crate::version::Level;
 pub(crate) use draft::takes_range;
 pub use wanted::{Wanted, WantedError};
@@ -34,6 +36,13 @@ pub enum To {
     Pin,
     /// A range; `None` is the major version that they stand at, below 1.0 the minor.
     Range(Option<String>),
+    /// The tag that they stand at, with a marker, and an ImagePolicy, with whatever else that takes.
+    Automation {
+        /// What the policy elects from; `None` is the range that is written, else the one that [`To::Range`] takes.
+        range: Option<String>,
+        /// Whether the policy may elect something else than what runs, which then moves.
+        begin: bool,
+    },
     /// A chart that an OCIRepository fetches and `chartRef` names.
     Oci {
         /// Where charts of HTTP repositories are published as artifacts: `oci://host/path`, with the chart's name or without.
@@ -74,6 +83,12 @@ struct Converted {
     notes: Vec<String>,
     /// Whether the digests are of different things: a chart's archive and an artifact.
     other_digest: bool,
+    /// Whether every value stays as it is written, so that nothing can differ.
+    kept: bool,
+    /// The file of a new object that it refers to.
+    beside: Option<RepoPath>,
+    /// Comments that are new, without their `#`.
+    comments: Vec<String>,
     /// The object and the parent of the field that says it then.
     place: Place,
     /// Index into [`Drafted::after`].
@@ -189,6 +204,9 @@ fn equal(
     let Some(site) = converted.after.and_then(|index| after.get(index)) else {
         return Err(Reason::Requires { detail: format!("{same}: the converted site is not found again") });
     };
+    if converted.kept {
+        return Ok(());
+    }
     let is = standing(site, resolution, rules)?;
     // A digest or commit says what runs, whatever else has it.
     let by_name = !matches!(site.part, Part::Digest | Part::Commit);
@@ -209,6 +227,7 @@ fn change(site: usize, at: &Site, converted: Converted, stands: &Standing) -> Ch
     notes.insert(
         0,
         match (&stands.digest, converted.other_digest) {
+            _ if converted.kept => format!("{} before and after", stands.resolved),
             (Some(digest), false) => format!("{}@{digest} before and after", stands.resolved),
             (_, true) => format!(
                 "{} before and after; archive and artifact have digests of their own",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::text::{RepoPath, Span};
-use crate::yaml::{Comments, Document, Node, parse, split};
+use crate::yaml::{Comments, Node, parse, split};
 
 /// Where an object may differ: the version, and where it comes from.
 const MAY_DIFFER: &[&str] = &[
@@ -15,47 +15,77 @@ const MAY_DIFFER: &[&str] = &[
     "instance.distribution.version",
 ];
 
-/// Kinds that may come and go as a whole.
-const SOURCES: &[&str] = &["OCIRepository", "HelmRepository"];
+/// Kinds of which a new object may come.
+const MAY_COME: &[&str] = &["OCIRepository", "ImageRepository", "ImagePolicy", "ImageUpdateAutomation"];
+
+/// Kinds of which an object may go as a whole.
+const MAY_GO: &[&str] = &["HelmRepository"];
 
 /// A file before and after.
 pub(super) struct Pair<'t> {
     pub(super) path: &'t RepoPath,
     pub(super) before: &'t str,
-    pub(super) after: &'t str,
+    pub(super) after: String,
 }
 
 /// Reads all texts and compares them object by object: only versions and sources of charts differ, and every comment is
 /// still there, in whichever of the files.
-pub(super) fn unchanged(pairs: &[Pair<'_>]) -> Result<(), String> {
+///
+/// `wanted` are comments that are new. Gives what differs, by the file that it differs in; none where all is well.
+pub(super) fn unchanged(pairs: &[Pair<'_>], wanted: &[&str]) -> BTreeMap<RepoPath, String> {
+    let mut wrong = BTreeMap::new();
+    // Comments by their text, with the file that each is of.
     let (mut lost, mut new) = (Vec::new(), Vec::new());
     for Pair { path, before, after } in pairs {
-        let (old, other) = (read(before)?, read(after)?);
-        let is_source = |key: &str| SOURCES.iter().any(|kind| key.starts_with(&format!("{kind}/")));
-        for (key, fields) in &old.objects {
-            match other.objects.get(key) {
-                Some(other) => same(key, fields, other)?,
-                None if is_source(key) => {}
-                None => return Err(format!("{key} of {path} would be lost")),
+        match objects(path, before, after) {
+            Ok((old, other)) => {
+                lost.extend(old.into_iter().map(|comment| (comment, *path)));
+                new.extend(other.into_iter().map(|comment| (comment, *path)));
+            }
+            Err(why) => {
+                wrong.insert((*path).clone(), why);
             }
         }
-        if let Some(key) = other.objects.keys().find(|key| !old.objects.contains_key(*key) && !is_source(key))
-        {
-            return Err(format!("{path} would have a new {key}"));
+    }
+    // Comments move from file to file: they are counted once every file is one that may stay.
+    if !wrong.is_empty() {
+        return wrong;
+    }
+    for (comment, path) in lost {
+        match new.iter().position(|(other, _)| *other == comment) {
+            Some(at) => drop(new.swap_remove(at)),
+            None => {
+                wrong.entry(path.clone()).or_insert(format!("the comment `{comment}` would be lost"));
+            }
         }
-        lost.extend(old.comments);
-        new.extend(other.comments);
     }
-    for comment in lost {
-        let Some(at) = new.iter().position(|other| *other == comment) else {
-            return Err(format!("the comment `{comment}` would be lost"));
-        };
-        new.swap_remove(at);
+    for comment in wanted {
+        if let Some(at) = new.iter().position(|(other, _)| other == comment) {
+            new.swap_remove(at);
+        }
     }
-    match new.first() {
-        Some(comment) => Err(format!("there would be a new comment `{comment}`")),
-        None => Ok(()),
+    for (comment, path) in new {
+        wrong.entry(path.clone()).or_insert(format!("there would be a new comment `{comment}`"));
     }
+    wrong
+}
+
+/// Compares the objects of a file; gives the comments before and after.
+fn objects(path: &RepoPath, before: &str, after: &str) -> Result<(Vec<String>, Vec<String>), String> {
+    let (old, other) = (read(before)?, read(after)?);
+    let is_of = |key: &str, kinds: &[&str]| kinds.iter().any(|kind| key.starts_with(&format!("{kind}/")));
+    for (key, fields) in &old.objects {
+        match other.objects.get(key) {
+            Some(other) => same(key, fields, other)?,
+            None if is_of(key, MAY_GO) => {}
+            None => return Err(format!("{key} of {path} would be lost")),
+        }
+    }
+    let mut new = other.objects.keys().filter(|key| !old.objects.contains_key(*key));
+    if let Some(key) = new.find(|key| !is_of(key, MAY_COME)) {
+        return Err(format!("{path} would have a new {key}"));
+    }
+    Ok((old.comments, other.comments))
 }
 
 struct Read {
@@ -80,7 +110,7 @@ fn read(text: &str) -> Result<Read, String> {
             if let Some(root) = document.root() {
                 let mut fields = BTreeMap::new();
                 flatten(root, String::new(), &mut fields);
-                let key = unused(&out.objects, name(document, root));
+                let key = unused(&out.objects, name(root));
                 out.objects.insert(key, fields);
             }
         }
@@ -88,12 +118,12 @@ fn read(text: &str) -> Result<Read, String> {
     Ok(out)
 }
 
-/// `Kind/namespace/name`, or the number of the document.
-fn name(document: &Document<'_>, root: Node<'_, '_>) -> String {
+/// `Kind/namespace/name`, or what a document without one is called.
+fn name(root: Node<'_, '_>) -> String {
     let text = |path: &[&str]| root.text_at(path).unwrap_or("");
     match (text(&["kind"]), text(&["metadata", "name"])) {
         (kind, name) if !name.is_empty() => format!("{kind}/{}/{name}", text(&["metadata", "namespace"])),
-        _ => format!("document of {} bytes", document.span().len()),
+        _ => "a document without a name".to_owned(),
     }
 }
 
@@ -130,9 +160,17 @@ fn same(key: &str, old: &BTreeMap<String, String>, new: &BTreeMap<String, String
             path.starts_with(known) || format!("{path}.").starts_with(known) || path.ends_with(known)
         })
     };
+    // A kustomization's list may get longer: what was on it stays on it.
+    let listed = |fields: &BTreeMap<String, String>| -> Vec<String> {
+        let items = fields.iter().filter(|(path, _)| path.starts_with("resources."));
+        items.map(|(_, value)| value.clone()).collect()
+    };
+    let (was, is) = (listed(old), listed(new));
+    let grows = was.iter().all(|value| is.contains(value));
     let paths = old.keys().chain(new.keys());
     for path in paths {
-        if old.get(path) != new.get(path) && !may_differ(path) {
+        let is_listed = grows && path.starts_with("resources.");
+        if old.get(path) != new.get(path) && !may_differ(path) && !is_listed {
             return Err(format!("`{path}` of {key} would differ"));
         }
     }

@@ -145,6 +145,7 @@ impl Live {
             next = match self.carry(&request, &mut who) {
                 Ok(response) => exchange.receive(response),
                 Err(Trouble::Unreachable(detail) | Trouble::Passing(detail)) => exchange.unreachable(detail),
+                Err(Trouble::Untrusted(detail)) => Next::Done(Err(Failure::Unreachable { detail })),
                 Err(Trouble::Failed(failure)) => Next::Done(Err(failure)),
             };
         }

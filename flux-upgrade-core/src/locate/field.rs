@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::{Consumer, Frame, Here, Insertion, Part, Site, SourceKey, Spot, Style};
 use crate::plan::Reason;
-use crate::scan::{Encryption, Held};
+use crate::scan::{Encryption, Held, Kind};
 use crate::text::{Lines, Location, SourceFile, Span};
 use crate::time::Timestamp;
 use crate::yaml::{Form, Node, Quote};
@@ -91,7 +91,14 @@ impl<'f> Here<'_, 'f> {
     /// The site of a field whose text stands at a place.
     pub(super) fn site_at(&self, field: Node<'_, 'f>, draft: Draft, place: Place) -> Site {
         let at = self.lines.locate(&self.inventory.file_of(self.resource).path, field.span());
+        let verify: &[&str] = match (draft.field.as_str(), &self.resource.kind) {
+            ("spec.chart.spec.version", _) => &["spec", "chart", "spec", "verify"],
+            ("spec.version", Kind::HelmChart) => &["spec", "verify"],
+            (field, _) if field.starts_with("spec.ref.") => &["spec", "verify"],
+            _ => &[],
+        };
         Site {
+            is_verified: !verify.is_empty() && self.at(verify).is_some(),
             id: at.to_string(),
             at,
             owner: self.owner(),

@@ -325,6 +325,8 @@ pub struct Site {
     pub source_at: Option<Location>,
     /// Whether the source is marked as one of plain HTTP: `spec.insecure`.
     pub insecure: bool,
+    /// Whether the object has what it fetches here verified: `verify` of a source, or of a HelmRelease's chart.
+    pub is_verified: bool,
     /// Why it cannot be edited whatever the answer is.
     pub blocked: Option<Reason>,
     /// A comment that says to leave it alone.
@@ -387,6 +389,7 @@ impl Site {
             namespaces: Vec::new(),
             source_at: None,
             insecure: false,
+            is_verified: false,
             blocked: None,
             ignore: None,
             clusters: Vec::new(),

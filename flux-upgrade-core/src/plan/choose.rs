@@ -2,7 +2,7 @@
 
 use super::decide::{Context, Stop};
 use super::offer::{Offer, Written};
-use super::{Beyond, Reason, Verdict, step};
+use super::{Beyond, Reason, Verdict, requires, step};
 use crate::locate::SourceKey;
 use crate::resolve::{Ask, Candidate};
 use crate::version::{Level, Prereleases, Version, newest};
@@ -172,6 +172,9 @@ pub(super) fn refusal(
         return Ok(Some(("asOf", format!("published later than {as_of}"))));
     }
     if let Some(found) = date(context, offer.candidate)? {
+        return Ok(Some(found));
+    }
+    if let Some(found) = requires::refusal(context, offer)? {
         return Ok(Some(found));
     }
     Ok(step::refusal(context.site, &offer.text))

@@ -3,7 +3,7 @@
 use super::choose::{Choice, choose, date, refusal};
 use super::offer::{self, Offer};
 use super::{Beyond, Failure, Reason, Verdict};
-use super::{marked, range};
+use super::{marked, range, requires};
 use crate::locate::{Consumer, Part, Site, SourceKey};
 use crate::resolve::{Ask, Candidate, Resolution, select};
 use crate::rules::{Digests, Rules, Settings};
@@ -116,6 +116,9 @@ fn pinned(context: &Context<'_>, sink: Sink<'_>) -> Decision {
     let tag = choice.taken.map(|(index, _)| &offers[index]).or(present);
     let digest = digest(context, &choice, tag, &offers)?;
     let moved = digest.as_ref().is_some_and(|new| context.site.pinned_digest() != Some(new));
+    if moved || choice.taken.is_some() {
+        requires::unchanged(context, present)?;
+    }
     // A digest inside the text of the tag is written there again.
     let inside = context.site.tag_and_digest().is_some();
     let text = |tag: &str| match &digest {
@@ -328,7 +331,7 @@ const MOST_SEARCHED: usize = 256;
 /// How many of them in one round.
 const SEARCHED_AT_ONCE: usize = 16;
 
-fn digest_of(context: &Context<'_>, offer: &Offer<'_>) -> Result<String, Stop> {
+pub(super) fn digest_of(context: &Context<'_>, offer: &Offer<'_>) -> Result<String, Stop> {
     let checked = |digest: &String| {
         well_formed(context.site, digest.clone())
             .map_err(|(source, failure)| Stop::Held(unanswered(source, &failure)))

@@ -79,14 +79,17 @@ pub(super) fn add(inventory: &Inventory<'_>, plan: &mut Plan, resolution: &Resol
         .collect();
     stop(without_operator, &mut installations, plan);
     let migrated = loop {
-        let migrated = migrate_files(inventory, &installations, &places, rules);
-        if !hold_blocked(&migrated, &mut installations, &places, plan) {
+        let migrated = migrate_files(inventory, &installations, &places);
+        if !hold_blocked(&migrated, &mut installations, (rules, &places), plan) {
             break migrated;
         }
     };
     let mut texts: BTreeMap<RepoPath, String> = BTreeMap::new();
     let mut taken = Vec::new();
     for Attempt { file, goal, mut migration } in migrated {
+        if !rules.includes(&file.path) {
+            continue;
+        }
         let clusters = places.clusters(&file.path);
         let movers: Vec<&Installation> =
             installations.iter().filter(|one| one.applies(&clusters) && one.moves()).collect();
@@ -126,14 +129,44 @@ struct Attempt<'f> {
     migration: Migration,
 }
 
+impl Attempt<'_> {
+    /// The documents that would have to move and may not, by their first objects, and what keeps each.
+    fn kept(&self, rules: &Rules, places: &Places) -> Vec<(&Migrated, &'static str)> {
+        let parts = split(&self.file.text);
+        let firsts = parts.iter().filter_map(|part| {
+            let inside = |one: &&Migrated| part.start <= one.at.span.start && one.at.span.end <= part.end;
+            self.migration.changes.iter().find(inside)
+        });
+        firsts
+            .filter_map(|first| {
+                let clusters = places.clusters(&self.file.path).into_iter().collect();
+                let site = Site { clusters, ..site(self.file, first, self.goal) };
+                Some((first, keeper(self.file, &site, rules)?))
+            })
+            .collect()
+    }
+}
+
+/// What keeps a document as it is though a migration would move it; none where it may move.
+///
+/// Levels do not count, since how far Flux may go is asked of Flux.
+fn keeper(file: &SourceFile, site: &Site, rules: &Rules) -> Option<&'static str> {
+    if !rules.includes(&file.path) {
+        return Some("`only` leaves it out");
+    }
+    if is_ignored(&file.text, site.at.line) {
+        return Some("a comment there says to leave it alone");
+    }
+    let may_move = rules.settings(site).allow.admits(Level::Digest);
+    (!may_move).then_some("a rule keeps it (`allow: none`)")
+}
+
 fn migrate_files<'f>(
     inventory: &Inventory<'f>,
     installations: &[Installation],
     places: &Places,
-    rules: &Rules,
 ) -> Vec<Attempt<'f>> {
-    let mut files: Vec<&SourceFile> =
-        inventory.files.iter().filter(|file| rules.includes(&file.path)).collect();
+    let mut files: Vec<&SourceFile> = inventory.files.iter().collect();
     files.sort_by(|a, b| a.path.cmp(&b.path));
     files
         .into_iter()
@@ -156,23 +189,45 @@ pub(super) fn blocks(finding: &Diagnostic) -> bool {
     finding.severity == Severity::Error && is_of_migration && !is_apart
 }
 
-/// Holds the moves that would leave an object behind which nobody could convert; whether there were any.
+/// Holds the moves that would leave an object behind which nobody could convert, or may; whether there were any.
 fn hold_blocked(
     migrated: &[Attempt<'_>],
     installations: &mut [Installation],
-    places: &Places,
+    (rules, places): (&Rules, &Places),
     plan: &mut Plan,
 ) -> bool {
+    let more = |all: usize| if all > 1 { format!(" ({} more like it)", all - 1) } else { String::new() };
     let mut held = Vec::new();
     for (index, one) in installations.iter().enumerate().filter(|(_, one)| one.moves()) {
-        let own = migrated.iter().filter(|attempt| {
+        let is_own = |attempt: &&Attempt<'_>| {
             one.clusters.is_empty() || !one.clusters.is_disjoint(&places.clusters(&attempt.file.path))
-        });
-        let left: Vec<&Diagnostic> =
-            own.flat_map(|attempt| attempt.migration.left().filter(|finding| blocks(finding))).collect();
-        let Some(found) = left.first() else { continue };
-        let more = left.len() - 1;
-        let more = if more > 0 { format!(" ({more} more like it)") } else { String::new() };
+        };
+        let own: Vec<&Attempt<'_>> = migrated.iter().filter(is_own).collect();
+        let left: Vec<&Diagnostic> = own
+            .iter()
+            .flat_map(|attempt| attempt.migration.left().filter(|finding| blocks(finding)))
+            .collect();
+        let Some(found) = left.first() else {
+            let kept: Vec<(&Migrated, &str)> =
+                own.iter().flat_map(|attempt| attempt.kept(rules, places)).collect();
+            if let Some((object, keeper)) = kept.first() {
+                let moves = match object.from == object.to {
+                    true => "change".to_owned(),
+                    false => format!("become {}", object.to),
+                };
+                let detail = format!(
+                    "{} at {}:{} to {moves} for Flux {}, and {keeper}{}",
+                    object.object,
+                    object.at.path,
+                    object.at.line,
+                    one.wanted,
+                    more(kept.len())
+                );
+                held.push((index, Reason::Requires { detail }));
+            }
+            continue;
+        };
+        let more = more(left.len());
         let detail = format!(
             "a hand on what cannot be converted for Flux {}: {}: {}{more}; {}",
             one.wanted,
@@ -293,7 +348,8 @@ fn changes(
         notes.extend(objects.flat_map(also));
         let clusters = places.clusters(&file.path).into_iter().collect();
         let site = Site { clusters, ..site(file, first, goal) };
-        if !rules.settings(&site).allow.admits(level) || is_ignored(&file.text, first.at.line) {
+        let is_far = movers.is_empty() && !rules.settings(&site).allow.admits(level);
+        if is_far || keeper(file, &site, rules).is_some() {
             continue;
         }
         out.extend(migration.changes.iter().filter(|one| inside(one.at.span)).cloned());

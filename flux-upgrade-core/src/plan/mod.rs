@@ -12,6 +12,7 @@ mod offer;
 mod operator;
 mod range;
 mod reason;
+mod requires;
 mod series;
 mod standing;
 mod step;

@@ -88,7 +88,7 @@ pub enum Reason {
         newest: String,
         /// How far away it is.
         level: Level,
-        /// The rule that keeps it out: `allow`, `range`, `ignore`, `minimumAge`, `promote`, `ranges` or `digests`.
+        /// The rule that keeps it out: `allow`, `range`, `ignore`, `minimumAge`, `promote`, `kubeVersion`, `signature`, `ranges` or `digests`.
         rule: &'static str,
     },
     /// The source has nothing that this field could name.
@@ -240,6 +240,10 @@ impl fmt::Display for Reason {
                 "allow" => write!(f, "{newest} is a {level} update, and the rules do not allow that"),
                 "minimumAge" => write!(f, "{newest} is younger than the rules' minimum age"),
                 "asOf" => write!(f, "{newest} was published later than the date asked for"),
+                "kubeVersion" => {
+                    write!(f, "{newest} wants another Kubernetes than the rules say the cluster has")
+                }
+                "signature" => write!(f, "{newest} has no signature, which a rule requires"),
                 "range" => write!(f, "{newest} lies outside the range that a rule allows"),
                 "ignore" => write!(f, "a rule ignores {newest}"),
                 "ranges" => write!(f, "the range leaves out {newest}, and the rules keep ranges as they are"),

@@ -6,7 +6,7 @@ use super::grid::Paint;
 use super::markdown::{code, plain};
 use super::table::Style;
 use super::words::{clean, count};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::migrate::Migrated;
 use crate::plan::{Plan, Series, SeriesStep};
 use crate::text::Location;
@@ -95,7 +95,8 @@ impl<'p> Way<'p> {
         out
     }
 
-    fn preflight(&self, number: usize) -> Vec<&'p Diagnostic> {
+    /// What was found before a step: first what stands in its way, then what is to be known.
+    fn preflight(&self, number: usize) -> (Vec<&'p Diagnostic>, Vec<&'p Diagnostic>) {
         let mut out: Vec<&Diagnostic> =
             self.all.iter().flat_map(|series| &series.steps[number].preflight).collect();
         out.sort_by(|a, b| (&a.at, a.code, &a.message).cmp(&(&b.at, b.code, &b.message)));
@@ -103,7 +104,7 @@ impl<'p> Way<'p> {
         // What holds in every cluster is told once.
         let mut seen = BTreeSet::new();
         out.retain(|finding| finding.code != "preflight.kubernetes" || seen.insert(&finding.message));
-        out
+        out.into_iter().partition(|finding| finding.severity == Severity::Error)
     }
 }
 
@@ -134,12 +135,15 @@ pub(super) fn lines(plan: &Plan, style: Style) -> String {
             let objects = objects
                 .into_iter()
                 .map(|one| format!("{}  {}: {} → {}", place(&one.at), one.object, one.from, one.to));
-            let findings = way.preflight(number);
-            let findings = findings.into_iter().map(|one| match one.code {
-                "preflight.kubernetes" => one.message.clone(),
-                _ => format!("{}  {}: {}", place(&one.at), one.severity, one.message),
-            });
-            for lines in [objects.collect::<Vec<_>>(), findings.collect()] {
+            let told = |findings: Vec<&Diagnostic>| -> Vec<String> {
+                let line = |one: &Diagnostic| match one.code {
+                    "preflight.kubernetes" => one.message.clone(),
+                    _ => format!("{}  {}: {}", place(&one.at), one.severity, one.message),
+                };
+                findings.into_iter().map(line).collect()
+            };
+            let (errors, others) = way.preflight(number);
+            for lines in [told(errors), objects.collect(), told(others)] {
                 for line in lines.iter().take(NAMED) {
                     text.push_str(&Paint::Dim.on(&format!("     {}", clean(line)), style.color));
                     text.push('\n');
@@ -176,6 +180,10 @@ pub(super) fn markdown(plan: &Plan) -> String {
                 text.push_str(&format!("   - before it is merged: {} in the cluster\n", code(command)));
             }
             let objects = if way.is_in_plan(number) { Vec::new() } else { way.migrations(number) };
+            let (errors, others) = way.preflight(number);
+            let finding =
+                |one: &Diagnostic| format!("   - {}: {}\n", code(&place(&one.at)), plain(&one.message));
+            text.extend(errors.iter().take(NAMED).map(|one| finding(one)));
             for one in objects.iter().take(NAMED) {
                 text.push_str(&format!(
                     "   - {} {}: {} → {}\n",
@@ -185,11 +193,9 @@ pub(super) fn markdown(plan: &Plan) -> String {
                     code(&one.to)
                 ));
             }
-            let findings = way.preflight(number);
-            for one in findings.iter().take(NAMED) {
-                text.push_str(&format!("   - {}: {}\n", code(&place(&one.at)), plain(&one.message)));
-            }
-            let more = objects.len().saturating_sub(NAMED) + findings.len().saturating_sub(NAMED);
+            text.extend(others.iter().take(NAMED).map(|one| finding(one)));
+            let more: usize =
+                [errors.len(), objects.len(), others.len()].iter().map(|all| all.saturating_sub(NAMED)).sum();
             if more > 0 {
                 text.push_str(&format!("   - and {more} more\n"));
             }
@@ -216,8 +222,8 @@ mod tests {
             before it is merged: `flux migrate` in the cluster\n  \
             2. v2.7.5 → v2.9.4: by a plan of its own once v2.7.5 runs, 1 object to migrate\n     \
             before it is merged: `flux migrate` in the cluster\n     \
-            infra/sources.yaml:1  OCIRepository web: source.toolkit.fluxcd.io/v1beta2 → source.toolkit.fluxcd.io/v1\n     \
-            infra/broken.yaml:3  error: a tab where `key:` | was expected\n\n";
+            infra/broken.yaml:3  error: a tab where `key:` | was expected\n     \
+            infra/sources.yaml:1  OCIRepository web: source.toolkit.fluxcd.io/v1beta2 → source.toolkit.fluxcd.io/v1\n\n";
         assert_eq!(lines(&plan, Style::default()), expected);
         let text = markdown(&plan);
         assert!(text.contains("1. v2.4.0 → v2.7.5: in this plan\n   - before it is merged: `flux migrate` in the cluster\n2. "), "{text}");

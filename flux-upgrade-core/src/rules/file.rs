@@ -1,7 +1,7 @@
 //! `.flux-upgrade.yaml` to rules, with the place of every mistake.
 
 use super::{
-    Allow, Delivery, Digests, Glob, Layer, Matcher, Promote, Ranges, Rule, Rules, Schedule, Slash,
+    Allow, Delivery, Digests, Glob, Layer, Matcher, Promote, Ranges, Requires, Rule, Rules, Schedule, Slash,
     ValueError, Wording, nearest,
 };
 use crate::flux::LocalEdits;
@@ -39,6 +39,7 @@ pub(super) const SETTINGS: &[&str] = &[
     "group",
     "delivery",
     "schedule",
+    "requires",
 ];
 
 pub(super) fn read(path: &RepoPath, text: &str) -> Result<Rules, RulesError> {
@@ -228,6 +229,7 @@ impl File<'_> {
                     layer.ignore = Some(texts.into_iter().map(|(text, _)| text.to_owned()).collect());
                 }
                 "delivery" => layer.delivery = Some(self.word(value, str::parse::<Delivery>)?),
+                "requires" => layer.requires = Some(Requires::read(self, value)?),
                 "schedule" => layer.schedule = Some(self.schedule(value)?),
                 _ => layer.group = Some(self.text(value)?.to_owned()),
             }
@@ -247,7 +249,7 @@ impl File<'_> {
         Ok(out)
     }
 
-    fn truth(&self, node: Node<'_, '_>) -> Result<bool, RulesError> {
+    pub(super) fn truth(&self, node: Node<'_, '_>) -> Result<bool, RulesError> {
         match self.text(node)? {
             "true" => Ok(true),
             "false" => Ok(false),

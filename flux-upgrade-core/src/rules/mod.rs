@@ -7,6 +7,7 @@ mod file;
 mod glob;
 mod promote;
 mod renovate;
+mod requires;
 mod schedule;
 #[cfg(test)]
 mod schema;
@@ -21,6 +22,7 @@ pub use file::RulesError;
 pub(crate) use glob::{Glob, Slash};
 pub use promote::{Promote, Staged};
 pub use renovate::Renovate;
+pub(crate) use requires::Requires;
 pub use schedule::{Schedule, ScheduleError};
 pub(crate) use wording::Template;
 pub use wording::Wording;
@@ -167,6 +169,7 @@ pub(crate) struct Layer {
     pub(crate) group: Option<String>,
     pub(crate) delivery: Option<Delivery>,
     pub(crate) schedule: Option<Vec<String>>,
+    pub(crate) requires: Option<Requires>,
 }
 
 /// What a rule applies to; every list that is given must match, by any of its items.
@@ -261,6 +264,7 @@ pub(crate) struct Settings<'r> {
     pub(crate) minimum_age: Option<Age>,
     pub(crate) ranges_wanted: Vec<&'r Range>,
     pub(crate) ignore: Vec<&'r str>,
+    pub(crate) requires: Option<&'r Requires>,
 }
 
 impl Rules {
@@ -415,6 +419,7 @@ impl Rules {
             minimum_age: None,
             ranges_wanted: Vec::new(),
             ignore: Vec::new(),
+            requires: None,
         };
         self.renovate.apply(site, &mut out);
         for layer in self.layers(site) {
@@ -424,6 +429,7 @@ impl Rules {
             out.digests = layer.digests.unwrap_or(out.digests);
             out.local_edits = layer.local_edits.unwrap_or(out.local_edits);
             out.minimum_age = layer.minimum_age.or(out.minimum_age);
+            out.requires = layer.requires.as_ref().or(out.requires);
             if let Some(range) = &layer.range {
                 out.ranges_wanted = vec![range];
             }

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Allow, Delivery, Digests, LocalEdits, Ranges, Rules, credentials, file, promote, wording};
+use super::{
+    Allow, Delivery, Digests, LocalEdits, Ranges, Rules, credentials, file, promote, requires, wording,
+};
 use crate::text::RepoPath;
 
 fn schema() -> Value {
@@ -32,6 +34,7 @@ fn it_has_every_key_and_no_other() {
         ("/properties/rules/items/properties/match", set([file::MATCH])),
         ("/$defs/promote", set([promote::KEYS])),
         ("/properties/wording", set([wording::KEYS])),
+        ("/$defs/requires", set([requires::KEYS])),
         (place, set([credentials::PLACES])),
         ("/properties/credentials/additionalProperties/properties/env", set([credentials::VARIABLES])),
     ] {
@@ -68,6 +71,10 @@ fn samples(name: &str) -> (Vec<&'static str>, Vec<&'static str>) {
         "ignore" => (vec!["\"1.0.0\"", "[\"1.0.0\", v2]", "[]"], vec!["{a: b}", "[[a]]"]),
         "delivery" => (Delivery::WORDS.to_vec(), vec!["merge", "[]"]),
         "schedule" => (vec!["\"before 6am\"", "[\"* 0-5 * * *\"]", "[]"], vec!["{a: b}", "[[a]]"]),
+        "requires" => (
+            vec!["{signature: true}", "{kubeVersion: \"1.31\", unchangedTag: false}", "{}"],
+            vec!["[signature]", "{kubeVersion: soon}", "{signed: true}"],
+        ),
         "group" => (vec!["monitoring"], vec!["[a]", "{}"]),
         other => panic!("no samples of {other}"),
     }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::yaml::Quote;
 
-use super::{Allow, CredentialFrom, Digests, Glob, Layer, Ranges, Rules, Username};
+use super::{Allow, CredentialFrom, Digests, Glob, Layer, Ranges, Requires, Rules, Username};
 
 pub(super) fn show(rules: &Rules) -> String {
     let mut out = String::from("version: 1\ndefaults:\n");
@@ -114,6 +114,7 @@ fn layer(out: &mut String, indent: &str, layer: &Layer) {
         ("ignore", layer.ignore.as_ref().map(|value| list(value.iter().map(String::as_str)))),
         ("group", layer.group.as_deref().map(quoted)),
         ("delivery", layer.delivery.map(|value| value.to_string())),
+        ("requires", layer.requires.as_ref().map(Requires::show)),
         ("schedule", layer.schedule.as_ref().map(|value| list(value.iter().map(String::as_str)))),
     ];
     for (name, value) in words {

@@ -15,7 +15,10 @@ use super::server::{Reply, Server};
 use super::{Setup, Source, outcomes, repository};
 
 /// A server of this authority, which asks for a certificate, or demands one.
-fn tls((authority, certificate, key): &(String, String, String), demands: bool) -> rustls::ServerConfig {
+pub(crate) fn tls(
+    (authority, certificate, key): &(String, String, String),
+    demands: bool,
+) -> rustls::ServerConfig {
     let provider = Arc::new(ring::default_provider());
     let builder = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider));
     let builder = builder.with_safe_default_protocol_versions().unwrap();

@@ -10,6 +10,8 @@ mod private;
 mod proxies;
 mod real;
 mod server;
+#[cfg(unix)]
+mod ssh;
 
 use std::collections::BTreeMap;
 use std::path::Path;

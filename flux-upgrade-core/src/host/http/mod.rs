@@ -99,8 +99,8 @@ impl Client {
             let host = Address::parse(&request.url)
                 .map_or_else(String::new, |address| format!("{}://{}", address.scheme, address.authority));
             let host = host.as_str();
-            if let Some(detail) = self.pace.gave_up(host) {
-                return Err(Trouble::Unreachable(detail));
+            if let Some(trouble) = self.pace.gave_up(host) {
+                return Err(trouble);
             }
             self.wait(self.pace.until(host))?;
             let outcome = self.follow(request, dress, tls);

@@ -18,7 +18,7 @@ struct State {
     until: Option<Instant>,
     has_answered: bool,
     failures: u32,
-    last: String,
+    last: Option<Trouble>,
 }
 
 impl Pace {
@@ -44,17 +44,17 @@ impl Pace {
     }
 
     pub(super) fn failed(&self, host: &str, trouble: &Trouble) {
-        let Trouble::Unreachable(detail) = trouble else { return };
+        let (Trouble::Unreachable(_) | Trouble::Untrusted(_)) = trouble else { return };
         self.with(host, |state| {
             state.failures += 1;
-            state.last.clone_from(detail);
+            state.last = Some(trouble.clone());
         });
     }
 
     /// Why the host is not asked any more: it has never answered.
-    pub(super) fn gave_up(&self, host: &str) -> Option<String> {
+    pub(super) fn gave_up(&self, host: &str) -> Option<Trouble> {
         self.with(host, |state| {
-            (!state.has_answered && state.failures >= PATIENCE).then(|| state.last.clone())
+            state.last.clone().filter(|_| !state.has_answered && state.failures >= PATIENCE)
         })
     }
 }
@@ -75,13 +75,13 @@ mod tests {
         let pace = Pace::default();
         let trouble = Trouble::Unreachable("refused".to_owned());
         for _ in 0..PATIENCE {
-            assert_eq!(pace.gave_up("a"), None);
+            assert!(pace.gave_up("a").is_none());
             pace.failed("a", &trouble);
         }
-        assert_eq!(pace.gave_up("a"), Some("refused".to_owned()));
-        assert_eq!(pace.gave_up("b"), None);
+        assert!(matches!(pace.gave_up("a"), Some(Trouble::Unreachable(detail)) if detail == "refused"));
+        assert!(pace.gave_up("b").is_none());
         pace.answered("a");
-        assert_eq!(pace.gave_up("a"), None);
+        assert!(pace.gave_up("a").is_none());
     }
 
     #[test]
