@@ -14,8 +14,6 @@ pub(super) const TABLE: &[Row] = &[
     ("print", 0, ANY, |given| print(given).map(Value::text)),
     ("println", 0, ANY, |given| println(given).map(Value::text)),
     ("printf", 1, ANY, |given| printf(text(given, 0)?, &given[1..]).map(Value::text)),
-    ("html", 0, ANY, |given| escaped(given, html)),
-    ("js", 0, ANY, |given| escaped(given, js)),
     ("urlquery", 0, ANY, |given| escaped(given, urlquery)),
     ("eq", 1, ANY, eq),
     ("ne", 2, 2, |given| Ok(Value::Bool(!equal(&given[0], &given[1])?))),
@@ -124,31 +122,6 @@ fn escaped(given: &[Value], escape: fn(char) -> Option<String>) -> Result<Value,
         }
     }
     Ok(Value::text(out.text))
-}
-
-fn html(c: char) -> Option<String> {
-    let text = match c {
-        '\0' => "\u{fffd}",
-        '"' => "&#34;",
-        '\'' => "&#39;",
-        '&' => "&amp;",
-        '<' => "&lt;",
-        '>' => "&gt;",
-        _ => return None,
-    };
-    Some(text.to_owned())
-}
-
-fn js(c: char) -> Option<String> {
-    Some(match c {
-        '\\' => "\\\\".to_owned(),
-        '\'' => "\\'".to_owned(),
-        '"' => "\\\"".to_owned(),
-        '<' | '>' | '&' | '=' => format!("\\u{:04X}", c as u32),
-        c if (c as u32) < 0x20 => format!("\\u{:04X}", c as u32),
-        c if (0x7f..0xa0).contains(&(c as u32)) || c as u32 == 0xad => format!("\\u{:04X}", c as u32),
-        _ => return None,
-    })
 }
 
 fn urlquery(c: char) -> Option<String> {

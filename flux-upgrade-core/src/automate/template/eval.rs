@@ -8,8 +8,10 @@ use super::{Problem, TemplateError, Trouble};
 
 /// Nodes, commands and turns of loops.
 const STEPS: usize = 200_000;
+/// Bytes of texts and values of lists that functions and loops go through.
+const WORK: usize = 64 << 20;
 /// Named templates within each other.
-const DEPTH: usize = 30;
+const DEPTH: usize = 10;
 
 pub(super) fn render(text: &str, templates: &Templates, data: Value) -> Result<String, TemplateError> {
     let mut run = Run {
@@ -18,6 +20,7 @@ pub(super) fn render(text: &str, templates: &Templates, data: Value) -> Result<S
         variables: vec![("$".to_owned(), data.clone())],
         out: Writer::default(),
         steps: 0,
+        work: 0,
         depth: 0,
     };
     run.all(&templates[""], &data)?;
@@ -37,6 +40,7 @@ struct Run<'a> {
     variables: Vec<(String, Value)>,
     out: Writer,
     steps: usize,
+    work: usize,
     depth: usize,
 }
 
@@ -53,6 +57,14 @@ impl Run<'_> {
         self.steps += 1;
         if self.steps > STEPS {
             return Err(self.fail(at, Trouble::limit(format!("it takes more than {STEPS} steps"))));
+        }
+        Ok(())
+    }
+
+    fn work(&mut self, at: usize, cost: usize) -> Result<(), TemplateError> {
+        self.work = self.work.saturating_add(cost);
+        if self.work > WORK {
+            return Err(self.fail(at, Trouble::limit("it goes through too much text")));
         }
         Ok(())
     }
@@ -126,7 +138,7 @@ impl Run<'_> {
             let detail = format!("templates call each other deeper than {DEPTH} levels");
             return Err(self.fail(at, Trouble::limit(detail)));
         }
-        let data = pipe.map_or(Ok(Value::Nil), |pipe| self.pipe(pipe, dot))?;
+        let data = pipe.map_or(Ok(Value::Missing), |pipe| self.pipe(pipe, dot))?;
         let variables = std::mem::replace(&mut self.variables, vec![("$".to_owned(), data.clone())]);
         self.depth += 1;
         self.all(nodes, &data)?;
@@ -143,6 +155,7 @@ impl Run<'_> {
         dot: &Value,
     ) -> Result<Flow, TemplateError> {
         let over = self.pipe_value(pipe, dot)?;
+        self.work(pipe.at, over.cost())?;
         let turns: Vec<(Value, Value)> = match &over {
             Value::List(list) => (0..).map(Value::Int).zip(list.inner.iter().cloned()).collect(),
             Value::Map(map) => map.inner.entries.clone(),
@@ -244,7 +257,19 @@ impl Run<'_> {
             given.push(self.term(term, dot)?);
         }
         given.extend(last);
-        functions::call(name, &given).map_err(|trouble| self.fail(at, trouble.of(name)))
+        let cost = given.iter().map(Value::cost).sum::<usize>();
+        self.work(
+            at,
+            match name {
+                // They look at a value alone.
+                "index" | "len" | "get" | "hasKey" | "empty" | "default" | "coalesce" | "ternary" => 1,
+                "uniq" | "without" => cost.saturating_mul(cost),
+                _ => cost,
+            },
+        )?;
+        let found = functions::call(name, &given).map_err(|trouble| self.fail(at, trouble.of(name)))?;
+        self.work(at, if matches!(found, Value::Text(_)) { found.cost() } else { 1 })?;
+        Ok(found)
     }
 
     fn term(&mut self, term: &Term, dot: &Value) -> Result<Value, TemplateError> {
@@ -277,7 +302,8 @@ impl Run<'_> {
             Value::Map(map) if map.inner.entries.iter().all(|(key, _)| matches!(key, Value::Text(_))) => {
                 Ok(map.inner.named(name).cloned().unwrap_or(Value::Missing))
             }
-            Value::Missing | Value::Nil => Err(self.failed(at, format!("`.{name}` of nothing"))),
+            Value::Missing => Ok(Value::Missing),
+            Value::Nil => Err(self.failed(at, format!("`.{name}` of nothing"))),
             other => Err(self.failed(at, format!("`.{name}` of {}, which has no fields", other.kind()))),
         }
     }

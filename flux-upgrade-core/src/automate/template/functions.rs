@@ -3,122 +3,21 @@
 use super::value::Value;
 use super::{Problem, Trouble, builtins, lists, numbers, strings};
 
-/// What sprig offers besides, and is not supported here.
-const UNSUPPORTED: &[&str] = &[
-    "abbrevboth",
-    "adler32sum",
-    "ago",
-    "all",
-    "any",
-    "b32dec",
-    "b32enc",
-    "base",
-    "camelcase",
-    "chunk",
-    "clean",
-    "date",
-    "dateInZone",
-    "dateModify",
-    "date_in_zone",
-    "date_modify",
-    "deepCopy",
-    "deepEqual",
-    "dig",
-    "dir",
-    "duration",
-    "durationRound",
-    "ext",
-    "fromJson",
-    "htmlDate",
-    "htmlDateInZone",
-    "isAbs",
-    "kebabcase",
-    "kindIs",
-    "kindOf",
-    "maxf",
-    "merge",
-    "mergeOverwrite",
-    "minf",
-    "mustAppend",
-    "mustChunk",
-    "mustCompact",
-    "mustDateModify",
-    "mustDeepCopy",
-    "mustFirst",
-    "mustFromJson",
-    "mustHas",
-    "mustInitial",
-    "mustLast",
-    "mustMerge",
-    "mustMergeOverwrite",
-    "mustPrepend",
-    "mustPush",
-    "mustRegexFind",
-    "mustRegexFindAll",
-    "mustRegexMatch",
-    "mustRegexReplaceAll",
-    "mustRegexReplaceAllLiteral",
-    "mustRegexSplit",
-    "mustRest",
-    "mustReverse",
-    "mustSlice",
-    "mustToDate",
-    "mustToJson",
-    "mustToPrettyJson",
-    "mustToRawJson",
-    "mustUniq",
-    "mustWithout",
-    "must_date_modify",
-    "osBase",
-    "osClean",
-    "osDir",
-    "osExt",
-    "osIsAbs",
-    "regexFindAll",
-    "regexReplaceAllLiteral",
-    "regexSplit",
-    "seq",
-    "set",
-    "sha512sum",
-    "snakecase",
-    "splitn",
-    "substr",
-    "toDate",
-    "toDecimal",
-    "toJson",
-    "toPrettyJson",
-    "toRawJson",
-    "typeIs",
-    "typeIsLike",
-    "typeOf",
-    "unixEpoch",
-    "unset",
-    "untilStep",
-    "urlJoin",
-    "urlParse",
-    "wrap",
-    "wrapWith",
-    "addf",
-    "add1f",
-    "subf",
-    "divf",
-    "mulf",
-    "ceil",
-    "floor",
-    "round",
-    "biggest",
-    "pluck",
-    "pick",
-    "omit",
-    "hello",
-    "fail",
-    "semver",
-    "semverCompare",
-    "bcrypt",
-    "htpasswd",
-    "derivePassword",
-    "genPrivateKey",
-];
+/// What Flux offers besides, and is not supported here.
+const UNSUPPORTED: &str = "\
+    abbrevboth add1f addf adler32sum ago all any b32dec b32enc b64dec b64enc base bcrypt biggest \
+    buildCustomCert camelcase ceil chunk clean decryptAES deepCopy deepEqual derivePassword dig dir divf \
+    duration durationRound encryptAES ext fail floor fromJson genCA genCAWithKey genPrivateKey \
+    genSelfSignedCert genSelfSignedCertWithKey genSignedCert genSignedCertWithKey hello html htpasswd \
+    initials isAbs js kebabcase kindIs kindOf maxf merge mergeOverwrite minf mulf mustAppend mustChunk \
+    mustCompact mustDateModify mustDeepCopy mustFirst mustFromJson mustHas mustInitial mustLast \
+    mustMerge mustMergeOverwrite mustPrepend mustPush mustRegexFind mustRegexFindAll mustRegexMatch \
+    mustRegexReplaceAll mustRegexReplaceAllLiteral mustRegexSplit mustRest mustReverse mustSlice \
+    mustToDate mustToJson mustToPrettyJson mustToRawJson mustUniq mustWithout must_date_modify omit \
+    osBase osClean osDir osExt osIsAbs pick pluck randInt regexFindAll regexReplaceAllLiteral regexSplit \
+    round semver semverCompare seq set sha1sum sha512sum shuffle snakecase splitn subf substr swapcase \
+    toDate toDecimal toJson toPrettyJson toRawJson typeIs typeIsLike typeOf unixEpoch unset untilStep \
+    urlJoin urlParse wrap wrapWith";
 
 type Function = fn(&[Value]) -> Result<Value, Trouble>;
 
@@ -127,10 +26,10 @@ pub(super) fn check(name: &str) -> Result<(), Problem> {
     if matches!(name, "and" | "or") || find(name).is_some() {
         return Ok(());
     }
-    let name = name.to_owned();
-    Err(match UNSUPPORTED.contains(&name.as_str()) {
-        true => Problem::Unsupported { name },
-        false => Problem::Unknown { name },
+    Err(if UNSUPPORTED.split(' ').any(|known| known == name) {
+        Problem::Unsupported { what: format!("the function `{name}`") }
+    } else {
+        Problem::Unknown { name: name.to_owned() }
     })
 }
 

@@ -187,10 +187,15 @@ impl<'a> Lexer<'a> {
         if let Ok(found) = lower.parse::<i64>() {
             return Ok(Kind::Int(sign * found));
         }
-        if !lower.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+        if lower.ends_with('i') && lower.starts_with(|c: char| c.is_ascii_digit()) {
+            let what = format!("the complex number `{text}`");
+            return Err(TemplateError::new(self.text, self.at, Problem::Unsupported { what }));
+        }
+        let is_whole = lower.bytes().all(|byte| byte.is_ascii_digit());
+        if is_whole || !lower.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
             return Err(bad());
         }
-        let found: f64 = lower.parse().map_err(|_| bad())?;
+        let found: f64 = lower.parse().ok().filter(|found: &f64| found.is_finite()).ok_or_else(bad)?;
         let found = found * f64::from(i32::try_from(sign).unwrap_or(1));
         // A constant such as 1e3 is an integer as well, and Go takes it so.
         #[expect(clippy::cast_possible_truncation, clippy::float_cmp)]

@@ -3,6 +3,7 @@
 use super::Trouble;
 use super::functions::{ANY, Row, int, list, text};
 use super::print::printed;
+use super::strings::texts;
 use super::value::{Map, Value};
 
 pub(super) const TABLE: &[Row] = &[
@@ -23,7 +24,7 @@ pub(super) const TABLE: &[Row] = &[
         let parts: Result<Vec<_>, _> = (0..given.len()).map(|at| list(given, at)).collect();
         Value::list(parts?.concat())
     }),
-    ("uniq", 1, 1, |given| Value::list(unique(list(given, 0)?)?)),
+    ("uniq", 1, 1, |given| Value::list(unique(list(given, 0)?))),
     ("has", 2, 2, |given| match &given[1] {
         Value::Nil | Value::Missing => Ok(Value::Bool(false)),
         _ => Ok(Value::Bool(list(given, 1)?.contains(&held(&given[0])))),
@@ -36,9 +37,7 @@ pub(super) const TABLE: &[Row] = &[
         Value::list(list(given, 0)?.iter().filter(|item| !is_empty(item)).cloned().collect())
     }),
     ("sortAlpha", 1, 1, |given| {
-        let Value::List(_) = &given[0] else { return Value::list(vec![Value::text(printed(&given[0])?)]) };
-        let texts: Result<Vec<_>, _> = list(given, 0)?.iter().map(printed).collect();
-        let mut texts = texts?;
+        let mut texts = texts(&given[0])?;
         texts.sort();
         Value::list(texts.into_iter().map(Value::text).collect())
     }),
@@ -51,10 +50,7 @@ pub(super) const TABLE: &[Row] = &[
         }
         Value::list((0..count.abs()).map(|at| Value::Int(at * count.signum())).collect())
     }),
-    ("toStrings", 1, 1, |given| {
-        let texts: Result<Vec<_>, _> = list(given, 0)?.iter().map(printed).collect();
-        Value::list(texts?.into_iter().map(Value::text).collect())
-    }),
+    ("toStrings", 1, 1, |given| Value::list(texts(&given[0])?.into_iter().map(Value::text).collect())),
     ("dict", 0, ANY, |given| {
         let pairs =
             given.chunks(2).map(|pair| Ok((printed(&pair[0])?, pair.get(1).map_or(Value::text(""), held))));
@@ -105,17 +101,14 @@ fn map(given: &[Value], at: usize) -> Result<&Map, Trouble> {
     }
 }
 
-fn unique(items: &[Value]) -> Result<Vec<Value>, Trouble> {
-    if items.len() > 2_000 {
-        return Err(Trouble::limit("`uniq` compares more than 2000 values"));
-    }
+fn unique(items: &[Value]) -> Vec<Value> {
     let mut out: Vec<Value> = Vec::new();
     for item in items {
         if !out.contains(item) {
             out.push(item.clone());
         }
     }
-    Ok(out)
+    out
 }
 
 fn slice(given: &[Value]) -> Result<Value, Trouble> {

@@ -78,7 +78,7 @@ impl TemplateError {
         match self.problem {
             Problem::Syntax { .. } => "template.syntax",
             Problem::Unknown { .. } => "template.unknown-function",
-            Problem::Unsupported { .. } => "template.unsupported-function",
+            Problem::Unsupported { .. } => "template.unsupported",
             Problem::Removed { .. } => "template.removed-field",
             Problem::Failed { .. } => "template.failed",
             Problem::Limit { .. } => "template.limit",
@@ -92,8 +92,8 @@ enum Problem {
     Syntax { detail: String },
     #[error("Flux offers no function `{name}` to a message")]
     Unknown { name: String },
-    #[error("the function `{name}` is not supported here, though Flux offers it")]
-    Unsupported { name: String },
+    #[error("{what} is not supported here, though Flux takes it")]
+    Unsupported { what: String },
     #[error("`{field}` is gone from Flux 2.7 on; write {instead}")]
     Removed { field: &'static str, instead: &'static str },
     #[error("{detail}")]
@@ -109,6 +109,10 @@ struct Trouble(Problem);
 impl Trouble {
     fn failed(detail: impl Into<String>) -> Self {
         Self(Problem::Failed { detail: detail.into() })
+    }
+
+    fn unsupported(what: impl Into<String>) -> Self {
+        Self(Problem::Unsupported { what: what.into() })
     }
 
     fn limit(detail: impl Into<String>) -> Self {

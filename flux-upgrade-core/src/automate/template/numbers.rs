@@ -39,10 +39,10 @@ fn long(value: &Value) -> Result<i64, Trouble> {
         Value::Float(value) => *value as i64,
         Value::Bool(value) => i64::from(*value),
         Value::Text(text) => {
-            let is_odd =
-                text.contains('_') || text.len() > 1 && text.trim_start_matches(['-', '+']).starts_with('0');
+            let is_odd = text.contains(['_', '.'])
+                || text.len() > 1 && text.trim_start_matches(['-', '+']).starts_with('0');
             if is_odd && text.bytes().any(|byte| byte.is_ascii_digit()) && text.parse::<i64>() != Ok(0) {
-                return Err(Trouble::failed(format!("`{text}` as a number is not supported here")));
+                return Err(Trouble::unsupported(format!("`{text}` as a number")));
             }
             text.parse().unwrap_or(0)
         }

@@ -7,7 +7,9 @@ use super::lexer::{Kind, Token, lex};
 use super::{Problem, TemplateError};
 
 /// Blocks and parentheses nest no deeper.
-const DEPTH: usize = 50;
+const DEPTH: usize = 30;
+/// A template is no longer, in bytes.
+const LENGTH: usize = 64 << 10;
 
 /// Named templates; the main one has the empty name.
 pub(super) type Templates = BTreeMap<String, Vec<Node>>;
@@ -55,6 +57,10 @@ pub(super) enum What {
 }
 
 pub(super) fn parse(text: &str) -> Result<Templates, TemplateError> {
+    if text.len() > LENGTH {
+        let detail = format!("it is longer than {LENGTH} bytes");
+        return Err(TemplateError::new(text, 0, Problem::Limit { detail }));
+    }
     let tokens = lex(text)?;
     let mut parser = Parser {
         text,
@@ -246,7 +252,10 @@ impl<'a> Parser<'a> {
         let mut commands = vec![self.command()?];
         while self.peek().kind == Kind::Mark('|') {
             self.next += 1;
-            commands.push(self.command()?);
+            // Go takes a `|` with nothing behind it.
+            if self.peek().kind != Kind::Close {
+                commands.push(self.command()?);
+            }
         }
         for command in &commands[1..] {
             let first = &command[0];
@@ -305,11 +314,12 @@ impl<'a> Parser<'a> {
 
     fn term(&mut self, wants_space: bool) -> Result<Option<Term>, TemplateError> {
         let token = self.peek().clone();
+        let is_dot = token.kind == Kind::Dot;
         let mut fields = Vec::new();
         let what = match token.kind {
             Kind::Close | Kind::Mark('|' | ')') => return Ok(None),
             Kind::End => return Err(self.fail(token.at, "the template ends inside an action")),
-            _ if wants_space && token.is_glued && !matches!(token.kind, Kind::Mark('(')) => {
+            _ if wants_space && token.is_glued => {
                 return Err(self.fail(token.at, "a space is wanted between two values"));
             }
             Kind::Dot => What::Dot,
@@ -347,7 +357,9 @@ impl<'a> Parser<'a> {
         };
         self.next += 1;
         while let Token { kind: Kind::Field(name), is_glued: true, at } = *self.peek() {
-            if matches!(what, What::Bool(_) | What::Int(_) | What::Float(_) | What::Text(_) | What::Nil) {
+            if matches!(what, What::Bool(_) | What::Int(_) | What::Float(_) | What::Text(_) | What::Nil)
+                || is_dot
+            {
                 return Err(self.fail(at, format!("`.{name}` follows what has no fields")));
             }
             fields.push(name.to_owned());

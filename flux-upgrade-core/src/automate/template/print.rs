@@ -66,7 +66,7 @@ impl Writer {
 
 /// What an action writes.
 pub(super) fn shown(value: &Value) -> Result<String, Trouble> {
-    if *value == Value::Missing {
+    if matches!(value, Value::Missing | Value::Nil) {
         return Ok("<no value>".to_owned());
     }
     printed(value)
@@ -79,7 +79,7 @@ pub(super) fn printed(value: &Value) -> Result<String, Trouble> {
     Ok(out.text)
 }
 
-/// `%v` of a float: the shortest text, with an exponent below 1e-4 and from 1e21 on.
+/// `%v` of a float: the shortest text, with an exponent below 1e-4 and from 1e6 on.
 pub(super) fn float(value: f64) -> String {
     if value.is_nan() {
         return "NaN".to_owned();
@@ -88,7 +88,7 @@ pub(super) fn float(value: f64) -> String {
         return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
     }
     let size = value.abs();
-    if size != 0.0 && !(1e-4..1e21).contains(&size) {
+    if size != 0.0 && !(1e-4..1e6).contains(&size) {
         let text = format!("{value:e}");
         let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
         let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |rest| ('-', rest));
@@ -212,8 +212,7 @@ fn padded(text: &str, flags: &str, width: usize, value: &Value) -> Result<String
 }
 
 fn verbed(verb: char, value: &Value, flags: &str, precision: Option<usize>) -> Result<String, Trouble> {
-    let unsupported =
-        || Err(Trouble::failed(format!("`%{flags}{verb}` of {} is not supported here", value.kind())));
+    let unsupported = || Err(Trouble::unsupported(format!("`%{flags}{verb}` of {}", value.kind())));
     if flags.contains(['#', ' ']) || flags.contains('+') && !matches!(value, Value::Int(_) | Value::Long(_)) {
         return unsupported();
     }
@@ -228,8 +227,6 @@ fn verbed(verb: char, value: &Value, flags: &str, precision: Option<usize>) -> R
         ('d' | 'v', Value::Int(number) | Value::Long(number)) if precision.is_none() => {
             plus(*number, number.to_string())
         }
-        ('x', Value::Int(number) | Value::Long(number)) if *number >= 0 => format!("{number:x}"),
-        ('X', Value::Int(number) | Value::Long(number)) if *number >= 0 => format!("{number:X}"),
         ('c', Value::Int(number) | Value::Long(number)) => {
             u32::try_from(*number).ok().and_then(char::from_u32).unwrap_or('\u{fffd}').to_string()
         }

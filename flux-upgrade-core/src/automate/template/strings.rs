@@ -3,7 +3,7 @@
 use sha2::Digest;
 
 use super::Trouble;
-use super::functions::{ANY, Row, int, list, text};
+use super::functions::{ANY, Row, int, text};
 use super::print::{LIMIT, Writer, printed, quoted};
 use super::value::Value;
 use crate::version::Pattern;
@@ -20,10 +20,10 @@ pub(super) const TABLE: &[Row] = &[
         let (prefix, own) = (text(given, 0)?, text(given, 1)?);
         made(own.strip_prefix(prefix).unwrap_or(own))
     }),
-    ("upper", 1, 1, |given| made(&text(given, 0)?.to_uppercase())),
-    ("lower", 1, 1, |given| made(&text(given, 0)?.chars().flat_map(char::to_lowercase).collect::<String>())),
+    ("upper", 1, 1, |given| made(&text(given, 0)?.chars().map(upper).collect::<String>())),
+    ("lower", 1, 1, |given| made(&text(given, 0)?.chars().map(lower).collect::<String>())),
     ("title", 1, 1, |given| made(&title(text(given, 0)?))),
-    ("untitle", 1, 1, |given| made(&worded(text(given, 0)?, |c| c.to_lowercase().collect()))),
+    ("untitle", 1, 1, |given| made(&worded(text(given, 0)?, lower))),
     ("nospace", 1, 1, |given| made(&text(given, 0)?.split_whitespace().collect::<String>())),
     ("repeat", 2, 2, |given| repeat(text(given, 1)?, int(given, 0)?).and_then(|text| made(&text))),
     ("replace", 3, 3, |given| made(&replace(text(given, 0)?, text(given, 1)?, text(given, 2)?)?)),
@@ -45,10 +45,13 @@ pub(super) const TABLE: &[Row] = &[
     }),
     ("splitList", 2, 2, |given| Value::list(pieces(text(given, 0)?, text(given, 1)?)?)),
     ("join", 2, 2, join),
-    ("b64enc", 1, 1, |given| made(&base64(text(given, 0)?.as_bytes()))),
-    ("sha1sum", 1, 1, |given| made(&hex(&sha1::Sha1::digest(text(given, 0)?)))),
     ("sha256sum", 1, 1, |given| made(&hex(&sha2::Sha256::digest(text(given, 0)?)))),
-    ("regexMatch", 2, 2, |given| Ok(Value::Bool(pattern(given)?.is_match(text(given, 1)?)))),
+    ("regexMatch", 2, 2, |given| {
+        // Sprig drops the error of a bad pattern here, and here alone.
+        let own = text(given, 1)?;
+        text(given, 0)?;
+        Ok(Value::Bool(pattern(given).is_ok_and(|pattern| pattern.is_match(own))))
+    }),
     ("regexFind", 2, 2, |given| made(pattern(given)?.find(text(given, 1)?).unwrap_or_default())),
     ("regexReplaceAll", 3, 3, |given| {
         let found = pattern(given)?.replace_all(text(given, 1)?, text(given, 2)?, LIMIT);
@@ -68,6 +71,16 @@ fn made(text: &str) -> Result<Value, Trouble> {
     Ok(Value::text(text))
 }
 
+/// One letter for one, as Go changes cases.
+fn upper(c: char) -> char {
+    let mut all = c.to_uppercase();
+    if all.len() == 1 { all.next().unwrap_or(c) } else { c }
+}
+
+fn lower(c: char) -> char {
+    c.to_lowercase().next().unwrap_or(c)
+}
+
 fn pattern(given: &[Value]) -> Result<Pattern, Trouble> {
     Pattern::parse(text(given, 0)?).map_err(|error| Trouble::failed(error.to_string()))
 }
@@ -84,7 +97,7 @@ fn title(text: &str) -> String {
     for c in text.chars() {
         let is_word = c.is_alphanumeric() || c == '_' || (!c.is_ascii() && !c.is_whitespace());
         if is_word && !inside {
-            out.extend(c.to_uppercase());
+            out.push(upper(c));
         } else {
             out.push(c);
         }
@@ -94,14 +107,14 @@ fn title(text: &str) -> String {
 }
 
 /// The first character of each word, words being parted by white space.
-fn worded(text: &str, change: fn(char) -> String) -> String {
+fn worded(text: &str, change: fn(char) -> char) -> String {
     let mut starts = true;
     let mut out = String::new();
     for c in text.chars() {
         if starts {
-            out.push_str(&change(c))
+            out.push(change(c));
         } else {
-            out.push(c)
+            out.push(c);
         }
         starts = c.is_whitespace();
     }
@@ -172,32 +185,33 @@ fn pieces(by: &str, own: &str) -> Result<Vec<Value>, Trouble> {
     Ok(parts.into_iter().map(Value::text).collect())
 }
 
+/// Sprig's `strslice`: the texts of a list without what is nothing, or of one value.
+pub(super) fn texts(value: &Value) -> Result<Vec<String>, Trouble> {
+    let items = match value {
+        Value::List(list) => list.inner.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    let mut out = Vec::new();
+    let mut size = 0;
+    for item in items.iter().filter(|item| !matches!(item, Value::Nil | Value::Missing)) {
+        out.push(printed(item)?);
+        size += out.last().map_or(0, String::len);
+        if size > LIMIT {
+            return Err(Trouble::limit(format!("texts are longer than {LIMIT} bytes")));
+        }
+    }
+    Ok(out)
+}
+
 fn join(given: &[Value]) -> Result<Value, Trouble> {
     let by = text(given, 0)?;
-    let mut out = Writer::default();
-    let Value::List(_) = &given[1] else { return made(&printed(&given[1])?) };
-    let items = list(given, 1)?.iter().filter(|item| !matches!(item, Value::Nil | Value::Missing));
-    for (at, item) in items.enumerate() {
-        out.push(if at > 0 { by } else { "" })?;
-        out.push(&printed(item)?)?;
+    let texts = texts(&given[1])?;
+    if by.len().saturating_mul(texts.len()) > LIMIT {
+        return Err(Trouble::limit(format!("a text is longer than {LIMIT} bytes")));
     }
-    Ok(Value::text(out.text))
+    made(&texts.join(by))
 }
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::new();
-    for three in bytes.chunks(3) {
-        let bits =
-            three.iter().chain(&[0, 0]).take(3).fold(0_usize, |bits, byte| bits << 8 | usize::from(*byte));
-        for at in 0..4 {
-            let digit = char::from(DIGITS[bits >> (18 - 6 * at) & 63]);
-            out.push(if at > three.len() { '=' } else { digit });
-        }
-    }
-    out
 }

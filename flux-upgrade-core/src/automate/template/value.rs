@@ -1,5 +1,6 @@
 //! What a template computes with: Go's values, as far as templates see them.
 
+use std::cmp::Ordering;
 use std::rc::Rc;
 
 use super::Trouble;
@@ -70,8 +71,11 @@ impl Map {
     }
 
     pub(super) fn named(&self, key: &str) -> Option<&Value> {
-        let is_it = |own: &Value| matches!(own, Value::Text(text) if **text == *key);
-        self.entries.iter().find(|(own, _)| is_it(own)).map(|(_, value)| value)
+        let order = |(own, _): &(Value, Value)| match own {
+            Value::Text(own) => (**own).cmp(key),
+            _ => Ordering::Less,
+        };
+        self.entries.binary_search_by(order).ok().map(|at| &self.entries[at].1)
     }
 }
 
@@ -124,6 +128,14 @@ impl Value {
             Self::List(_) => "list",
             Self::Map(_) => "map",
             Self::Struct(found) => found.kind,
+        }
+    }
+
+    /// What it costs to go through it.
+    pub(super) fn cost(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            other => other.size().1,
         }
     }
 
