@@ -72,6 +72,11 @@ impl TemplateError {
         Self { problem, line, column: before[start..].chars().count() + 1 }
     }
 
+    /// What is wrong, without its place.
+    pub(crate) fn problem(&self) -> String {
+        self.problem.to_string()
+    }
+
     /// Stable code, for example `template.syntax`.
     #[must_use]
     pub fn code(&self) -> &'static str {
