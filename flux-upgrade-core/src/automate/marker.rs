@@ -165,6 +165,11 @@ fn marked(document: &Document<'_>, number: usize, out: &mut Vec<Marked>) {
     }
 }
 
+/// Whether a comment is a marker.
+pub(crate) fn is_marker(comment: &str) -> bool {
+    comment.starts_with('#') && setter(comment).is_some()
+}
+
 /// The value of a comment that is a marker: after its `#`s one JSON object of texts.
 fn setter(comment: &str) -> Option<String> {
     let text = comment.trim_start_matches('#');

@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 pub(crate) use commit::findings;
 pub use commit::{Commit, commits, messages};
+pub(crate) use marker::is_marker;
 pub use marker::{Field, Setter};
 pub(crate) use policy::Open;
 pub use policy::{Elected, Policy};
@@ -27,7 +28,8 @@ pub use template::{ChangedField, DEFAULT_MESSAGE, MessageData, ObjectName, Templ
 pub use write::{Setting, set};
 
 use crate::locate::{
-    Consumer, Dialects, Frame, Ignore, Links, Owner, Part, Site, SourceKey, Spot, Style, dotted,
+    Consumer, Dialects, Frame, Ignore, Links, Owner, Part, Released, Site, SourceKey, Spot, Style, dotted,
+    released,
 };
 use crate::plan::Reason;
 use crate::scan::{Encryption, Inventory, Resource, encryption};
@@ -134,8 +136,10 @@ pub(crate) fn join<'a>(
     links: &Links<'a>,
     dialects: &Dialects<'_>,
     sites: &mut Vec<Site>,
+    without: &BTreeSet<Released>,
 ) {
     let mut marked = sites_with(inventory, links, dialects);
+    marked.retain(|site| without.is_empty() || !without.contains(&released(&site.at)));
     if marked.is_empty() {
         return;
     }

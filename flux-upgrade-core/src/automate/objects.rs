@@ -10,7 +10,7 @@ use super::commit::Message;
 use super::policy::{Order, Rule};
 use crate::locate::Links;
 use crate::plan::Reason;
-use crate::reference::normalise_repository;
+use crate::reference::{normalise_repository, without_login};
 use crate::scan::{Effective, Inventory, Placement, Resource};
 use crate::text::Location;
 use crate::version::{DigestReflection, ExclusionList, ImagePolicy, TagFilter};
@@ -314,10 +314,14 @@ impl Reader<'_, '_, '_> {
         let image = spec["image"].as_str().unwrap_or_default();
         let cluster = self.place.cluster.as_deref().or(place.cluster.as_deref());
         let image = self.links.expand_in(self.inventory, resource, cluster, image)?.into_owned();
+        let shown = without_login(&image);
         let unfit =
-            |detail: &str| Reason::SourceUnsupported { detail: format!("`{image}` of {described} {detail}") };
+            |detail: &str| Reason::SourceUnsupported { detail: format!("`{shown}` of {described} {detail}") };
         if image.is_empty() {
             return Err(unfit("is no image"));
+        }
+        if image.split('/').next().is_some_and(|host| host.contains('@')) && image.contains('/') {
+            return Err(unfit("has a login before it; a Secret is its place"));
         }
         if image.contains("://") {
             return Err(unfit("begins with a scheme, which an image does not"));

@@ -250,7 +250,7 @@ impl Live {
 
 impl Host for Live {
     fn answer(&self, query: &Query) -> Outcome {
-        match &query.ask {
+        let outcome = match &query.ask {
             ask @ (Ask::Refs { url } | Ask::Dates { url, .. }) if Address::parse(url).is_none() => {
                 let credential = self.streams.wants_key(url).then(|| self.find(Protocol::Git, url)).flatten();
                 let wanted = match ask {
@@ -260,7 +260,8 @@ impl Host for Live {
                 self.streams.ask(url, wanted, credential.as_ref(), self.limits)
             }
             _ => self.talk(query),
-        }
+        };
+        outcome.map_err(Failure::told)
     }
 
     fn lane(&self, ask: &Ask) -> String {

@@ -5,6 +5,7 @@
 mod certificates;
 mod dates;
 mod faults;
+mod logins;
 mod places;
 mod private;
 mod proxies;
