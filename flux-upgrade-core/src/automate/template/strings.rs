@@ -30,7 +30,7 @@ pub(super) const TABLE: &[Row] = &[
     ("contains", 2, 2, |given| Ok(Value::Bool(text(given, 1)?.contains(text(given, 0)?)))),
     ("hasPrefix", 2, 2, |given| Ok(Value::Bool(text(given, 1)?.starts_with(text(given, 0)?)))),
     ("hasSuffix", 2, 2, |given| Ok(Value::Bool(text(given, 1)?.ends_with(text(given, 0)?)))),
-    ("quote", 0, ANY, |given| joined(given, |text| quoted(text))),
+    ("quote", 0, ANY, |given| joined(given, quoted)),
     ("squote", 0, ANY, |given| joined(given, |text| format!("'{text}'"))),
     ("cat", 0, ANY, |given| joined(given, str::to_owned)),
     ("indent", 2, 2, |given| made(&indent(int(given, 0)?, text(given, 1)?)?)),
