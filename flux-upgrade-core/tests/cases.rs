@@ -135,8 +135,9 @@ fn about(plan: &Plan) -> Vec<String> {
     let mut out = Vec::new();
     let mut add = |site: &Site, words: String| out.push(format!("{}:{} {words}", site.at.path, site.at.line));
     for site in &plan.sites {
-        if !site.clusters.is_empty() {
-            add(site, format!("clusters {}", site.clusters.join(", ")));
+        match site.clusters.is_empty() {
+            true => add(site, "no cluster".to_owned()),
+            false => add(site, format!("clusters {}", site.clusters.join(", "))),
         }
         if site.suspended {
             add(site, "suspended".to_owned());
