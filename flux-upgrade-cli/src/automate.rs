@@ -154,6 +154,8 @@ pub(crate) enum AutomateFormat {
     Reverse,
     /// The body of a pull request
     Markdown,
+    /// The message of the commit, by `messageTemplate`; for `git commit -F -`
+    Message,
 }
 
 pub(crate) fn run(args: &Automate, streams: &mut Streams<'_>, env: &Env) -> Result<i32, Fault> {
@@ -219,8 +221,11 @@ fn automate_one(
         AutomateFormat::Diff => diff::unified(&tree.files, set).map_err(|error| Fault::of(&error))?,
         AutomateFormat::Reverse => diff::reverse(&tree.files, set).map_err(|error| Fault::of(&error))?,
         AutomateFormat::Markdown => report::markdown(plan),
+        AutomateFormat::Message => automate::messages(plan),
     });
-    Ok(match (is_refused || !passes, args.exit_code && !plan.changes.is_empty()) {
+    let is_unsaid =
+        args.format == AutomateFormat::Message && plan.commits.iter().any(|commit| commit.message.is_err());
+    Ok(match (is_refused || is_unsaid || !passes, args.exit_code && !plan.changes.is_empty()) {
         (true, _) => FAILED,
         (false, true) => CHANGES,
         (false, false) => FINE,
