@@ -91,11 +91,7 @@ fn way(site: &Site) -> Option<Way> {
         (_, SourceKey::Oci { repository }) if repository.ends_with("fluxcd-community/charts/flux2") => {
             Some(Way::Chart)
         }
-        (Consumer::Oci { .. }, SourceKey::Oci { repository })
-            if repository == "ghcr.io/fluxcd/flux-manifests" && site.owner.kind == "OCIRepository" =>
-        {
-            Some(Way::Artifact)
-        }
+        _ if site.is_flux_artifact() => Some(Way::Artifact),
         (Consumer::Git, SourceKey::Git { url })
             if site.part == Part::Tag
                 && site.field.starts_with("resources")

@@ -318,7 +318,9 @@ impl Projects {
 }
 
 fn is_flux(site: &Site) -> bool {
-    matches!(site.consumer, Consumer::Flux | Consumer::FluxManifests) || site.source == Ok(SourceKey::Flux)
+    matches!(site.consumer, Consumer::Flux | Consumer::FluxManifests)
+        || site.source == Ok(SourceKey::Flux)
+        || site.is_flux_artifact()
 }
 
 /// The project of a package: a chart of CRDs belongs to what they are for.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::operator;
 use super::series::{self, First};
-use super::step::{installed, minor};
+use super::step::{installed, is_by_hand, minor};
 use super::{Change, Held, Plan, Reason};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::locate::{Consumer, Frame, Owner, Part, Site, SourceKey, Spot, Style};
@@ -17,7 +17,7 @@ use crate::migrate::{
 use crate::patch::Edit;
 use crate::resolve::Resolution;
 use crate::rules::Rules;
-use crate::scan::{Inventory, is_terraform};
+use crate::scan::Inventory;
 use crate::text::{RepoPath, SourceFile, Span};
 use crate::version::{FluxMinor, Level};
 use crate::yaml::split;
@@ -106,8 +106,7 @@ pub(super) fn add(inventory: &Inventory<'_>, plan: &mut Plan, resolution: &Resol
     // What holds a move is told once, by its reason.
     plan.diagnostics.extend(found.iter().cloned());
     for one in moving.iter().filter(|one| one.moves()) {
-        let by_hand =
-            plan.sites[one.site].consumer == Consumer::FluxManifests || is_terraform(one.path.name());
+        let by_hand = is_by_hand(&plan.sites[one.site]);
         let command = Step { from: one.from, to: one.wanted }.command().filter(|_| by_hand);
         if let (Some(change), Some(command)) = (one.change, command) {
             plan.changes[change].notes.insert(0, format!("before it is merged: `{command}` in the cluster"));

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use super::Plan;
 use super::migrations::{Installation, Places, blocks};
-use super::step::{before, minor};
+use super::step::{before, is_by_hand, minor};
 use crate::diagnostic::Diagnostic;
 use crate::locate::{Consumer, SourceKey};
 use crate::migrate::{
     Goal, KNOWN, Migrated, Preflight, Step, beside_migration, migrate_one, needs_migration, steps,
 };
 use crate::resolve::{Candidate, Resolution};
-use crate::scan::{Inventory, is_terraform};
+use crate::scan::Inventory;
 use crate::text::{RepoPath, SourceFile};
 use crate::version::{FluxMinor, Version};
 
@@ -59,13 +59,13 @@ pub(super) fn of(
     installations: &[Installation],
     (places, first): (&Places, &First<'_>),
 ) -> Vec<Series> {
-    let releases = resolution.candidates(&SourceKey::Flux).unwrap_or_default();
     let mut projected: BTreeMap<Way, Vec<Later>> = BTreeMap::new();
     let mut out = Vec::new();
     for one in installations.iter().filter(|one| one.wants_to_move()) {
         let site = &plan.sites[one.site];
-        // The operator migrates stored objects by itself.
-        let by_hand = site.consumer == Consumer::FluxManifests || is_terraform(one.path.name());
+        let source = site.source.as_ref().unwrap_or(&SourceKey::Flux);
+        let releases = resolution.candidates(source).unwrap_or_default();
+        let by_hand = is_by_hand(site);
         let commands =
             |step: &Step| step.command().filter(|_| by_hand).map(str::to_owned).into_iter().collect();
         let is_own = |path: &RepoPath| one.applies_file(&places.clusters(path));

@@ -13,14 +13,21 @@ pub(super) const RULE: &str = "step";
 pub(super) fn installed(site: &Site) -> Option<FluxMinor> {
     let installs = match site.consumer {
         Consumer::FluxManifests => true,
+        Consumer::Oci { .. } => site.is_flux_artifact(),
         Consumer::Flux => site.field.ends_with("distribution.version") || is_terraform(site.at.path.name()),
         _ => false,
     };
     if installs { minor(&site.spot.value) } else { None }
 }
 
+/// Whether the objects that the cluster stores are migrated by hand: only the Flux Operator does it by itself.
+pub(super) fn is_by_hand(site: &Site) -> bool {
+    site.consumer != Consumer::Flux || is_terraform(site.at.path.name())
+}
+
 /// The minor of a version, or of a range that stays within one.
 pub(super) fn minor(text: &str) -> Option<FluxMinor> {
+    let text = text.split_once('@').map_or(text, |(tag, _)| tag);
     text.trim_start_matches(['=', '~', '^', '>', 'v', ' ']).parse().ok()
 }
 

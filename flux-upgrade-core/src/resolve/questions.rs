@@ -114,7 +114,12 @@ impl Questions {
                 resolution.lists.insert(SourceKey::Oci { repository }, wanted!(Answer::Tags));
             }
             Ask::Refs { url } => {
-                resolution.lists.insert(SourceKey::Git { url }.canonical(), wanted!(Answer::Refs));
+                let mut refs = wanted!(Answer::Refs);
+                for found in refs.iter_mut().flatten() {
+                    found.digest.take_if(|commit| is_null(commit));
+                    found.tag_object.take_if(|object| is_null(object));
+                }
+                resolution.lists.insert(SourceKey::Git { url }.canonical(), refs);
             }
             Ask::Dates { url, refs } => {
                 // A site without a date says so itself, and the list of its source is there.
@@ -169,6 +174,13 @@ impl Questions {
         self.open.insert(self.next, ask);
         self.next += 1;
     }
+}
+
+/// Whether git says by this that there is no object: nothing but zeros.
+///
+/// Source: git `hash.h`, `null_oid`.
+fn is_null(object: &str) -> bool {
+    object.bytes().all(|byte| byte == b'0')
 }
 
 /// Questions about dates of one git repository in one: a server that is asked for many commits is asked once.
