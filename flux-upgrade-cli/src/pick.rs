@@ -30,9 +30,10 @@ impl<'t> Wanted<'t> {
                 None => Self::Place { path: head, line: last, column: None },
             });
         }
-        if text.rsplit_once('#').is_some_and(|(place, number)| {
-            number.parse::<usize>().is_ok() && number_at_end(place).is_some()
-        }) {
+        if text
+            .rsplit_once('#')
+            .is_some_and(|(place, number)| number.parse::<usize>().is_ok() && number_at_end(place).is_some())
+        {
             return Some(Self::Id(text));
         }
         let (kind, rest) = text.split_once(['/', ' '])?;

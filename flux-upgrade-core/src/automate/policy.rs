@@ -22,6 +22,8 @@ pub struct Policy {
     pub name: String,
     pub(super) place: Placement,
     pub(super) labels: Value,
+    /// The patches that complete it, in order.
+    pub(super) patches: Vec<Location>,
     pub(super) rule: Result<Rule, Reason>,
 }
 

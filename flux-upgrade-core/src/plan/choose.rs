@@ -1,11 +1,14 @@
 //! The newest candidate that the rules allow.
 
+use std::cmp::Ordering;
+
 use super::decide::{Context, Stop};
 use super::offer::{Offer, Written};
+use super::sink::Sink;
 use super::{Beyond, Reason, Verdict, requires, step};
 use crate::locate::SourceKey;
 use crate::resolve::{Ask, Candidate};
-use crate::version::{Level, Prereleases, Version, newest};
+use crate::version::{Level, Prereleases, Refusal, Version, newest};
 
 /// What was chosen, and what was newer and refused.
 pub(super) struct Choice {
@@ -74,7 +77,7 @@ pub(super) fn choose(
     context: &Context<'_>,
     written: &Written,
     offers: &[Offer<'_>],
-    sink: &mut dyn FnMut(Verdict),
+    sink: &mut Sink,
 ) -> Result<Choice, Stop> {
     let keys: Vec<&str> = offers.iter().map(|offer| offer.key.as_str()).collect();
     let prereleases = if context.settings.prerelease { Prereleases::All } else { Prereleases::OwnKind };
@@ -90,7 +93,7 @@ pub(super) fn choose(
     for (place, ranked) in ranking.newer().enumerate() {
         let offer = &offers[ranked.index];
         if choice.taken.is_some() {
-            sink(verdict(offer, false, "older than what is taken".to_owned()));
+            sink.add(|| verdict(offer, false, OLDER_THAN_TAKEN.to_owned()));
             continue;
         }
         let refused = refusal(context, offer, ranked.level).map_err(|stop| {
@@ -100,11 +103,13 @@ pub(super) fn choose(
         })?;
         match refused {
             None => {
-                sink(verdict(offer, true, format!("the newest that the rules allow, {}", ranked.level)));
+                sink.add(|| {
+                    verdict(offer, true, format!("the newest that the rules allow, {}", ranked.level))
+                });
                 choice.taken = Some((ranked.index, ranked.level));
             }
             Some((rule, why)) => {
-                sink(verdict(offer, false, why));
+                sink.add(|| verdict(offer, false, why));
                 if rule != "asOf" {
                     choice.refused.get_or_insert((offer.text.clone(), ranked.level, rule));
                 }
@@ -115,13 +120,45 @@ pub(super) fn choose(
         ranking.accepted.iter().filter(|ranked| !ranked.order.is_gt()).map(|ranked| &offers[ranked.index])
     {
         let is_current = offer.text == written.text;
-        let why = if is_current { "what the file has" } else { "not newer" };
-        sink(verdict(offer, is_current && choice.taken.is_none(), why.to_owned()));
+        let why = if is_current { "what the file has" } else { OLDER };
+        sink.add(|| verdict(offer, is_current && choice.taken.is_none(), why.to_owned()));
     }
-    for (text, why) in &ranking.refused {
-        sink(Verdict { text: (*text).to_owned(), published: None, taken: false, why: why.to_string() });
+    if !sink.is_kept() {
+        return Ok(choice);
+    }
+    let mut refused = ranking.refused;
+    // What is nearest to the written first: another spelling, a pre-release, at last what is no version.
+    refused.sort_by(|(left, a), (right, b)| b.cmp(a).then_with(|| by_version(right, left)));
+    for (text, why) in refused {
+        let twin = ranking.accepted.iter().filter(|_| why == Refusal::OtherSpelling);
+        let why = match twin.map(|ranked| ranked.text).find(|other| is_same(other, text)) {
+            Some(twin) => format!("the same version as {twin}, which is written as in the file"),
+            None => why.to_string(),
+        };
+        sink.add(|| Verdict { text: text.to_owned(), published: None, taken: false, why });
     }
     Ok(choice)
+}
+
+/// The verdict on what is not above the current version.
+pub(crate) const OLDER: &str = "not newer";
+
+/// The verdict on what lies between the current version and the one that is taken.
+pub(super) const OLDER_THAN_TAKEN: &str = "older than what is taken";
+
+/// Order of texts by the versions that they name; what names none comes first.
+pub(super) fn by_version(left: &str, right: &str) -> Ordering {
+    let order = match (Version::parse(left), Version::parse(right)) {
+        (Ok(a), Ok(b)) => a.cmp_precedence(&b),
+        (a, b) => a.is_ok().cmp(&b.is_ok()),
+    };
+    order.then_with(|| left.cmp(right))
+}
+
+/// Whether two texts spell one version.
+fn is_same(left: &str, right: &str) -> bool {
+    let read = |text| Version::parse(text).ok();
+    read(left).zip(read(right)).is_some_and(|(left, right)| left.cmp_precedence(&right).is_eq())
 }
 
 /// How many candidates are asked about beyond the one that is needed.

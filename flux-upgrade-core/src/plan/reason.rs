@@ -202,6 +202,20 @@ impl Reason {
         )
     }
 
+    /// What would have to be otherwise for a site to move, where candidates are not what holds it.
+    pub(super) fn hinders(&self) -> Option<String> {
+        match self {
+            Self::UpToDate
+            | Self::BeyondRules { .. }
+            | Self::NoCandidate { .. }
+            | Self::CurrentVanished { .. }
+            | Self::NoDate { .. }
+            | Self::Floating { .. } => None,
+            Self::Unanswered { source, .. } => Some(format!("if there were an answer: {source}")),
+            other => Some(format!("if it were not held: {other}")),
+        }
+    }
+
     /// The reason's name as JSON has it in `kind`.
     #[must_use]
     pub fn kind(&self) -> &'static str {

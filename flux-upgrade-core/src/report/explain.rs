@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::grid::{Grid, Paint, painted, plain};
 use super::table::Style;
 use super::words::{clean, day};
-use crate::plan::{Explanation, Plan};
+use crate::plan::{Explanation, OLDER, Plan, Verdict};
 
 /// An explanation as text: the site, its source, what is done with it, and every candidate with the verdict on it.
 #[must_use]
@@ -24,6 +24,9 @@ pub fn explain(plan: &Plan, explanation: &Explanation, style: Style) -> String {
     line("written", clean(&site.written()).into_owned());
     let source_at = site.source_at.as_ref().map(|at| format!(" ({at})")).unwrap_or_default();
     line("source", clean(&format!("{}{source_at}", explanation.source)).into_owned());
+    for policy in &explanation.policies {
+        line("policy", clean(policy).into_owned());
+    }
     if !site.clusters.is_empty() {
         line("clusters", clean(&site.clusters.join(", ")).into_owned());
     }
@@ -47,32 +50,58 @@ pub fn explain(plan: &Plan, explanation: &Explanation, style: Style) -> String {
             line("note", clean(note).into_owned());
         }
     }
+    for automation in site.marker.iter().flat_map(|marker| &marker.automations) {
+        line("note", clean(&format!("{automation} writes this field as well")).into_owned());
+    }
     if let Some(held) = plan.held.iter().find(|held| held.site == explanation.site) {
         line("held", clean(&held.reason.to_string()).into_owned());
     }
-    let mut grid = Grid::default();
-    for verdict in &explanation.candidates {
-        let (mark, paint) = if verdict.taken { ("→", Paint::Green) } else { ("", Paint::Plain) };
-        let published = verdict.published.as_deref().map(day).unwrap_or_default();
-        grid.row(vec![
-            plain(format!("  {mark:1}")),
-            painted(clean(&verdict.text), paint),
-            plain(published),
-            painted(clean(&verdict.why), Paint::Dim),
-        ]);
-    }
     if !explanation.candidates.is_empty() {
         text.push_str("\nCandidates\n");
-        text.push_str(&grid.print(style.color));
+        text.push_str(&candidates(&explanation.candidates).print(style.color));
     }
     text
+}
+
+/// Candidates of one verdict in a row that are shown; the rest is counted.
+const SHOWN: usize = 3;
+
+/// The candidates, each in a row; of many with the same verdict the first, and how many more there are.
+fn candidates(all: &[Verdict]) -> Grid {
+    let mut grid = Grid::default();
+    let has_current =
+        all.iter().any(|verdict| verdict.why != OLDER && verdict.why.contains("what the file has"));
+    for same in all.chunk_by(|one, next| one.why == next.why && !one.taken && !next.taken) {
+        let shown = match same {
+            [first, ..] if first.why == OLDER && has_current => 0,
+            same if same.len() <= SHOWN + 1 => same.len(),
+            _ => SHOWN,
+        };
+        for verdict in &same[..shown] {
+            let (mark, paint) = if verdict.taken { ("→", Paint::Green) } else { ("", Paint::Plain) };
+            let text = if verdict.text.is_empty() { "\"\"" } else { &*verdict.text };
+            grid.row(vec![
+                plain(format!("  {mark:1}")),
+                painted(clean(text), paint),
+                plain(verdict.published.as_deref().map(day).unwrap_or_default()),
+                painted(clean(&verdict.why), Paint::Dim),
+            ]);
+        }
+        let (Some(first), Some(last)) = (same.first(), same.last()) else { continue };
+        let more = match same.len() - shown {
+            0 => continue,
+            older if first.why == OLDER => format!("({older} older not shown)"),
+            more => format!("({more} more, down to {}: {})", clean(&last.text), clean(&first.why)),
+        };
+        grid.alone(painted(format!("     {more}"), Paint::Dim));
+    }
+    grid
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::sample;
     use super::*;
-    use crate::plan::Verdict;
 
     #[test]
     fn an_explanation_reads_like_this() {
@@ -85,6 +114,7 @@ mod tests {
         let explanation = Explanation {
             site: 0,
             source: "https://charts.example.com podinfo".into(),
+            policies: vec![],
             candidates: vec![
                 verdict(
                     "7.0.0",
@@ -110,7 +140,7 @@ Candidates
      6.5.0              the current one
 ";
         assert_eq!(explain(&sample::plan(), &explanation, Style::default()), expected);
-        let held = Explanation { site: 2, source: "x".into(), candidates: vec![] };
+        let held = Explanation { site: 2, source: "x".into(), policies: vec![], candidates: vec![] };
         let text = explain(&sample::plan(), &held, Style::default());
         assert!(
             text.ends_with("held     18.2.0 is a major update, and the rules do not allow that\n"),

@@ -26,7 +26,7 @@ pub struct Flavour {
 }
 
 /// Why a tag is not offered to a site.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
     /// No version: `latest`, a branch, a hash.
