@@ -8,7 +8,7 @@ use super::sink::Sink;
 use super::{Beyond, Reason, Verdict, requires, step};
 use crate::locate::SourceKey;
 use crate::resolve::{Ask, Candidate};
-use crate::version::{Level, Prereleases, Refusal, Version, newest};
+use crate::version::{Level, Prereleases, Ranking, Refusal, Version, newest};
 
 /// What was chosen, and what was newer and refused.
 pub(super) struct Choice {
@@ -72,7 +72,7 @@ fn floating(written: &Written) -> Option<Reason> {
 
 /// Takes the newest offer of the written kind that is newer and that every rule admits.
 ///
-/// The verdicts go to `sink`, newest first.
+/// The verdicts go to `sink`: what is newer, newest first, what the file has, what is of another kind, what is older.
 pub(super) fn choose(
     context: &Context<'_>,
     written: &Written,
@@ -116,28 +116,52 @@ pub(super) fn choose(
             }
         }
     }
-    for offer in
-        ranking.accepted.iter().filter(|ranked| !ranked.order.is_gt()).map(|ranked| &offers[ranked.index])
-    {
-        let is_current = offer.text == written.text;
-        let why = if is_current { "what the file has" } else { OLDER };
-        sink.add(|| verdict(offer, is_current && choice.taken.is_none(), why.to_owned()));
+    if sink.is_kept() {
+        rest(&ranking, written, offers, &choice, sink);
     }
-    if !sink.is_kept() {
-        return Ok(choice);
+    Ok(choice)
+}
+
+/// The verdicts on what is not above the written version: that version, what is of another kind, what is older.
+fn rest(ranking: &Ranking<'_>, written: &Written, offers: &[Offer<'_>], choice: &Choice, sink: &mut Sink) {
+    let verdict = |offer: &Offer<'_>, taken: bool, why: String| Verdict {
+        text: offer.text.clone(),
+        published: offer.candidate.created.map(|time| time.to_string()),
+        taken,
+        why,
+    };
+    let below = || ranking.accepted.iter().filter(|ranked| !ranked.order.is_gt());
+    let below = || below().map(|ranked| &offers[ranked.index]);
+    let itself = below().find(|offer| offer.text == written.text);
+    let itself = itself.or_else(|| below().find(|offer| is_same(&offer.text, &written.text)));
+    if let Some(offer) = itself {
+        let spelling = if offer.text == written.text { "" } else { ", in another spelling" };
+        sink.add(|| verdict(offer, choice.taken.is_none(), format!("what the file has{spelling}")));
     }
-    let mut refused = ranking.refused;
+    let mut refused = ranking.refused.clone();
     // What is nearest to the written first: another spelling, a pre-release, at last what is no version.
     refused.sort_by(|(left, a), (right, b)| b.cmp(a).then_with(|| by_version(right, left)));
-    for (text, why) in refused {
+    let written = Version::parse(&written.key).ok();
+    let is_older = |text: &str| {
+        let pair = Version::parse(text).ok().zip(written.as_ref());
+        pair.is_some_and(|(version, written)| version.cmp_precedence(written).is_le())
+    };
+    let (older, other): (Vec<_>, Vec<_>) = refused.into_iter().partition(|(text, _)| is_older(text));
+    let refusal =
+        |text: &str, why: String| Verdict { text: text.to_owned(), published: None, taken: false, why };
+    for (text, why) in other {
         let twin = ranking.accepted.iter().filter(|_| why == Refusal::OtherSpelling);
         let why = match twin.map(|ranked| ranked.text).find(|other| is_same(other, text)) {
             Some(twin) => format!("the same version as {twin}, which is written as in the file"),
             None => why.to_string(),
         };
-        sink.add(|| Verdict { text: text.to_owned(), published: None, taken: false, why });
+        sink.add(|| refusal(text, why));
     }
-    Ok(choice)
+    let is_itself = |offer: &Offer<'_>| itself.is_some_and(|itself| std::ptr::eq(itself, offer));
+    below()
+        .filter(|offer| !is_itself(offer))
+        .for_each(|offer| sink.add(|| verdict(offer, false, OLDER.to_owned())));
+    older.into_iter().for_each(|(text, _)| sink.add(|| refusal(text, OLDER.to_owned())));
 }
 
 /// The verdict on what is not above the current version.

@@ -120,7 +120,7 @@ pub struct Explanation {
     pub source: String,
     /// For a field with a marker, what its image policies elect by, in words.
     pub policies: Vec<String>,
-    /// The candidates, newest first, then those that are of another kind.
+    /// The candidates: what is newer, newest first, what the file has, what is of another kind, what is older.
     pub candidates: Vec<Verdict>,
 }
 
