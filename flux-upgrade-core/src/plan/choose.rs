@@ -47,6 +47,7 @@ impl Choice {
         }
         if offers.is_empty() {
             let detail = match &context.site.source {
+                Ok(SourceKey::Oci { .. }) if context.list.is_empty() => EMPTY.to_owned(),
                 Ok(SourceKey::Helm { url, chart }) => format!("{url} has no chart {chart}"),
                 Ok(source) => format!("{source} publishes nothing that this field could hold"),
                 Err(reason) => reason.to_string(),
@@ -149,6 +150,11 @@ fn rest(ranking: &Ranking<'_>, written: &Written, offers: &[Offer<'_>], choice: 
     let (older, other): (Vec<_>, Vec<_>) = refused.into_iter().partition(|(text, _)| is_older(text));
     let refusal =
         |text: &str, why: String| Verdict { text: text.to_owned(), published: None, taken: false, why };
+    if ranking.newer().next().is_none() {
+        let kinds = [Refusal::OtherSuffix, Refusal::OtherParts, Refusal::OtherPrefix];
+        let newer = other.iter().filter(|(text, why)| kinds.contains(why) && Version::parse(text).is_ok());
+        sink.other_kind = newer.map(|(text, _)| *text).max_by(|a, b| by_version(a, b)).map(str::to_owned);
+    }
     for (text, why) in other {
         let twin = ranking.accepted.iter().filter(|_| why == Refusal::OtherSpelling);
         let why = match twin.map(|ranked| ranked.text).find(|other| is_same(other, text)) {
@@ -163,6 +169,9 @@ fn rest(ranking: &Ranking<'_>, written: &Written, offers: &[Offer<'_>], choice: 
         .for_each(|offer| sink.add(|| verdict(offer, false, OLDER.to_owned())));
     older.into_iter().for_each(|(text, _)| sink.add(|| refusal(text, OLDER.to_owned())));
 }
+
+/// What is wrong with a repository that answers and lists nothing.
+pub(crate) const EMPTY: &str = "the repository lists no tags";
 
 /// The verdict on what is not above the current version.
 pub(crate) const OLDER: &str = "not newer";

@@ -131,6 +131,7 @@ fn pinned(context: &Context<'_>, sink: &mut Sink) -> Decision {
             if present.is_none() {
                 notes.push(format!("{} is no longer published", written.text));
             }
+            notes.extend(spelling(&written.text, &offers[index].text));
             if offers[index].candidate.deprecated {
                 notes.push("the chart is marked as deprecated".to_owned());
             }
@@ -157,6 +158,18 @@ fn pinned(context: &Context<'_>, sink: &mut Sink) -> Decision {
             },
         }),
         None => Err(choice.held(context, &written, present.is_some(), &offers).into()),
+    }
+}
+
+/// What to say of a version that begins with a `v` and takes the place of one that does not, or the other way round.
+fn spelling(old: &str, new: &str) -> Option<String> {
+    let has_v = |text: &str| {
+        text.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    match (has_v(old), has_v(new)) {
+        (false, true) => Some("published with a `v`".to_owned()),
+        (true, false) => Some("published without a `v`".to_owned()),
+        _ => None,
     }
 }
 

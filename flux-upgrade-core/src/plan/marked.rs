@@ -65,14 +65,14 @@ fn tag_of(reference: &str) -> &str {
     }
 }
 
-/// How far a tag moves; what is no version moves as the digest behind it does.
+/// How far a tag moves; of what has no order of versions nobody can tell, and it is something new: a patch.
 fn level(old: &str, new: &str) -> Level {
     if old == new {
         return Level::Digest;
     }
     match (Version::parse(old), Version::parse(new)) {
         (Ok(old), Ok(new)) => old.level_to(&new),
-        _ => Level::Digest,
+        _ => Flavour::of(old).and_then(|flavour| flavour.level(new)).unwrap_or(Level::Patch),
     }
 }
 

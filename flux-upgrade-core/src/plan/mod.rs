@@ -20,7 +20,7 @@ mod step;
 
 use std::collections::BTreeMap;
 
-pub(crate) use choose::OLDER;
+pub(crate) use choose::{EMPTY, OLDER};
 pub(crate) use edits::{preferred_quote, replace as replace_spot};
 pub use group::{Group, unanswered_groups};
 pub use reason::{Beyond, Failure, Reason};
@@ -120,6 +120,8 @@ pub struct Explanation {
     pub source: String,
     /// For a field with a marker, what its image policies elect by, in words.
     pub policies: Vec<String>,
+    /// The newest of what is newer and of another kind, where nothing of its own kind is.
+    pub other_kind: Option<String>,
     /// The candidates: what is newer, newest first, what the file has, what is of another kind, what is older.
     pub candidates: Vec<Verdict>,
 }
@@ -227,6 +229,7 @@ pub fn explain(plan: &Plan, site: usize, resolution: &Resolution, rules: &Rules)
     let mut sink = Sink::keeping();
     // What is decided stands in the plan already; here only the verdicts on the way count.
     let _ = decide(at, resolution, rules, &mut sink);
+    let other_kind = sink.other_kind.take();
     let mut candidates = sink.into_verdicts();
     let mut policies = Vec::new();
     if let Some(marker) = &at.marker {
@@ -247,7 +250,7 @@ pub fn explain(plan: &Plan, site: usize, resolution: &Resolution, rules: &Rules)
         Ok(source) => source.to_string(),
         Err(reason) => reason.to_string(),
     };
-    Some(Explanation { site, source, policies, candidates })
+    Some(Explanation { site, source, policies, other_kind, candidates })
 }
 
 /// What a site needs to be asked beyond the lists, as far as the answers up to now tell.

@@ -6,12 +6,14 @@ use super::Verdict;
 #[derive(Default)]
 pub(super) struct Sink {
     kept: Option<Vec<Verdict>>,
+    /// The newest of another kind, where nothing of the written kind is newer.
+    pub(super) other_kind: Option<String>,
 }
 
 impl Sink {
     /// One that keeps them.
     pub(super) fn keeping() -> Self {
-        Self { kept: Some(Vec::new()) }
+        Self { kept: Some(Vec::new()), other_kind: None }
     }
 
     /// Whether anybody reads them.

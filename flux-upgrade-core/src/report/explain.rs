@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use super::grid::{Grid, Paint, painted, plain};
 use super::table::Style;
-use super::words::{clean, day};
+use super::words::{clean, day, reason};
 use crate::plan::{Explanation, OLDER, Plan, Verdict};
+use crate::version::Flavour;
 
 /// An explanation as text: the site, its source, what is done with it, and every candidate with the verdict on it.
 #[must_use]
@@ -22,13 +23,19 @@ pub fn explain(plan: &Plan, explanation: &Explanation, style: Style) -> String {
         line("set at", clean(&format!("{}{by}", site.spot.at)).into_owned());
     }
     line("written", clean(&site.written()).into_owned());
-    let source_at = site.source_at.as_ref().map(|at| format!(" ({at})")).unwrap_or_default();
-    line("source", clean(&format!("{}{source_at}", explanation.source)).into_owned());
+    let held = plan.held.iter().find(|held| held.site == explanation.site).map(|held| &held.reason);
+    // Where the source is what is wrong, the reason says so below.
+    if site.source.as_ref().err().is_none_or(|why| Some(why) != held) {
+        let source_at = site.source_at.as_ref().map(|at| format!(" ({at})")).unwrap_or_default();
+        line("source", clean(&format!("{}{source_at}", explanation.source)).into_owned());
+    }
     for policy in &explanation.policies {
         line("policy", clean(policy).into_owned());
     }
     if !site.clusters.is_empty() {
         line("clusters", clean(&site.clusters.join(", ")).into_owned());
+    } else if plan.sites.iter().any(|site| !site.clusters.is_empty()) {
+        line("clusters", "none: nothing applies this file".to_owned());
     }
     for patch in &site.overridden_by {
         line("but", clean(&format!("{patch} sets it again for what it patches")).into_owned());
@@ -44,7 +51,7 @@ pub fn explain(plan: &Plan, explanation: &Explanation, style: Style) -> String {
             format!("{} → {} ({}{published})", clean(&change.from), clean(&change.to), change.level),
         );
         if let Some(beyond) = &change.beyond {
-            line("beyond", format!("{} is a {} update", clean(&beyond.newest), beyond.level));
+            line("newer", format!("{} ({})", clean(&beyond.newest), beyond.level));
         }
         for note in &change.notes {
             line("note", clean(note).into_owned());
@@ -53,8 +60,14 @@ pub fn explain(plan: &Plan, explanation: &Explanation, style: Style) -> String {
     for automation in site.marker.iter().flat_map(|marker| &marker.automations) {
         line("note", clean(&format!("{automation} writes this field as well")).into_owned());
     }
-    if let Some(held) = plan.held.iter().find(|held| held.site == explanation.site) {
-        line("held", clean(&held.reason.to_string()).into_owned());
+    if let Some(held) = held {
+        line("held", clean(&reason(site, held)).into_owned());
+    }
+    if let Some(other) = &explanation.other_kind {
+        let kind = Flavour::of(&site.spot.value).and_then(|flavour| flavour.suffix());
+        let kind =
+            kind.map(|suffix| format!("only tags of `{suffix}` are of its kind; ")).unwrap_or_default();
+        line("note", clean(&format!("{kind}tags of other kinds go up to {other}")).into_owned());
     }
     if !explanation.candidates.is_empty() {
         text.push_str("\nCandidates\n");
@@ -115,6 +128,7 @@ mod tests {
             site: 0,
             source: "https://charts.example.com podinfo".into(),
             policies: vec![],
+            other_kind: None,
             candidates: vec![
                 verdict(
                     "7.0.0",
@@ -131,8 +145,9 @@ HelmRelease apps/podinfo spec.chart.spec.version
   at       apps/podinfo.yaml:2:10
   written  6.5.0
   source   https://charts.example.com podinfo
+  clusters none: nothing applies this file
   change   6.5.0 → 6.7.1 (minor, published 2024-05-01)
-  beyond   7.0.0 is a major update
+  newer    7.0.0 (major)
 
 Candidates
      7.0.0  2024-06-01  a major update, and the rules allow minor
@@ -140,7 +155,13 @@ Candidates
      6.5.0              the current one
 ";
         assert_eq!(explain(&sample::plan(), &explanation, Style::default()), expected);
-        let held = Explanation { site: 2, source: "x".into(), policies: vec![], candidates: vec![] };
+        let held = Explanation {
+            site: 2,
+            source: "x".into(),
+            policies: vec![],
+            other_kind: None,
+            candidates: vec![],
+        };
         let text = explain(&sample::plan(), &held, Style::default());
         assert!(
             text.ends_with("held     18.2.0 is a major update, and the rules do not allow that\n"),

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::summary::Summary;
+use super::table::Clusters;
 use super::words::{clean, count, day, package, short, step, variable};
 use crate::diagnostic::Diagnostic;
 use crate::locate::{Part, Site};
@@ -52,8 +53,10 @@ pub fn markdown(plan: &Plan) -> String {
 
 /// Changes as a table. What else there is to say of them is [`notes_list`]: a cell of many words makes a table that nobody reads.
 pub(super) fn changes_table<'p>(plan: &Plan, changes: impl Iterator<Item = &'p Change>) -> String {
-    let mut text = String::from("| Object | From | To | Level | Published | File |\n");
-    text.push_str("| --- | --- | --- | --- | --- | --- |\n");
+    let clusters = Clusters::of(plan);
+    let (head, line) = if clusters.are_several() { (" Clusters |", " --- |") } else { ("", "") };
+    let mut text = format!("| Object | From | To | Level | Published |{head} File |\n");
+    let _ = writeln!(text, "| --- | --- | --- | --- | --- |{line} --- |");
     for change in changes {
         let site = plan.site_of(change);
         let (from, to) = match (change.from.rsplit_once('/'), change.to.rsplit_once('/')) {
@@ -64,9 +67,14 @@ pub(super) fn changes_table<'p>(plan: &Plan, changes: impl Iterator<Item = &'p C
             _ => step(&change.from, &change.to),
         };
         let published = change.published.as_deref().map(|time| plain(&day(time))).unwrap_or_default();
+        let cell = match clusters.name(site) {
+            _ if !clusters.are_several() => String::new(),
+            names if names.is_empty() => " |".to_owned(),
+            names => format!(" {} |", code(&names)),
+        };
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {published} | {} |",
+            "| {} | {} | {} | {} | {published} |{cell} {} |",
             object(site),
             code(&from),
             code(&to),
