@@ -52,8 +52,11 @@ pub(super) fn decide(site: &Site, marker: &Marker, resolution: &Resolution, rule
     if is_prerelease(&first.tag) && !is_prerelease(old) {
         notes.push("a pre-release, which the policy admits".to_owned());
     }
+    // Name and digest of an image are no tags.
+    let is_tag = matches!(field, Field::Reference | Field::Tag);
+    let level = if is_tag { level(old, &first.tag) } else { Level::Digest };
     let published = marker.policies[0].published(resolution, &first.tag);
-    Ok(Move { to, locked: None, digest: None, level: level(old, &first.tag), published, beyond: None, notes })
+    Ok(Move { to, locked: None, digest: None, level, published, beyond: None, notes })
 }
 
 /// The tag of `name:tag@digest`, empty where it has none.

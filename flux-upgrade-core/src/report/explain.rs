@@ -168,4 +168,89 @@ Candidates
             "{text}"
         );
     }
+
+    /// The explanation of the site that stands in a line of a case folder.
+    fn of_case(case: &str, files: &[&str], line: usize) -> String {
+        use crate::resolve::{Snapshot, offline};
+        use crate::text::{RepoPath, SourceFile};
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases").join(case);
+        let read = |path: &str| std::fs::read_to_string(folder.join(path)).unwrap();
+        let files: Vec<SourceFile> = files
+            .iter()
+            .map(|path| SourceFile {
+                path: RepoPath::parse(path).unwrap(),
+                text: read(&format!("in/{path}")),
+            })
+            .collect();
+        let snapshot = Snapshot::parse(&read("registry.json")).unwrap();
+        let rules = crate::rules::Rules::default();
+        let inventory = crate::scan(&files);
+        let sites = crate::locate(&inventory);
+        let resolution = offline(&sites, &rules, Some(&snapshot));
+        let plan = crate::plan(&inventory, sites, &resolution, &rules);
+        let site = plan.sites.iter().position(|site| site.at.line == line).unwrap();
+        let explanation = crate::plan::explain(&plan, site, &resolution, &rules).unwrap();
+        explain(&plan, &explanation, Style::default())
+    }
+
+    #[test]
+    fn a_field_with_a_marker_is_explained_by_its_policy() {
+        let text = of_case("marker-of-a-filtered-policy", &["apps/pod.yaml", "images/podinfo.yaml"], 9);
+        let expected = "\
+Pod podinfo spec.containers[0].image
+  at       apps/pod.yaml:9:14
+  written  ghcr.io/stefanprodan/podinfo:main-aa-100
+  source   oci://ghcr.io/stefanprodan/podinfo (images/podinfo.yaml:10:1)
+  policy   apps/podinfo at images/podinfo.yaml:10: numerical asc of tags that match `^main-[a-f0-9]+-(?P<ts>[0-9]+)$`, by `$ts`
+  change   ghcr.io/stefanprodan/podinfo:main-aa-100 → ghcr.io/stefanprodan/podinfo:main-bb-1000 (patch)
+
+Candidates
+  →  main-bb-1000  what the policy elects
+     main-cc-999   older than what is taken
+     main-aa-100   what the file has
+     7.0.0         does not match `^main-[a-f0-9]+-(?P<ts>[0-9]+)$`
+     dev-dd-9999   does not match `^main-[a-f0-9]+-(?P<ts>[0-9]+)$`
+";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn tags_of_another_kind_are_named_where_nothing_of_its_own_is_newer() {
+        let text = of_case("flavour-alpine", &["apps/podinfo.yaml"], 21);
+        let expected = "\
+OCIRepository flux-system/two spec.ref.tag
+  at       apps/podinfo.yaml:21:10
+  written  1.27.3-alpine3.18
+  source   oci://ghcr.io/stefanprodan/manifests/podinfo
+  held     up to date: nothing newer of its kind is published
+  note     only tags of `-alpineN.N` are of its kind; tags of other kinds go up to 1.29.0
+
+Candidates
+  →  1.27.3-alpine3.18  what the file has
+";
+        assert!(text.starts_with(expected), "{text}");
+    }
+
+    #[test]
+    fn many_candidates_of_one_verdict_are_counted() {
+        let verdict = |minor: usize, why: &str| Verdict {
+            text: format!("1.{minor}.0"),
+            published: None,
+            taken: why.starts_with("the newest"),
+            why: why.into(),
+        };
+        let mut all = vec![verdict(99, "the newest that the rules allow, minor")];
+        all.extend((50..99).rev().map(|minor| verdict(minor, "older than what is taken")));
+        all.push(verdict(49, "what the file has"));
+        all.extend((0..49).rev().map(|minor| verdict(minor, OLDER)));
+        let expected = "  →  1.99.0  the newest that the rules allow, minor
+     1.98.0  older than what is taken
+     1.97.0  older than what is taken
+     1.96.0  older than what is taken
+     (46 more, down to 1.50.0: older than what is taken)
+     1.49.0  what the file has
+     (49 older not shown)
+";
+        assert_eq!(candidates(&all).print(false), expected);
+    }
 }

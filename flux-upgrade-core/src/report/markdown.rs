@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn a_plan_reads_like_this() {
         let plan = Plan { series: Vec::new(), ..sample::plan() };
-        let expected = r"**2 changes, 1 major held, 1 source unanswered**
+        let expected = r"**2 changes, 1 of them in files that no cluster applies, 1 with a newer major, 1 major held, 1 source unanswered**
 
 | Object | From | To | Level | Published | File |
 | --- | --- | --- | --- | --- | --- |
@@ -242,6 +242,20 @@ mod tests {
 </details>
 ";
         assert_eq!(markdown(&plan), expected);
+    }
+
+    /// With several clusters a reviewer sees which of them a change reaches.
+    #[test]
+    fn changes_of_several_clusters_name_them() {
+        let mut plan = sample::plan();
+        plan.sites[0].clusters = vec!["production".into(), "staging".into()];
+        let table = changes_table(&plan, plan.changes.iter());
+        let expected = "| Object | From | To | Level | Published | Clusters | File |
+| --- | --- | --- | --- | --- | --- | --- |
+| `HelmRelease apps/podinfo` | `6.5.0` | `6.7.1` | minor | 2024-05-01 | `all` | `apps/podinfo.yaml:2` |
+| `OCIRepository web` `backend` | `1.2.0` | `1.2.1` | patch |  | `staging` | `infra/sources.yaml:1` |
+";
+        assert_eq!(table, expected);
     }
 
     #[test]

@@ -392,8 +392,30 @@ mod tests {
         let text = table(&plan, Style::default(), Tense::Planned);
         let expected = "Wants a look\n\
             infra/sources.yaml:1  OCIRepository web  1.2.0@aaaaaaa…\n  \
-            it is no longer published, and the newest is the lower 1.1.0\n\n\
+            the source does not list 1.2.0; the newest of its kind is the lower 1.1.0\n\n\
             0 changes, 0 majors held, 0 sources unanswered\n";
+        assert!(text.starts_with(expected), "{text}");
+    }
+
+    /// One place whose text comes from several clusters is one entry, that says where each has it.
+    #[test]
+    fn what_wants_a_look_in_several_clusters_is_said_once() {
+        let mut plan = sample::plan();
+        plan.changes.clear();
+        plan.series.clear();
+        for (site, cluster) in plan.sites.iter_mut().skip(4).zip(["clusters/a", "clusters/b"]) {
+            site.clusters = vec![cluster.into()];
+            site.variable = Some("VERSION".into());
+            site.spot.at.path = crate::text::RepoPath::parse(&format!("{cluster}/vars.yaml")).unwrap();
+        }
+        let reason = || Reason::CurrentVanished { newest: None };
+        plan.held = (4..6).map(|site| crate::plan::Held { site, reason: reason() }).collect();
+        let text = table(&plan, Style::default(), Tense::Planned);
+        let expected = "Wants a look\n\
+            infra/nginx.yaml:1  HelmRelease infra/lost  15.1.0\n  \
+            by ${VERSION} at clusters/a/vars.yaml:1, in clusters/a\n  \
+            by ${VERSION} at clusters/b/vars.yaml:1, in clusters/b\n  \
+            the source does not list 15.1.0\n\n";
         assert!(text.starts_with(expected), "{text}");
     }
 
@@ -403,17 +425,18 @@ mod tests {
         plan.changes[1].notes.clear();
         plan.series.clear();
         let expected = [
-            "FILE                  OBJECT                    PACKAGE  FROM      TO      LEVEL  PUBLISHED   NOTES",
-            "apps/podinfo.yaml:2   HelmRelease apps/podinfo           6.5.0   → 6.7.1   minor  2024-05-01  newer: 7.0.0 (major)",
-            "infra/sources.yaml:1  OCIRepository web         backend  1.2.0   → 1.2.1   patch              suspended",
+            "FILE                  OBJECT                    PACKAGE  FROM      TO      LEVEL    PUBLISHED    NOTES",
+            "apps/podinfo.yaml:2   HelmRelease apps/podinfo           6.5.0   → 6.7.1   minor    2024-05-01   newer: 7.0.0 (major)",
+            "infra/sources.yaml:1  OCIRepository web         backend  1.2.0   → 1.2.1   patch    -            suspended",
             "",
             "Held by the rules",
-            "infra/nginx.yaml:1    HelmRelease infra/nginx            15.1.0  → 18.2.0  major  allow",
+            "infra/nginx.yaml:1    HelmRelease infra/nginx            15.1.0    18.2.0  (major)  rule: allow",
             "",
             "Unanswered",
-            "https://down.example.com away  no answer is recorded for it  2 sites",
+            "https://down.example.com away  no answer is recorded  2 sites",
+            "where no answer is recorded: take the snapshot again with `flux-upgrade snapshot`, or plan without `--offline`",
             "",
-            "2 changes, 1 major held, 1 source unanswered",
+            "2 changes, 1 of them in files that no cluster applies, 1 with a newer major, 1 major held, 1 source unanswered",
             "held: 2 unanswered, 1 beyond rules, 1 up to date",
             "",
         ];
@@ -424,17 +447,17 @@ mod tests {
     #[test]
     fn a_wide_plan_gives_folders_and_notes_lines_of_their_own() {
         let expected = [
-            "FILE              OBJECT                    PACKAGE  FROM      TO      LEVEL  PUBLISHED",
+            "FILE              OBJECT                    PACKAGE  FROM      TO      LEVEL    PUBLISHED",
             "apps/",
-            "  podinfo.yaml:2  HelmRelease apps/podinfo           6.5.0   → 6.7.1   minor  2024-05-01",
+            "  podinfo.yaml:2  HelmRelease apps/podinfo           6.5.0   → 6.7.1   minor    2024-05-01",
             "    newer: 7.0.0 (major)",
             "infra/",
-            "  sources.yaml:1  OCIRepository web         backend  1.2.0   → 1.2.1   patch",
+            "  sources.yaml:1  OCIRepository web         backend  1.2.0   → 1.2.1   patch    -",
             "    suspended; the current tag is no longer published",
             "",
             "Held by the rules",
             "infra/",
-            "  nginx.yaml:1    HelmRelease infra/nginx            15.1.0  → 18.2.0  major  allow",
+            "  nginx.yaml:1    HelmRelease infra/nginx            15.1.0    18.2.0  (major)  rule: allow",
             "",
         ];
         let text = table(&sample::plan(), Style::default(), Tense::Planned);
@@ -445,7 +468,10 @@ mod tests {
     #[test]
     fn what_is_done_is_told_in_the_past() {
         let text = table(&sample::plan(), Style::default(), Tense::Applied { files: 2 });
-        assert!(text.contains("\n2 changes made in 2 files, 1 major held, 1 source unanswered\n"), "{text}");
+        assert!(
+            text.contains("\n2 changes made in 2 files, 1 of them in files that no cluster applies, "),
+            "{text}"
+        );
     }
 
     #[test]
@@ -455,7 +481,7 @@ mod tests {
         for (at, piece) in colored.split('\u{1b}').enumerate() {
             stripped.push_str(if at == 0 { piece } else { piece.split_once('m').unwrap().1 });
         }
-        assert!(colored.contains("\u{1b}[31mmajor\u{1b}[0m"), "{colored:?}");
+        assert!(colored.contains("\u{1b}[31m(major)\u{1b}[0m"), "{colored:?}");
         assert_eq!(stripped, table(&sample::plan(), Style::default(), Tense::Planned));
     }
 

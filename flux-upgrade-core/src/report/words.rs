@@ -67,12 +67,11 @@ pub(super) fn short(text: &str) -> String {
 
 /// A reason in words, as it reads beside the site that it holds.
 pub(super) fn reason(site: &Site, reason: &Reason) -> String {
-    let written = site.written();
-    let written = short(&written);
+    let written = site.tag_and_digest().map_or(site.spot.value.as_str(), |(tag, _)| tag);
     match reason {
         Reason::UpToDate => "up to date: nothing newer of its kind is published".to_owned(),
         Reason::CurrentVanished { newest: Some(newest) } => {
-            let kind = Flavour::of(&site.spot.value).and_then(|flavour| flavour.suffix());
+            let kind = Flavour::of(written).and_then(|flavour| flavour.suffix());
             let kind = kind.map(|suffix| format!(" (`{suffix}`)")).unwrap_or_default();
             format!("the source does not list {written}; the newest of its kind{kind} is the lower {newest}")
         }
