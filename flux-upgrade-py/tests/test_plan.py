@@ -65,11 +65,12 @@ def test_a_level_may_be_absent(answer: Answer) -> None:
 
 def test_options_go_under_the_names_of_the_wire(answer: Answer, tmp_path: Path) -> None:
     requests = answer(RESPONSE)
-    snapshot = {"schema": "flux-upgrade/registry-snapshot/v1"}
+    git = {"url": "https://git.example.com/a"}
+    snapshot = {"schema": "flux-upgrade/registry-snapshot/v1", "git": [git]}
     file = tmp_path / "registry.json"
     file.write_text(json.dumps(snapshot), encoding="utf-8")
     fu.plan({"a.yaml": "ä: 😀\r\n"}, offline=True)
-    fu.plan({}, snapshot=fu.Record(snapshot), prerelease=False, only=[])
+    fu.plan({}, snapshot=fu.Record(snapshot | {"git": [fu.Record(git)]}), prerelease=False, only=[])
     fu.plan(
         {},
         snapshot=file,

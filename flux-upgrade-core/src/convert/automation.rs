@@ -191,6 +191,7 @@ impl<'a, 'f> Policies<'a, 'f> {
                 },
             },
             comments,
+            gone: Vec::new(),
             beside: Some(file),
             after: None,
         })

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::proof::{Pair, unchanged};
+use super::release::Markers;
 use super::{Converted, Drafted, Place, To, automation, oci};
 use crate::locate::{Consumer, Part, Site, elections};
 use crate::patch::{Edit, FilePatch, PatchSet, Refused, apply, verify};
@@ -41,6 +42,7 @@ fn attempt(
     to: &To,
 ) -> (Drafted, BTreeMap<usize, Reason>) {
     let pins = Pins::new(inventory);
+    let markers = Markers::read(inventory);
     let mut out = Drafted::default();
     let mut charts = oci::Charts::new(inventory);
     let mut policies = automation::Policies::new(inventory);
@@ -48,6 +50,7 @@ fn attempt(
         let outcome = match (site.blocked.as_ref().or(refused.get(&index)), &stands[index]) {
             (Some(reason), _) | (None, Err(reason)) => Err(reason.clone()),
             (None, Ok(standing)) => match to {
+                To::Pin | To::Range(_) if markers.held(site) => back(&markers, &pins, site, standing, to),
                 To::Pin => pin(&pins, site, standing),
                 To::Range(range) => to_range(&pins, site, standing, range.as_deref()),
                 To::Oci { home, .. } => charts.convert(site, standing, home.as_deref()),
@@ -66,6 +69,9 @@ fn attempt(
         out.diagnostics.extend(findings);
     }
     edits.extend(policies.written());
+    let converted = sites.iter().zip(&out.outcomes).filter(|(_, outcome)| outcome.is_ok());
+    let orphans = markers.orphans(converted.map(|(site, _)| site).filter(|site| markers.held(site)));
+    out.diagnostics.extend(orphans);
     shared(inventory, sites, &mut out, &mut edits);
     let unproven = files(inventory, sites, &edits, to, &mut out);
     (out, unproven)
@@ -101,6 +107,10 @@ pub(super) fn applies(site: &Site, to: &To) -> Result<(), Reason> {
     match to {
         To::Pin if !is_floating(site) => Err(Reason::UpToDate),
         To::Pin => Ok(()),
+        To::Range(_) if site.marker.is_some() => Err(Reason::Requires {
+            detail: "its own name among the sites: image automation moves it, and its marker would go"
+                .to_owned(),
+        }),
         To::Range(_) if site.part == Part::Range => Err(Reason::UpToDate),
         To::Range(_) if site.consumer == Consumer::Image => Err(Reason::Requires {
             detail:
@@ -138,8 +148,40 @@ fn pin(pins: &Pins<'_, '_>, site: &Site, standing: &Standing) -> Result<Converte
         kept: false,
         beside: None,
         comments: Vec::new(),
+        gone: Vec::new(),
         after: None,
     })
+}
+
+/// A site that a marker held.
+fn back(
+    markers: &Markers<'_>,
+    pins: &Pins<'_, '_>,
+    site: &Site,
+    standing: &Standing,
+    to: &To,
+) -> Result<Converted, Reason> {
+    if let Some(ignore) = &site.ignore {
+        return Err(Reason::Ignored { by: format!("a comment at {}", ignore.at) });
+    }
+    let converted = match to {
+        To::Range(Some(range)) => to_range(pins, site, standing, Some(range))?,
+        To::Range(None) => to_range(pins, site, standing, markers.range(site)?.as_deref())?,
+        _ if is_floating(site) => pin(pins, site, standing)?,
+        _ => Converted {
+            to: site.written(),
+            place: place(site, &site.field),
+            edits: Vec::new(),
+            notes: Vec::new(),
+            other_digest: false,
+            kept: true,
+            beside: None,
+            comments: Vec::new(),
+            gone: Vec::new(),
+            after: None,
+        },
+    };
+    markers.taken_out(site, converted)
 }
 
 /// A pinned site in a range.
@@ -166,6 +208,7 @@ fn to_range(
         kept: false,
         beside: None,
         comments: Vec::new(),
+        gone: Vec::new(),
         after: None,
     })
 }
@@ -207,6 +250,7 @@ fn files(
         by_file.entry(&edit.path).or_default().push(edit.clone());
     }
     let mut texts: Vec<SourceFile> = inventory.files.to_vec();
+    let gone: Vec<String> = out.outcomes.iter().flatten().flat_map(|one| one.gone.iter().cloned()).collect();
     // Files that more than the values of has to be compared, and those that cannot be proven.
     let (mut pairs, mut wrong) = (Vec::new(), BTreeMap::new());
     for (path, mut edits) in by_file {
@@ -226,7 +270,7 @@ fn files(
         // What only moves values is held to the stricter proof of every plan.
         match (verify(before, &patch), to) {
             (Ok(()), _) => {}
-            (Err(error), To::Pin) => {
+            (Err(error), To::Pin) if gone.is_empty() => {
                 wrong.insert(path.clone(), error.to_string());
             }
             (Err(_), _) => {
@@ -242,7 +286,7 @@ fn files(
     let new: Vec<&str> =
         out.outcomes.iter().flatten().flat_map(|one| &one.comments).map(String::as_str).collect();
     if wrong.is_empty() {
-        wrong = unchanged(&pairs, &new);
+        wrong = unchanged(&pairs, &new, &gone);
     }
     if !wrong.is_empty() {
         let mut unproven = BTreeMap::new();

@@ -11,15 +11,16 @@ mod automation;
 mod draft;
 mod oci;
 mod proof;
+mod release;
 mod wanted;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::Diagnostic;
-use crate::locate::{Part, Site};
+use crate::locate::{Part, Released, Site, released};
 use crate::patch::{Edit, PatchSet};
 use crate::plan::{Change, Held, Plan, Reason, Standing, standing};
-use crate::ranges::everything;
+use crate::ranges::{everything, everything_without};
 use crate::resolve::Resolution;
 use crate::resolve::select::version_of_tag;
 use crate::rules::Rules;
@@ -89,6 +90,8 @@ struct Converted {
     beside: Option<RepoPath>,
     /// Comments that are new, without their `#`.
     comments: Vec<String>,
+    /// Comments that go.
+    gone: Vec<String>,
     /// The object and the parent of the field that says it then.
     place: Place,
     /// Index into [`Drafted::after`].
@@ -110,13 +113,34 @@ struct Place {
 #[must_use]
 pub fn sites(inventory: &Inventory<'_>, wanted: &[Wanted], to: &To) -> Vec<Site> {
     let is_meant = |site: &Site| wanted.iter().any(|wanted| wanted.matches(inventory, site));
-    let mut sites: Vec<Site> = everything(inventory).into_iter().filter(is_meant).collect();
+    let mut sites = everything(inventory);
+    let back = match to {
+        To::Pin | To::Range(_) => release::wanted(inventory, &sites, wanted),
+        _ => BTreeSet::new(),
+    };
+    if !back.is_empty() {
+        let marked = std::mem::replace(&mut sites, everything_without(inventory, &back));
+        // What nothing but its marker tells is left to that.
+        let known: BTreeSet<_> = sites.iter().flat_map(spots).collect();
+        sites.extend(marked.into_iter().filter(|site| spots(site).all(|spot| !known.contains(&spot))));
+        sites.sort_by(|a, b| (&a.at, &a.owner, &a.field).cmp(&(&b.at, &b.owner, &b.field)));
+    }
+    sites.retain(is_meant);
     for site in &mut sites {
+        let is_back = site.marker.is_none() && spots(site).any(|spot| back.contains(&spot));
+        if is_back && *to == To::Pin {
+            continue;
+        }
         if let (None, Err(reason)) = (&site.blocked, draft::applies(site, to)) {
             site.blocked = Some(reason);
         }
     }
     sites
+}
+
+/// The fields of a site.
+fn spots(site: &Site) -> impl Iterator<Item = Released> {
+    [Some(&site.spot), site.digest.as_ref()].into_iter().flatten().map(|spot| released(&spot.at))
 }
 
 /// Drafts a conversion of `sites`, which come from [`sites`].
@@ -176,6 +200,7 @@ impl Conversion {
             changes: Vec::new(),
             held: Vec::new(),
             series: Vec::new(),
+            commits: Vec::new(),
             groups: Vec::new(),
             diagnostics: draft.diagnostics,
         };

@@ -171,6 +171,7 @@ impl<'a, 'f> Charts<'a, 'f> {
             kept: false,
             beside: Some(inventory.file_of(source).path.clone()),
             comments: Vec::new(),
+            gone: Vec::new(),
             place: Place {
                 kind: Kind::OciRepository.name().to_owned(),
                 name: called,

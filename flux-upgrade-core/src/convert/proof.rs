@@ -31,8 +31,9 @@ pub(super) struct Pair<'t> {
 /// Reads all texts and compares them object by object: only versions and sources of charts differ, and every comment is
 /// still there, in whichever of the files.
 ///
-/// `wanted` are comments that are new. Gives what differs, by the file that it differs in; none where all is well.
-pub(super) fn unchanged(pairs: &[Pair<'_>], wanted: &[&str]) -> BTreeMap<RepoPath, String> {
+/// `wanted` are comments that are new, `gone` those that go. Gives what differs, by the file that it differs in; none where all is well.
+pub(super) fn unchanged(pairs: &[Pair<'_>], wanted: &[&str], gone: &[String]) -> BTreeMap<RepoPath, String> {
+    let mut gone = gone.to_vec();
     let mut wrong = BTreeMap::new();
     // Comments by their text, with the file that each is of.
     let (mut lost, mut new) = (Vec::new(), Vec::new());
@@ -55,6 +56,10 @@ pub(super) fn unchanged(pairs: &[Pair<'_>], wanted: &[&str]) -> BTreeMap<RepoPat
         match new.iter().position(|(other, _)| *other == comment) {
             Some(at) => drop(new.swap_remove(at)),
             None => {
+                if let Some(at) = gone.iter().position(|gone| *gone == comment) {
+                    gone.swap_remove(at);
+                    continue;
+                }
                 wrong.entry(path.clone()).or_insert(format!("the comment `{comment}` would be lost"));
             }
         }

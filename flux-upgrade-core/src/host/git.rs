@@ -70,7 +70,9 @@ impl GitStreams {
         credential: Option<&Credential>,
         limits: Limits,
     ) -> Outcome {
-        let unknown = || Failure::Malformed { detail: format!("`{url}` is no address of a git repository") };
+        let shown = crate::reference::without_login(url);
+        let unknown =
+            || Failure::Malformed { detail: format!("`{shown}` is no address of a git repository") };
         match place(url).ok_or_else(unknown)? {
             Place::File(path) if self.files => of_folder(path, wanted),
             Place::File(_) => Err(Failure::Unreachable {

@@ -7,6 +7,7 @@ use super::offer::{Offer, Written};
 use super::sink::Sink;
 use super::{Beyond, Reason, Verdict, requires, step};
 use crate::locate::SourceKey;
+use crate::reference::without_login;
 use crate::resolve::{Ask, Candidate};
 use crate::version::{Level, Prereleases, Ranking, Refusal, Version, newest};
 
@@ -48,7 +49,7 @@ impl Choice {
         if offers.is_empty() {
             let detail = match &context.site.source {
                 Ok(SourceKey::Oci { .. }) if context.list.is_empty() => EMPTY.to_owned(),
-                Ok(SourceKey::Helm { url, chart }) => format!("{url} has no chart {chart}"),
+                Ok(SourceKey::Helm { url, chart }) => format!("{} has no chart {chart}", without_login(url)),
                 Ok(source) => format!("{source} publishes nothing that this field could hold"),
                 Err(reason) => reason.to_string(),
             };

@@ -51,6 +51,29 @@ pub enum Failure {
     Cancelled,
 }
 
+impl Failure {
+    /// The same as people are told: what a server has said is one line that ends, whatever it has said.
+    #[must_use]
+    pub(crate) fn told(self) -> Self {
+        match self {
+            Self::Unreachable { detail } => Self::Unreachable { detail: brief(detail) },
+            Self::Malformed { detail } => Self::Malformed { detail: brief(detail) },
+            other => other,
+        }
+    }
+}
+
+fn brief(text: String) -> String {
+    const MOST: usize = 300;
+    let end = text.char_indices().nth(MOST).map(|(at, _)| at);
+    if end.is_none() && !text.contains(char::is_control) {
+        return text;
+    }
+    let shown = &text[..end.unwrap_or(text.len())];
+    let line = shown.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c });
+    line.chain(end.map(|_| '…')).collect()
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -144,6 +167,8 @@ pub enum Reason {
         /// The variable's name.
         variable: String,
     },
+    /// A placeholder that patches set again wherever the object is applied.
+    Overridden,
     /// The value repeats an anchor that cannot be edited.
     Aliased,
     /// The value is a block or multi-line scalar.
@@ -232,6 +257,7 @@ impl Reason {
             Self::Disagree { .. } => "disagree",
             Self::Floating { .. } => "floating",
             Self::Substituted { .. } => "substituted",
+            Self::Overridden => "overridden",
             Self::Aliased => "aliased",
             Self::MultiLine => "multiLine",
             Self::Templated => "templated",
@@ -277,6 +303,9 @@ impl fmt::Display for Reason {
             Self::Disagree { wishes } => write!(f, "shared by sites that disagree: {}", wishes.join(", ")),
             Self::Floating { resolves_to } => write!(f, "the range already selects {resolves_to}"),
             Self::Substituted { variable } => write!(f, "set by the variable `{variable}`"),
+            Self::Overridden => {
+                f.write_str("a placeholder: wherever the object is applied, a patch sets the field again")
+            }
             Self::Aliased => f.write_str("repeats an anchor that cannot be edited"),
             Self::MultiLine => f.write_str("a block or multi-line text"),
             Self::Templated => f.write_str("made by a template"),

@@ -277,3 +277,75 @@ fn one_policy_serves_all_who_want_the_same_and_a_repository_that_is_there_is_use
     assert_eq!(moved.len(), 3, "{moved:?}");
     assert!(text(&after, "a/two.yaml").contains("web:1.3.0 # {\"$imagepolicy\": \"flux:one\"}\n"));
 }
+
+#[test]
+fn what_was_begun_goes_back_to_a_pin_and_to_the_range_of_its_policy() {
+    let (files, registry) = fleet();
+    let begin = To::Automation { range: Some(">=6.1.0 <6.9.0".to_owned()), begin: true };
+    let (begun, _) = convert(&files, "OCIRepository/podinfo", &begin, &registry);
+    let source = "apps/base/podinfo/source.yaml";
+
+    // The marker goes, and nothing else.
+    let (pinned, plan) = convert(&begun, "OCIRepository/podinfo", &To::Pin, &registry);
+    assert_eq!(
+        words(&plan),
+        [
+            "6.8.0 -> 6.8.0: 6.8.0 before and after; ImagePolicy flux-system/podinfo moved it",
+            "! clusters/production/podinfo-image.yaml:10:1 convert.orphan"
+        ]
+    );
+    assert_eq!(text(&pinned, source), text(&files, source));
+    let orphans: Vec<&str> = plan.diagnostics.iter().map(|finding| finding.message.as_str()).collect();
+    assert_eq!(orphans, ["no marker names ImagePolicy flux-system/podinfo any more"]);
+
+    // The policy's own range, which selects what runs.
+    let (ranged, plan) = convert(&begun, "OCIRepository/podinfo", &To::Range(None), &registry);
+    assert_eq!(plan.held, [], "{:?}", words(&plan));
+    assert_eq!(
+        text(&ranged, source),
+        text(&files, source).replace("tag: \"6.8.0\"", "semver: \">=6.1.0 <6.9.0\"")
+    );
+
+    // Nobody's marker goes without being named.
+    for to in [To::Pin, To::Range(None)] {
+        let (after, plan) = convert(&begun, "all", &to, &registry);
+        let own = plan.held.iter().find(|held| plan.sites[held.site].at.path.as_str() == source);
+        assert!(own.is_some(), "{to:?}: {:?}", words(&plan));
+        assert_eq!(text(&after, source), text(&begun, source));
+    }
+}
+
+#[test]
+fn a_digest_beside_a_marked_tag_loses_its_marker_too_or_goes_with_the_tag() {
+    let files = [
+        file(
+            "a.yaml",
+            format!(
+                "apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nmetadata: {{name: a, namespace: b}}\nspec:\n  interval: 1m\n  \
+                 url: oci://registry.example.com/app\n  ref:\n    tag: 1.3.0 # {{\"$imagepolicy\": \"b:a:tag\"}}\n    \
+                 digest: {A} # {{\"$imagepolicy\": \"b:a:digest\"}}\n"
+            ),
+        ),
+        file(
+            "policy.yaml",
+            "apiVersion: image.toolkit.fluxcd.io/v1\nkind: ImageRepository\nmetadata: {name: a, namespace: b}\nspec: {image: registry.example.com/app}\n---\n\
+             apiVersion: image.toolkit.fluxcd.io/v1\nkind: ImagePolicy\nmetadata: {name: a, namespace: b}\nspec:\n  imageRepositoryRef: {name: a}\n  \
+             digestReflectionPolicy: IfNotPresent\n  policy: {semver: {range: 1.x}}\n",
+        ),
+    ];
+    let registry = json!({
+        "schema": "flux-upgrade/registry-snapshot/v1",
+        "oci": [{"repository": "registry.example.com/app", "tags": [{"tag": "1.3.0", "digest": A}, {"tag": "2.0.0", "digest": A}]}],
+    });
+    let (pinned, plan) = convert(&files, "OCIRepository/a", &To::Pin, &registry);
+    assert_eq!(plan.changes.len(), 1, "{:?}", words(&plan));
+    assert!(
+        pinned[0].text.ends_with(&format!("  ref:\n    tag: 1.3.0\n    digest: {A}\n")),
+        "{}",
+        pinned[0].text
+    );
+    // The line of the tag is enough to say which is meant.
+    let (ranged, plan) = convert(&files, "a.yaml:8", &To::Range(None), &registry);
+    assert_eq!(plan.changes.len(), 1, "{:?}", words(&plan));
+    assert!(ranged[0].text.ends_with("  ref:\n    semver: 1.x\n"), "{}", ranged[0].text);
+}

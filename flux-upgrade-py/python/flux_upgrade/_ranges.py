@@ -12,7 +12,7 @@ from . import _files, _native
 from ._errors import error_from
 from ._plan import Diagnostic, Owner, Plan, Reason, Site
 from ._record import Record, freeze
-from ._request import StrPath, snapshot_of
+from ._request import StrPath, snapshot_of, to_json
 from ._response import diagnostic_from, plan_of
 
 Way: TypeAlias = Literal["pin", "range", "automation", "oci"]
@@ -215,7 +215,7 @@ def _call(
     request: dict[str, Any] = {"do": what, "files": _files.for_request(files), "lock": text}
     request["options"] = {name: value for name, value in options.items() if value is not None}
     request["snapshot"] = snapshot_of(snapshot)
-    response: dict[str, Any] = json.loads(_native.ranges(json.dumps(request, ensure_ascii=False)))
+    response: dict[str, Any] = json.loads(_native.ranges(to_json(request)))
     if "error" in response:
         raise error_from(response["error"])
     return response, tuple(skipped)

@@ -73,7 +73,12 @@ def build(
         )
     else:
         request["snapshot"] = snapshot_of(snapshot)
-    return json.dumps(request, ensure_ascii=False), list(skipped)
+    return to_json(request), list(skipped)
+
+
+def to_json(request: Mapping[str, Any]) -> str:
+    """A request as JSON; mappings of every kind are objects."""
+    return json.dumps(request, ensure_ascii=False, default=dict)
 
 
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:
