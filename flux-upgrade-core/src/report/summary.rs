@@ -100,8 +100,8 @@ impl Summary {
         counts.sort_by_key(|(kind, number)| (std::cmp::Reverse(**number), **kind));
         let words: Vec<String> =
             counts.iter().map(|(kind, number)| format!("{number} {}", spaced(kind))).collect();
-        let is_unseen = |kind: &&&str| UNSEEN.contains(*kind);
-        let hint = if counts.iter().any(|(kind, _)| is_unseen(&kind)) { UNSEEN_HINT } else { "" };
+        let has_unseen = UNSEEN.iter().any(|kind| self.held_by_reason.contains_key(kind));
+        let hint = if has_unseen { UNSEEN_HINT } else { "" };
         if words.is_empty() { String::new() } else { format!("held: {}{hint}", words.join(", ")) }
     }
 }

@@ -357,10 +357,10 @@ impl ImagePolicy {
         }
         ranked.sort_by(|(left, _), (right, _)| self.better(left, right));
         let mut ranked: Vec<&str> = ranked.into_iter().map(|(_, tag)| tag).collect();
-        if let Ok(election) = self.elect(tags, filter) {
-            if let Some(place) = ranked.iter().position(|tag| *tag == election.tag()) {
-                ranked[..=place].rotate_right(1);
-            }
+        let elected = self.elect(tags, filter).ok();
+        let place = elected.and_then(|elected| ranked.iter().position(|tag| *tag == elected.tag()));
+        if let Some(place) = place {
+            ranked[..=place].rotate_right(1);
         }
         (ranked, refused)
     }
