@@ -57,6 +57,11 @@ impl Installation {
         }
     }
 
+    /// Whether a file has its manifests: it stands there itself, or Terraform writes them as far as is known.
+    pub(super) fn is_at(&self, path: &RepoPath, places: &Places) -> bool {
+        self.path == *path || (is_terraform(self.path.name()) && self.applies_file(&places.clusters(path)))
+    }
+
     /// As far as is known, whether it applies a file of these clusters.
     pub(super) fn applies_file(&self, clusters: &BTreeSet<String>) -> bool {
         self.clusters.is_empty() || clusters.is_empty() || !self.clusters.is_disjoint(clusters)
@@ -448,7 +453,7 @@ fn preflight(inventory: &Inventory<'_>, moving: &[&Installation], places: &Place
         out.extend(found.into_iter().filter(|finding| match finding.code {
             // The plan takes the steps itself.
             "preflight.steps" => false,
-            "preflight.kubernetes" => own.iter().any(|one| one.path == finding.at.path),
+            "preflight.kubernetes" => own.iter().any(|one| one.is_at(&finding.at.path, places)),
             _ => {
                 let clusters = places.clusters(&finding.at.path);
                 own.iter().any(|one| one.applies_file(&clusters))

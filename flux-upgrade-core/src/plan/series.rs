@@ -120,7 +120,7 @@ fn mine(
 ) -> Vec<Diagnostic> {
     let concerns = |finding: &&Diagnostic| match finding.code {
         "preflight.kubernetes" => {
-            finding.at.path == one.path && finding.message.starts_with(&format!("Flux {to} "))
+            one.is_at(&finding.at.path, places) && finding.message.starts_with(&format!("Flux {to} "))
         }
         "preflight.mixed-minors" => finding.at.path == one.path && from == one.from,
         _ => one.applies_file(&places.clusters(&finding.at.path)),
