@@ -93,9 +93,9 @@ pub(crate) struct Plan {
     #[command(flatten)]
     pub(crate) common: Common,
 
-    /// Take all answers from this registry snapshot (JSON) and ask nobody
-    #[arg(long, value_name = "SNAPSHOT", value_hint = ValueHint::FilePath)]
-    pub(crate) offline: Option<PathBuf>,
+    /// Take all answers from this registry snapshot (JSON), or without one from what earlier runs have kept, and ask nobody
+    #[arg(long, value_name = "SNAPSHOT", num_args = 0..=1, value_hint = ValueHint::FilePath)]
+    pub(crate) offline: Option<Option<PathBuf>>,
 
     /// Form of the result
     #[arg(long, value_name = "FORM", default_value = "table")]
@@ -144,7 +144,7 @@ pub(crate) struct Snapshot {
 }
 
 /// How registries, chart repositories and git servers are asked.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Sources")]
 pub(crate) struct SourcesFlags {
     /// Ask this host too: a name, an address or a network on this machine or its link; may be repeated
@@ -382,7 +382,7 @@ pub(crate) enum VerifyFormat {
 }
 
 /// Flags that go over the rules file.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Rules (over those of .flux-upgrade.yaml)")]
 pub(crate) struct RulesFlags {
     /// Largest step that is proposed [default: minor]
@@ -552,6 +552,7 @@ impl Command {
             Self::Verify(args) => &mut args.common,
             Self::Migrate(args) => &mut args.common,
             Self::Snapshot(args) => &mut args.common,
+            Self::Automate(args) if args.what.is_some() => return None,
             Self::Automate(args) => &mut args.common,
             Self::Ranges(args) => &mut args.common,
             Self::Lock(args) => &mut args.ranges.common,

@@ -41,6 +41,10 @@ pub(crate) struct Convert {
     #[arg(long, value_name = "RANGE")]
     pub(crate) range: Option<String>,
 
+    /// With `--to automation`: the policy may elect something newer than what runs, which then moves
+    #[arg(long)]
+    pub(crate) begin: bool,
+
     /// Where a chart of an HTTP repository is published as an artifact: oci://host/path
     #[arg(long, value_name = "URL")]
     pub(crate) home: Option<String>,
@@ -53,9 +57,9 @@ pub(crate) struct Convert {
     #[arg(long)]
     pub(crate) write: bool,
 
-    /// Take all answers from this registry snapshot (JSON) and ask nobody
-    #[arg(long, value_name = "SNAPSHOT", value_hint = ValueHint::FilePath)]
-    pub(crate) offline: Option<PathBuf>,
+    /// Take all answers from this registry snapshot (JSON), or without one from what earlier runs have kept, and ask nobody
+    #[arg(long, value_name = "SNAPSHOT", num_args = 0..=1, value_hint = ValueHint::FilePath)]
+    pub(crate) offline: Option<Option<PathBuf>>,
 
     /// Form of the result
     #[arg(long, value_name = "FORM", default_value = "table")]
@@ -78,6 +82,8 @@ pub(crate) enum Way {
     Pin,
     /// A range that selects the version that runs
     Range,
+    /// A tag that image automation moves: an ImageRepository, an ImagePolicy and a marker
+    Automation,
     /// An OCIRepository that fetches the chart, and `chartRef`
     Oci,
 }
@@ -85,8 +91,11 @@ pub(crate) enum Way {
 impl Convert {
     fn to(&self) -> Result<To, Fault> {
         let only = |flag: &str, way: &str| Err(Fault::new(format!("{flag} goes with --to {way} alone")));
-        if self.range.is_some() && self.to != Way::Range {
-            return only("--range", "range");
+        if self.range.is_some() && !matches!(self.to, Way::Range | Way::Automation) {
+            return only("--range", "range or automation");
+        }
+        if self.begin && self.to != Way::Automation {
+            return only("--begin", "automation");
         }
         if (self.home.is_some() || self.remove_orphans) && self.to != Way::Oci {
             return only(if self.home.is_some() { "--home" } else { "--remove-orphans" }, "oci");
@@ -94,6 +103,7 @@ impl Convert {
         Ok(match self.to {
             Way::Pin => To::Pin,
             Way::Range => To::Range(self.range.clone()),
+            Way::Automation => To::Automation { range: self.range.clone(), begin: self.begin },
             Way::Oci => To::Oci { home: self.home.clone(), remove_orphans: self.remove_orphans },
         })
     }
@@ -107,7 +117,7 @@ pub(crate) fn run(args: &Convert, streams: &mut Streams<'_>, env: &Env) -> Resul
         .map(|text| text.parse().map_err(|error| bad_site(text, &error)))
         .collect::<Result<_, _>>()?;
     one_path(&args.common, args.format)?;
-    let answers = Answers::of(args.offline.as_deref(), &args.sources, args.common.quiet, env)?;
+    let answers = Answers::of(args.offline.as_ref(), &args.sources, args.common.quiet, env)?;
     let mut code = FINE;
     for number in 0..args.common.paths.len() {
         let one = one(args, (&to, &wanted), number, &answers, streams, env).unwrap_or_else(|fault| {

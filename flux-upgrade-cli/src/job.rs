@@ -203,8 +203,10 @@ pub(crate) fn write(tree: &Tree, set: &PatchSet) -> Result<(), Fault> {
     let replacements: Vec<Replacement<'_>> = set
         .files
         .iter()
-        .filter_map(|file| {
-            Some(Replacement { path: &file.path, before: text_of(&file.path)?, after: &file.after })
+        .map(|file| {
+            // What was not read is a new file.
+            let before = text_of(&file.path).unwrap_or_default();
+            Replacement { path: &file.path, before, after: &file.after }
         })
         .collect();
     host::write(&tree.root, &replacements).map_err(|error| Fault::of(&error))

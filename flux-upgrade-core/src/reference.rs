@@ -54,7 +54,8 @@ pub fn normalise_url(text: &str) -> String {
     if scheme.is_empty() { format!("{host}{path}") } else { format!("{scheme}://{host}{path}") }
 }
 
-/// An address as it may be shown: without the user and the password of HTTP, without the password of others.
+/// An address as it may be shown: the user of ssh stays, as it is none's secret; every other login goes, also out of what is
+/// no address.
 ///
 /// # Examples
 ///
@@ -63,17 +64,28 @@ pub fn normalise_url(text: &str) -> String {
 /// assert_eq!(without_login("https://robot:secret@charts.example.com/a"), "https://charts.example.com/a");
 /// assert_eq!(without_login("ssh://git:secret@git.example.com/a@b"), "ssh://git@git.example.com/a@b");
 /// assert_eq!(without_login("git@git.example.com:a"), "git@git.example.com:a");
+/// assert_eq!(without_login("robot:secret@registry.example.com/a"), "registry.example.com/a");
+/// assert_eq!(without_login("https://robot:not/encoded@example.com/a"), "https://example.com/a");
 /// ```
 #[must_use]
 pub fn without_login(url: &str) -> Cow<'_, str> {
-    let Some((scheme, rest)) = url.split_once("://") else { return Cow::Borrowed(url) };
-    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-    let Some((login, host)) = authority.rsplit_once('@') else { return Cow::Borrowed(url) };
+    let (scheme, rest) = url.split_at(url.find("://").map_or(0, |at| at + 3));
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    // A password may have those signs, written by somebody who did not know that they want encoding: then what stands where
+    // the port stands is none.
+    let is_cut = rest[..end].rsplit_once(':').is_some_and(|(_, port)| {
+        !rest[..end].contains('@') && !port.ends_with(']') && !port.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    let at = rest.get(..if is_cut { rest.len() } else { end }).and_then(|part| part.rfind('@'));
+    let Some((login, host)) = at.map(|at| (&rest[..at], &rest[at + 1..])) else { return Cow::Borrowed(url) };
     let user = login.split(':').next().unwrap_or_default();
-    if scheme.to_ascii_lowercase().starts_with("http") {
-        return Cow::Owned(format!("{scheme}://{host}{path}"));
+    let is_ssh = scheme.to_ascii_lowercase().contains("ssh")
+        || (scheme.is_empty() && user == login && host.contains(':'));
+    match (is_ssh, user == login) {
+        (true, true) => Cow::Borrowed(url),
+        (true, false) => Cow::Owned(format!("{scheme}{user}@{host}")),
+        (false, _) => Cow::Owned(format!("{scheme}{host}")),
     }
-    if user == login { Cow::Borrowed(url) } else { Cow::Owned(format!("{scheme}://{user}@{host}{path}")) }
 }
 
 /// `host/path` of a git repository, the same for its https, ssh and scp-like forms, with or without `.git`.

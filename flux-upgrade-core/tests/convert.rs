@@ -1,9 +1,13 @@
 //! Conversions: texts and answers in, texts out, and what runs is the same before and after.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+#[path = "convert/automation.rs"]
+mod automation;
 mod common;
 #[path = "convert/fleet.rs"]
 mod fleet;
+#[path = "common/foreign.rs"]
+mod foreign;
 
 use common::{file, patched};
 use flux_upgrade_core::convert::{self, To, Wanted};
@@ -363,4 +367,70 @@ fn what_cannot_be_converted_holds_nobody_else() {
     assert_eq!(after[2], files[2]);
     assert!(after[3].text.contains("2.0.x") && after[3].text.contains(" # of all"), "{}", after[3].text);
     assert!(after[4].text.contains("2.0.x"), "{}", after[4].text);
+}
+
+#[test]
+fn a_tag_gets_a_policy_of_its_own_and_a_marker_where_there_is_room() {
+    let source = |namespace: &str, reference: &str| {
+        vec![file(
+            "a.yaml",
+            format!(
+                "apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nmetadata:\n  name: a{namespace}\nspec:\n  interval: 1m\n  \
+                 url: oci://registry.example.com/charts/app\n  secretRef:\n    name: pull\n  ref:\n{reference}"
+            ),
+        )]
+    };
+    let here = "\n  namespace: b";
+    let (after, plan) = convert(
+        &source(here, "    tag: 1.3.0\n"),
+        "all",
+        &To::Automation { range: None, begin: false },
+        &registry(),
+    );
+    assert_eq!(
+        words(&plan),
+        [format!(
+            "1.3.0 -> ImagePolicy b/a: 1.3.0@{B} before and after; \
+             a-image.yaml: ImageRepository and ImagePolicy b/a, 1.x; \
+             no ImageUpdateAutomation is here: `flux-upgrade automate` writes what is elected"
+        )]
+    );
+    assert!(
+        after[0].text.ends_with("    tag: 1.3.0 # {\"$imagepolicy\": \"b:a:tag\"}\n"),
+        "{}",
+        after[0].text
+    );
+    assert_eq!(
+        (after[1].path.as_str(), after[1].text.as_str()),
+        (
+            "a-image.yaml",
+            "apiVersion: image.toolkit.fluxcd.io/v1\nkind: ImageRepository\nmetadata:\n  name: a\n  namespace: b\nspec:\n  \
+             image: registry.example.com/charts/app\n  interval: 10m\n  secretRef:\n    name: pull\n---\n\
+             apiVersion: image.toolkit.fluxcd.io/v1\nkind: ImagePolicy\nmetadata:\n  name: a\n  namespace: b\nspec:\n  \
+             imageRepositoryRef:\n    name: a\n  policy:\n    semver:\n      range: 1.x\n"
+        )
+    );
+    // A digest beside the tag moves with it.
+    let both = source(here, &format!("    tag: 1.3.0\n    digest: {B}\n"));
+    let (after, _) = convert(&both, "all", &To::Automation { range: None, begin: false }, &registry());
+    assert!(
+        after[0].text.ends_with(&format!(
+            "    tag: 1.3.0 # {{\"$imagepolicy\": \"b:a:tag\"}}\n    digest: {B} # {{\"$imagepolicy\": \"b:a:digest\"}}\n"
+        )) && after[1].text.ends_with("      range: 1.x\n  digestReflectionPolicy: IfNotPresent\n"),
+        "{after:?}"
+    );
+    for (namespace, reference, range, expected) in [
+        ("", "    tag: 1.3.0\n", None, "one namespace"),
+        (here, "    tag: 1.3.0 # signed\n", None, "ends with the field"),
+        (here, "    {tag: 1.3.0}\n", None, "ends with the field"),
+        (here, "    tag: 1.3.0\n", Some("1.2.x"), "1.2.x does not admit 1.3.0"),
+        // What the policy would elect is not what runs.
+        (here, "    tag: 1.2.3_b\n", None, "requires"),
+    ] {
+        let files = source(namespace, reference);
+        let to = To::Automation { range: range.map(str::to_owned), begin: false };
+        let (after, plan) = convert(&files, "all", &to, &registry());
+        assert!(words(&plan)[0].contains(expected), "{reference}: {:?}", words(&plan));
+        assert_eq!(after, files, "{reference}");
+    }
 }

@@ -2,6 +2,8 @@
 //! Patch by the crate `json-patch` over documents that another YAML reader loads.
 
 mod common;
+#[path = "common/foreign.rs"]
+mod foreign;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,9 +13,9 @@ use common::{case_folders, run};
 use flux_upgrade_core::resolve::Snapshot;
 use flux_upgrade_core::rules::{Overrides, Rules};
 use flux_upgrade_core::{RepoPath, SourceFile, report};
+use foreign::load;
 use jsonschema::Validator;
-use serde_json::{Map, Value};
-use yaml_rust2::{Yaml, YamlLoader};
+use serde_json::Value;
 
 fn home() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -152,49 +154,6 @@ fn rules_files_that_are_read_are_as_their_schema_says() {
         read += 1;
     }
     assert!(read >= 20, "only {read} rules files were read");
-}
-
-/// The documents of a text as another reader has them; it would take a NUL for the end.
-fn load(text: &str) -> Option<Vec<Value>> {
-    if text.contains('\0') {
-        return None;
-    }
-    let documents = YamlLoader::load_from_str(text.trim_start_matches('\u{feff}')).ok()?;
-    Some(documents.iter().map(json).collect())
-}
-
-/// A value as JSON, with merge keys followed; keys become texts, as in Kubernetes.
-fn json(yaml: &Yaml) -> Value {
-    match yaml {
-        Yaml::Real(text) => serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone())),
-        Yaml::Integer(number) => Value::from(*number),
-        Yaml::String(text) => Value::String(text.clone()),
-        Yaml::Boolean(truth) => Value::Bool(*truth),
-        Yaml::Array(items) => items.iter().map(json).collect(),
-        Yaml::Hash(entries) => {
-            let (mut own, mut merged) = (Map::new(), Map::new());
-            for (key, value) in entries {
-                let name = match key {
-                    Yaml::String(text) | Yaml::Real(text) => text.clone(),
-                    other => json(other).to_string(),
-                };
-                if name != "<<" {
-                    own.insert(name, json(value));
-                    continue;
-                }
-                let sources =
-                    value.as_vec().map_or_else(|| vec![json(value)], |all| all.iter().map(json).collect());
-                for source in sources {
-                    for (name, value) in source.as_object().into_iter().flatten() {
-                        merged.entry(name).or_insert(value.clone());
-                    }
-                }
-            }
-            merged.extend(own);
-            Value::Object(merged)
-        }
-        Yaml::Alias(_) | Yaml::Null | Yaml::BadValue => Value::Null,
-    }
 }
 
 /// Applies the patches of each file to what another reader loads, and wants what it loads of the patched text.

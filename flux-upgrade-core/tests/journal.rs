@@ -44,6 +44,35 @@ fn every_point_of_death_can_be_finished_and_taken_back() {
     }
 }
 
+/// A file that was not there before the set is not there once the set is taken back.
+#[test]
+fn a_new_file_comes_and_goes_with_its_set() {
+    let new = r#"{"path":"new.yaml","before":"","after":"b: 1\n","is_new":true}"#;
+    for (died_before, finish) in [(true, true), (true, false), (false, true), (false, false)] {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("new.yaml");
+        let journal = format!(r#"{{"schema":"flux-upgrade/journal/v1","files":[{new}]}}"#);
+        fs::write(root.path().join(JOURNAL), journal).unwrap();
+        if !died_before {
+            fs::write(&file, "b: 1\n").unwrap();
+        }
+        let left = unfinished(root.path()).unwrap().unwrap();
+        if finish { left.finish(root.path()) } else { left.undo(root.path()) }.unwrap();
+        assert_eq!(fs::read_to_string(&file).ok().as_deref(), finish.then_some("b: 1\n"));
+        assert_eq!(unfinished(root.path()).unwrap(), None);
+    }
+
+    let path = RepoPath::parse("new.yaml").unwrap();
+    let set = [Replacement { path: &path, before: "", after: "b: 1\n" }];
+    let root = tempfile::tempdir().unwrap();
+    write(root.path(), &set).unwrap();
+    assert_eq!(fs::read_to_string(root.path().join("new.yaml")).unwrap(), "b: 1\n");
+    // Somebody's own file of that name stays.
+    fs::write(root.path().join("new.yaml"), "mine\n").unwrap();
+    assert!(write(root.path(), &set).is_err());
+    assert_eq!(fs::read_to_string(root.path().join("new.yaml")).unwrap(), "mine\n");
+}
+
 #[test]
 fn a_file_that_somebody_changed_stops_both() {
     let root = tempfile::tempdir().unwrap();

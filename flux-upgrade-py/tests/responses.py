@@ -70,6 +70,17 @@ RESPONSE: dict[str, Any] = {
         "changes": [CHANGE],
         "held": [HELD],
         "series": [SERIES],
+        "groups": [
+            {
+                "id": "podinfo",
+                "title": "Update podinfo to 6.9.0",
+                "level": "minor",
+                "delivery": "commit",
+                "schedule": ["every weekend"],
+                "changes": ["apps/podinfo.yaml:8:12"],
+                "after": [],
+            },
+        ],
         "diagnostics": [DIAGNOSTIC],
         "future": {"grüße": 1.5},
     },

@@ -56,3 +56,20 @@ def test_what_is_no_release_raises(version: str, given: dict[str, Any], code: st
     with pytest.raises(fu.FluxUpgradeError) as caught:
         fu.render_flux(b"", version, **given)
     assert caught.value.code == code
+
+
+@pytest.mark.skipif(not (SHARED / "flux-releases").is_dir(), reason="no ../shared/flux-releases")
+def test_the_manifests_beside_a_snapshot_are_read(tmp_path: Path) -> None:
+    old, new = "v2.7.5", "v2.9.4"
+    files = {"clusters/a/flux-system/gotk-components.yaml": fu.render_flux(archive(old), old, log_level="debug")}
+    releases = [{"version": version, "manifests": f"archives/{version}.tar.gz"} for version in (old, new)]
+    snapshot = {"schema": "flux-upgrade/registry-snapshot/v1", "flux": releases}
+    (tmp_path / "archives").mkdir()
+    for version in (old, new):
+        (tmp_path / "archives" / f"{version}.tar.gz").write_bytes(archive(version))
+    (tmp_path / "registry.json").write_text(json.dumps(snapshot))
+    plan = fu.plan(files, snapshot=tmp_path / "registry.json")
+    assert [(change.from_, change.to) for change in plan.changes] == [(old, new)]
+    wanted = fu.render_flux(archive(new), new, log_level="debug")
+    assert [text == wanted for text in plan.patched.values()] == [True]
+    assert fu.plan(files, snapshot=snapshot).changes == ()

@@ -48,6 +48,9 @@ def test_what_the_plan_says_is_read(answer: Answer) -> None:
     assert (now.from_, now.to, now.group, now.in_cluster) == ("v2.4.0", "v2.7.5", "flux", ("flux migrate",))
     assert (later.group, later.changes, later.migrations[0]["object"]) == (None, (), "Alert a")
     assert later.preflight[0].code == DIAGNOSTIC["code"]
+    (group,) = plan.groups
+    title = "Update podinfo to 6.9.0"
+    assert group == fu.Group("podinfo", title, "minor", "commit", ("every weekend",), (change.id,), ())
     assert plan.patched == RESPONSE["patched"]
     assert (plan.diff(), plan.markdown()) == (RESPONSE["diff"], RESPONSE["markdown"])
     assert json.loads(plan.json_patch()) == RESPONSE["jsonPatch"]
@@ -62,11 +65,12 @@ def test_a_level_may_be_absent(answer: Answer) -> None:
 
 def test_options_go_under_the_names_of_the_wire(answer: Answer, tmp_path: Path) -> None:
     requests = answer(RESPONSE)
-    snapshot = {"schema": "flux-upgrade/registry-snapshot/v1"}
+    git = {"url": "https://git.example.com/a"}
+    snapshot = {"schema": "flux-upgrade/registry-snapshot/v1", "git": [git]}
     file = tmp_path / "registry.json"
     file.write_text(json.dumps(snapshot), encoding="utf-8")
     fu.plan({"a.yaml": "ä: 😀\r\n"}, offline=True)
-    fu.plan({}, snapshot=fu.Record(snapshot), prerelease=False, only=[])
+    fu.plan({}, snapshot=fu.Record(snapshot | {"git": [fu.Record(git)]}), prerelease=False, only=[])
     fu.plan(
         {},
         snapshot=file,

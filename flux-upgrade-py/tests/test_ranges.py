@@ -38,6 +38,7 @@ def run(folder: Path) -> dict[str, Any]:
                     snapshot=snapshot,
                     range=options.get("range"),
                     remove_orphans=options.get("removeOrphans", False),
+                    begin=options.get("begin", False),
                 )
     except fu.FluxUpgradeError as error:
         return {"error": {"code": error.code, "line": error.line, "column": error.column}}

@@ -232,6 +232,9 @@ async function read(response: Response, wanted: Wanted): Promise<Uint8Array> {
 function words(cause: unknown): string {
   const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
   const code = inner instanceof Error && "code" in inner ? String(inner.code) : "";
+  if (cause instanceof TypeError && inner === cause) {
+    return "no answer, or none that a page may read (CORS); `proxy` asks another way";
+  }
   const known: Record<string, string> = {
     ECONNREFUSED: "the connection is refused",
     ECONNRESET: "the connection was cut",

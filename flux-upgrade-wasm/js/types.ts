@@ -242,6 +242,20 @@ export interface Group {
   readonly after: readonly string[];
 }
 
+/** What one ImageUpdateAutomation would commit. */
+export interface Commit {
+  /** Of the automation, as far as the files say it. */
+  readonly namespace?: string;
+  readonly name: string;
+  readonly path: string;
+  readonly line: number;
+  readonly column: number;
+  /** By `spec.git.commit.messageTemplate`. */
+  readonly message: string;
+  /** Ids of its changes. */
+  readonly changes: readonly string[];
+}
+
 /** What is done with each site of some files: each is in `changes` or in `held`. */
 export interface Plan {
   readonly schema: string;
@@ -251,6 +265,8 @@ export interface Plan {
   readonly groups: readonly Group[];
   /** For each place where Flux moves to another minor, its steps up to the newest release. */
   readonly series: readonly Series[];
+  /** What image automation would commit of the changes, by automation; absent where there is nothing. */
+  readonly commits?: readonly Commit[];
   readonly diagnostics: readonly Diagnostic[];
   readonly summary: Readonly<Record<string, unknown>>;
   /** The changed files by path, and no others. */
@@ -436,13 +452,15 @@ export type RollBack = (files: Files, lock: string, options?: { today?: string; 
 export interface ConvertOptions extends RangeOptions {
   /** `PATH:LINE`, `Kind/namespace/name`, `Kind/name` or `all`. */
   sites: readonly string[];
-  to: "pin" | "range" | "oci";
-  /** For `range`: the text to write. */
+  to: "pin" | "range" | "automation" | "oci";
+  /** For `range` and `automation`: the text to write. */
   range?: string;
   /** For `oci`: where a chart of an HTTP repository is published as an artifact. */
   home?: string;
   /** For `oci`: remove HelmRepositories that nothing refers to after that. */
   removeOrphans?: boolean;
+  /** For `automation`: the policy may elect something newer than what runs, as `flux-upgrade automate init` lets it. */
+  begin?: boolean;
 }
 
 /** Plans to convert sites, where what runs stays the same. */

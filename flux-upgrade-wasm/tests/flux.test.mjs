@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { isFluxUpgradeError, renderFlux } from "flux-upgrade";
+import { isFluxUpgradeError, planUpgrade, renderFlux, takeSnapshot } from "flux-upgrade";
 
 const shared = process.env.FLUX_UPGRADE_SHARED ?? fileURLToPath(new URL("../../../shared", import.meta.url));
 const json = (...path) => JSON.parse(readFileSync(join(shared, ...path), "utf8"));
@@ -45,4 +45,36 @@ test("what is no release rejects with its code", async () => {
   ]) {
     await assert.rejects(renderFlux(archive, version, given), (error) => isFluxUpgradeError(error) && error.code === code);
   }
+});
+
+test("a snapshot has the manifests that moving Flux takes", {
+  skip: existsSync(join(shared, "flux-releases")) ? false : "no ../shared/flux-releases",
+}, async () => {
+  const archive = (version) => readFileSync(join(shared, "flux-releases", version, "manifests.tar.gz"));
+  const versions = ["v2.7.5", "v2.8.0", "v2.9.4"];
+  const line = (text) => `${(text.length + 5).toString(16).padStart(4, "0")}${text}\n`;
+  const refs = versions.map((tag) => line(`0123456789abcdef0123456789abcdef01234567 refs/tags/${tag}`));
+  const asked = [];
+  const fetch = async (url) => {
+    const [, version] = /\/download\/(v[\d.]+)\/manifests\.tar\.gz$/.exec(url) ?? [];
+    asked.push(version ?? url);
+    if (versions.includes(version)) return new Response(archive(version));
+    if (url.startsWith("https://github.com/fluxcd/flux2/info/refs")) {
+      return new Response(`${line("# service=git-upload-pack")}0000${refs.join("")}0000`);
+    }
+    return new Response("", { status: 404 });
+  };
+  const components = await renderFlux(archive("v2.7.5"), "v2.7.5", { logLevel: "debug" });
+  const files = { "clusters/a/flux-system/gotk-components.yaml": components };
+  const live = await planUpgrade(files, { fetch });
+  assert.deepEqual(live.changes.map(({ from, to }) => [from, to]), [["v2.7.5", "v2.9.4"]], JSON.stringify(live.held));
+  const [patched] = Object.values(live.patches);
+  assert.ok(patched.text === (await renderFlux(archive("v2.9.4"), "v2.9.4", { logLevel: "debug" })));
+  const text = JSON.stringify(await takeSnapshot(files, { fetch }));
+  assert(asked.includes("v2.7.5") && asked.includes("v2.9.4"), `${asked}`);
+  assert.deepEqual(await planUpgrade(files, { snapshot: JSON.parse(text) }), live);
+  const damaged = JSON.parse(text.replaceAll(/base64,[^"]{9}/g, "base64,!!!!!!!!!"));
+  const { changes, held } = await planUpgrade(files, { snapshot: damaged });
+  assert.deepEqual(changes, []);
+  assert.equal(held[0].reason.failure.kind, "malformed");
 });

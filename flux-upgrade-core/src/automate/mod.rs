@@ -8,21 +8,28 @@
 //! has the same sites, so that a plan moves a marked field as its policy says and in no other way. [`set`] is the last step
 //! alone, for whoever knows already what is elected.
 
+mod commit;
 mod marker;
 mod objects;
 mod policy;
+mod template;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub(crate) use commit::findings;
+pub use commit::{Commit, commits, messages};
+pub(crate) use marker::is_marker;
 pub use marker::{Field, Setter};
 pub(crate) use policy::Open;
 pub use policy::{Elected, Policy};
+pub use template::{ChangedField, DEFAULT_MESSAGE, MessageData, ObjectName, TemplateError, message};
 pub use write::{Setting, set};
 
 use crate::locate::{
-    Consumer, Dialects, Frame, Ignore, Links, Owner, Part, Site, SourceKey, Spot, Style, dotted,
+    Consumer, Dialects, Frame, Ignore, Links, Owner, Part, Released, Site, SourceKey, Spot, Style, dotted,
+    released,
 };
 use crate::plan::Reason;
 use crate::scan::{Encryption, Inventory, Resource, encryption};
@@ -40,6 +47,8 @@ pub struct Marker {
     pub policies: Vec<Arc<Policy>>,
     /// Tag and digest that the files have now.
     pub(crate) stored: Option<(String, Option<String>)>,
+    /// The object that a commit names for it.
+    pub(crate) object: Option<ObjectName>,
 }
 
 /// Every marked scalar of the files, by path and position.
@@ -61,6 +70,32 @@ pub fn sites(inventory: &Inventory<'_>) -> Vec<Site> {
     sites_with(inventory, &Links::new(inventory), &Dialects::new(inventory))
 }
 
+/// Namespace of the automation that moves marked fields of a file, with the labels that it selects policies by.
+///
+/// None where no automation does, or where what it selects by cannot be told by labels alone.
+pub(crate) fn covering(inventory: &Inventory<'_>, path: &str) -> Option<(String, BTreeMap<String, String>)> {
+    let objects = Objects::read(inventory, &Links::new(inventory));
+    objects.automations.into_iter().filter(|one| one.idle.is_none() && one.holds(path)).find_map(|one| {
+        let labels = match one.selector {
+            None => BTreeMap::new(),
+            Some(selector) => {
+                let is_plain = selector
+                    .get("matchExpressions")
+                    .is_none_or(|list| list.as_array().is_some_and(Vec::is_empty));
+                let labels = selector
+                    .get("matchLabels")
+                    .and_then(serde_json::Value::as_object)
+                    .filter(|_| is_plain)?;
+                labels
+                    .iter()
+                    .map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+                    .collect::<Option<_>>()?
+            }
+        };
+        Some((one.place.namespace?, labels))
+    })
+}
+
 /// Every ImagePolicy of the files, once for each of its places.
 pub(crate) fn policies<'a>(inventory: &'a Inventory<'_>, links: &Links<'a>) -> Vec<Policy> {
     Objects::read(inventory, links).policies
@@ -80,7 +115,8 @@ pub(crate) fn sites_with<'a>(
             continue;
         }
         let objects = objects.get_or_insert_with(|| Known::new(Objects::read(inventory, links)));
-        let here = InFile { inventory, dialects, index, file, objects };
+        let is_alone = read.documents.iter().filter(|document| document.root().is_some()).count() == 1;
+        let here = InFile { inventory, dialects, index, file, objects, is_alone };
         let first = out.len();
         for marked in &read.marked {
             let document = &read.documents[marked.document];
@@ -100,8 +136,10 @@ pub(crate) fn join<'a>(
     links: &Links<'a>,
     dialects: &Dialects<'_>,
     sites: &mut Vec<Site>,
+    without: &BTreeSet<Released>,
 ) {
     let mut marked = sites_with(inventory, links, dialects);
+    marked.retain(|site| without.is_empty() || !without.contains(&released(&site.at)));
     if marked.is_empty() {
         return;
     }
@@ -195,6 +233,8 @@ struct InFile<'a, 'f> {
     index: usize,
     file: &'f SourceFile,
     objects: &'a Known,
+    /// Whether it has one document alone.
+    is_alone: bool,
 }
 
 impl<'f> InFile<'_, 'f> {
@@ -251,7 +291,10 @@ impl<'f> InFile<'_, 'f> {
             suspended: resource.is_some_and(|resource| resource.suspended),
             dialect: resource.and_then(|resource| self.dialects.of(resource)),
             is_patch: resource.is_some_and(|resource| resource.is_patch),
-            marker: setter.map(|setter| Box::new(Marker { setter, policies, stored: None })),
+            marker: setter.map(|setter| {
+                let object = commit::object(document, node, self.is_alone);
+                Box::new(Marker { setter, policies, stored: None, object })
+            }),
             ..Site::alone(at, self.owner(resource), (&name, part), spot, reader)
         }
     }

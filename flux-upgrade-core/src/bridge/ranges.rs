@@ -44,6 +44,7 @@ struct Options {
     range: Option<String>,
     home: Option<String>,
     remove_orphans: bool,
+    begin: bool,
 }
 
 impl From<LockError> for Box<Fault> {
@@ -65,7 +66,7 @@ impl From<LockError> for Box<Fault> {
 /// {"do": "survey", "files": {"path": "text"}, "snapshot": {…}, "options": {"fluxVersion", "now", "only", "config"}}
 /// {"do": "lock", …, "lock": "the text of flux-upgrade.lock, if there is one"}
 /// {"do": "rollback", "files", "lock": "the text to go back to", "options": {"only", "today": "the text of today's lock"}}
-/// {"do": "convert", …, "options": {"sites": ["OCIRepository/podinfo"], "to": "pin|range|oci", "range", "home", "removeOrphans"}}
+/// {"do": "convert", …, "options": {"sites": ["OCIRepository/podinfo"], "to": "pin|range|automation|oci", "range", "home", "removeOrphans", "begin"}}
 /// ```
 ///
 /// The answers are `{"ranges": …}`, `{"check": …, "text": "the lock"}`, and for the last two `{"plan", "diff", "markdown",
@@ -163,10 +164,14 @@ impl Job<'_, '_> {
         let to = match options.to.as_deref() {
             Some("pin") => To::Pin,
             Some("range") => To::Range(options.range),
+            Some("automation") => To::Automation { range: options.range, begin: options.begin },
             Some("oci") => To::Oci { home: options.home, remove_orphans: options.remove_orphans },
             other => {
                 let found = other.unwrap_or("");
-                return Err(value("to", format!("`{found}`: `pin`, `range` or `oci` was expected")));
+                return Err(value(
+                    "to",
+                    format!("`{found}`: `pin`, `range`, `automation` or `oci` was expected"),
+                ));
             }
         };
         let wanted: Vec<Wanted> = options

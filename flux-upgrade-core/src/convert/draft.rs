@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::proof::{Pair, unchanged};
-use super::{Converted, Drafted, Place, To, oci};
-use crate::locate::{Consumer, Part, Site};
+use super::release::Markers;
+use super::{Converted, Drafted, Place, To, automation, oci};
+use crate::locate::{Consumer, Part, Site, elections};
 use crate::patch::{Edit, FilePatch, PatchSet, Refused, apply, verify};
 use crate::plan::{Reason, Standing, is_floating};
 use crate::ranges::everything;
@@ -41,15 +42,21 @@ fn attempt(
     to: &To,
 ) -> (Drafted, BTreeMap<usize, Reason>) {
     let pins = Pins::new(inventory);
+    let markers = Markers::read(inventory);
     let mut out = Drafted::default();
     let mut charts = oci::Charts::new(inventory);
+    let mut policies = automation::Policies::new(inventory);
     for (index, site) in sites.iter().enumerate() {
         let outcome = match (site.blocked.as_ref().or(refused.get(&index)), &stands[index]) {
             (Some(reason), _) | (None, Err(reason)) => Err(reason.clone()),
             (None, Ok(standing)) => match to {
+                To::Pin | To::Range(_) if markers.held(site) => back(&markers, &pins, site, standing, to),
                 To::Pin => pin(&pins, site, standing),
                 To::Range(range) => to_range(&pins, site, standing, range.as_deref()),
                 To::Oci { home, .. } => charts.convert(site, standing, home.as_deref()),
+                To::Automation { range, begin } => {
+                    policies.convert(&pins, site, standing, (range.as_deref(), *begin))
+                }
             },
         };
         out.outcomes.push(outcome);
@@ -61,6 +68,10 @@ fn attempt(
         edits.extend(more);
         out.diagnostics.extend(findings);
     }
+    edits.extend(policies.written());
+    let converted = sites.iter().zip(&out.outcomes).filter(|(_, outcome)| outcome.is_ok());
+    let orphans = markers.orphans(converted.map(|(site, _)| site).filter(|site| markers.held(site)));
+    out.diagnostics.extend(orphans);
     shared(inventory, sites, &mut out, &mut edits);
     let unproven = files(inventory, sites, &edits, to, &mut out);
     (out, unproven)
@@ -96,6 +107,10 @@ pub(super) fn applies(site: &Site, to: &To) -> Result<(), Reason> {
     match to {
         To::Pin if !is_floating(site) => Err(Reason::UpToDate),
         To::Pin => Ok(()),
+        To::Range(_) if site.marker.is_some() => Err(Reason::Requires {
+            detail: "its own name among the sites: image automation moves it, and its marker would go"
+                .to_owned(),
+        }),
         To::Range(_) if site.part == Part::Range => Err(Reason::UpToDate),
         To::Range(_) if site.consumer == Consumer::Image => Err(Reason::Requires {
             detail:
@@ -105,6 +120,7 @@ pub(super) fn applies(site: &Site, to: &To) -> Result<(), Reason> {
         To::Range(_) if !takes_range(site) => Err(cannot_range(format!("`{}` holds no range", site.field))),
         To::Range(_) => Ok(()),
         To::Oci { home, .. } => oci::applies(site, home.as_deref()),
+        To::Automation { .. } => automation::applies(site),
     }
 }
 
@@ -129,9 +145,43 @@ fn pin(pins: &Pins<'_, '_>, site: &Site, standing: &Standing) -> Result<Converte
         edits: pinned.edits,
         notes: pinned.notes,
         other_digest: false,
+        kept: false,
         beside: None,
+        comments: Vec::new(),
+        gone: Vec::new(),
         after: None,
     })
+}
+
+/// A site that a marker held.
+fn back(
+    markers: &Markers<'_>,
+    pins: &Pins<'_, '_>,
+    site: &Site,
+    standing: &Standing,
+    to: &To,
+) -> Result<Converted, Reason> {
+    if let Some(ignore) = &site.ignore {
+        return Err(Reason::Ignored { by: format!("a comment at {}", ignore.at) });
+    }
+    let converted = match to {
+        To::Range(Some(range)) => to_range(pins, site, standing, Some(range))?,
+        To::Range(None) => to_range(pins, site, standing, markers.range(site)?.as_deref())?,
+        _ if is_floating(site) => pin(pins, site, standing)?,
+        _ => Converted {
+            to: site.written(),
+            place: place(site, &site.field),
+            edits: Vec::new(),
+            notes: Vec::new(),
+            other_digest: false,
+            kept: true,
+            beside: None,
+            comments: Vec::new(),
+            gone: Vec::new(),
+            after: None,
+        },
+    };
+    markers.taken_out(site, converted)
 }
 
 /// A pinned site in a range.
@@ -143,11 +193,7 @@ fn to_range(
 ) -> Result<Converted, Reason> {
     let version = Version::parse(standing.resolved.replace('_', "+").as_str())
         .map_err(|_| cannot_range(format!("`{}` is no version", standing.resolved)))?;
-    let widest = || match (version.major(), version.minor()) {
-        (0, minor) => format!("0.{minor}.x"),
-        (major, _) => format!("{major}.x"),
-    };
-    let range = range.map_or_else(widest, str::to_owned);
+    let range = range.map_or_else(|| widest(&version), str::to_owned);
     let read = Range::parse(&range).map_err(|error| cannot_range(error.to_string()))?;
     if !read.matches(&version) {
         return Err(cannot_range(format!("{range} does not admit {}, which runs", standing.resolved)));
@@ -159,9 +205,20 @@ fn to_range(
         edits: ranged.edits,
         notes: ranged.notes,
         other_digest: false,
+        kept: false,
         beside: None,
+        comments: Vec::new(),
+        gone: Vec::new(),
         after: None,
     })
+}
+
+/// The major version, below 1.0 the minor.
+pub(super) fn widest(version: &Version) -> String {
+    match (version.major(), version.minor()) {
+        (0, minor) => format!("0.{minor}.x"),
+        (major, _) => format!("{major}.x"),
+    }
 }
 
 fn cannot_range(detail: String) -> Reason {
@@ -193,13 +250,15 @@ fn files(
         by_file.entry(&edit.path).or_default().push(edit.clone());
     }
     let mut texts: Vec<SourceFile> = inventory.files.to_vec();
+    let gone: Vec<String> = out.outcomes.iter().flatten().flat_map(|one| one.gone.iter().cloned()).collect();
     // Files that more than the values of has to be compared, and those that cannot be proven.
     let (mut pairs, mut wrong) = (Vec::new(), BTreeMap::new());
     for (path, mut edits) in by_file {
         edits.sort();
         edits.dedup();
-        let Some(number) = inventory.files.iter().position(|file| file.path == *path) else { continue };
-        let before = inventory.files[number].text.as_str();
+        let number = inventory.files.iter().position(|file| file.path == *path);
+        // A file that is not there yet is an empty one.
+        let before = number.map_or("", |number| inventory.files[number].text.as_str());
         let after = match apply::apply(before, &edits) {
             Ok(after) => after,
             Err(error) => {
@@ -211,17 +270,24 @@ fn files(
         // What only moves values is held to the stricter proof of every plan.
         match (verify(before, &patch), to) {
             (Ok(()), _) => {}
-            (Err(error), To::Pin) => {
+            (Err(error), To::Pin) if gone.is_empty() => {
                 wrong.insert(path.clone(), error.to_string());
             }
-            (Err(_), To::Range(_) | To::Oci { .. }) => {
+            (Err(_), _) => {
                 pairs.push(Pair { path, before, after: patch.after.clone() });
             }
         }
-        texts[number].text.clone_from(&patch.after);
+        match number {
+            Some(number) => texts[number].text.clone_from(&patch.after),
+            None => texts.push(SourceFile { path: path.clone(), text: patch.after.clone() }),
+        }
         out.set.files.push(patch);
     }
-    wrong.extend(unchanged(&pairs));
+    let new: Vec<&str> =
+        out.outcomes.iter().flatten().flat_map(|one| &one.comments).map(String::as_str).collect();
+    if wrong.is_empty() {
+        wrong = unchanged(&pairs, &new, &gone);
+    }
     if !wrong.is_empty() {
         let mut unproven = BTreeMap::new();
         for (index, outcome) in out.outcomes.iter().enumerate() {
@@ -242,7 +308,19 @@ fn files(
         }
         return unproven;
     }
-    let found = everything(&scan(&texts));
+    texts.sort_by(|a, b| a.path.cmp(&b.path));
+    let again = scan(&texts);
+    let mut found = everything(&again);
+    if let To::Automation { .. } = to {
+        let unread = out.outcomes.iter().enumerate().filter_map(|(index, outcome)| {
+            Some((index, automation::unread(&again, outcome.as_ref().ok()?)?))
+        });
+        let unread: BTreeMap<usize, Reason> = unread.collect();
+        if !unread.is_empty() {
+            return unread;
+        }
+        found.extend(elections(&again));
+    }
     for (site, outcome) in sites.iter().zip(&mut out.outcomes) {
         let Ok(converted) = outcome else { continue };
         let place = &converted.place;

@@ -1,4 +1,4 @@
-//! From one way of following a version to another: pin, range, and charts by an OCIRepository of their own.
+//! From one way of following a version to another: pin, range, image automation, and charts by an OCIRepository of their own.
 //!
 //! Each conversion is drafted from where the sites stand now, and proven: the converted files are read again, every site of
 //! them stands at the same version and digest as before, and nothing else differs. What would change what runs is refused.
@@ -7,18 +7,20 @@
 //! files ──sites──▶ answers ──draft──▶ Conversion ──Conversion::sites──▶ answers ──prove──▶ Plan and PatchSet
 //! ```
 
+mod automation;
 mod draft;
 mod oci;
 mod proof;
+mod release;
 mod wanted;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::Diagnostic;
-use crate::locate::{Part, Site};
+use crate::locate::{Part, Released, Site, released};
 use crate::patch::{Edit, PatchSet};
 use crate::plan::{Change, Held, Plan, Reason, Standing, standing};
-use crate::ranges::everything;
+use crate::ranges::{everything, everything_without};
 use crate::resolve::Resolution;
 use crate::resolve::select::version_of_tag;
 use crate::rules::Rules;
@@ -35,6 +37,13 @@ pub enum To {
     Pin,
     /// A range; `None` is the major version that they stand at, below 1.0 the minor.
     Range(Option<String>),
+    /// The tag that they stand at, with a marker, and an ImagePolicy, with whatever else that takes.
+    Automation {
+        /// What the policy elects from; `None` is the range that is written, else the one that [`To::Range`] takes.
+        range: Option<String>,
+        /// Whether the policy may elect something else than what runs, which then moves.
+        begin: bool,
+    },
     /// A chart that an OCIRepository fetches and `chartRef` names.
     Oci {
         /// Where charts of HTTP repositories are published as artifacts: `oci://host/path`, with the chart's name or without.
@@ -75,8 +84,14 @@ struct Converted {
     notes: Vec<String>,
     /// Whether the digests are of different things: a chart's archive and an artifact.
     other_digest: bool,
+    /// Whether every value stays as it is written, so that nothing can differ.
+    kept: bool,
     /// The file of a new object that it refers to.
     beside: Option<RepoPath>,
+    /// Comments that are new, without their `#`.
+    comments: Vec<String>,
+    /// Comments that go.
+    gone: Vec<String>,
     /// The object and the parent of the field that says it then.
     place: Place,
     /// Index into [`Drafted::after`].
@@ -98,13 +113,34 @@ struct Place {
 #[must_use]
 pub fn sites(inventory: &Inventory<'_>, wanted: &[Wanted], to: &To) -> Vec<Site> {
     let is_meant = |site: &Site| wanted.iter().any(|wanted| wanted.matches(inventory, site));
-    let mut sites: Vec<Site> = everything(inventory).into_iter().filter(is_meant).collect();
+    let mut sites = everything(inventory);
+    let back = match to {
+        To::Pin | To::Range(_) => release::wanted(inventory, &sites, wanted),
+        _ => BTreeSet::new(),
+    };
+    if !back.is_empty() {
+        let marked = std::mem::replace(&mut sites, everything_without(inventory, &back));
+        // What nothing but its marker tells is left to that.
+        let known: BTreeSet<_> = sites.iter().flat_map(spots).collect();
+        sites.extend(marked.into_iter().filter(|site| spots(site).all(|spot| !known.contains(&spot))));
+        sites.sort_by(|a, b| (&a.at, &a.owner, &a.field).cmp(&(&b.at, &b.owner, &b.field)));
+    }
+    sites.retain(is_meant);
     for site in &mut sites {
+        let is_back = site.marker.is_none() && spots(site).any(|spot| back.contains(&spot));
+        if is_back && *to == To::Pin {
+            continue;
+        }
         if let (None, Err(reason)) = (&site.blocked, draft::applies(site, to)) {
             site.blocked = Some(reason);
         }
     }
     sites
+}
+
+/// The fields of a site.
+fn spots(site: &Site) -> impl Iterator<Item = Released> {
+    [Some(&site.spot), site.digest.as_ref()].into_iter().flatten().map(|spot| released(&spot.at))
 }
 
 /// Drafts a conversion of `sites`, which come from [`sites`].
@@ -164,6 +200,7 @@ impl Conversion {
             changes: Vec::new(),
             held: Vec::new(),
             series: Vec::new(),
+            commits: Vec::new(),
             groups: Vec::new(),
             diagnostics: draft.diagnostics,
         };
@@ -192,6 +229,9 @@ fn equal(
     let Some(site) = converted.after.and_then(|index| after.get(index)) else {
         return Err(Reason::Requires { detail: format!("{same}: the converted site is not found again") });
     };
+    if converted.kept {
+        return Ok(());
+    }
     let is = standing(site, resolution, rules)?;
     // A digest or commit says what runs, whatever else has it.
     let by_name = !matches!(site.part, Part::Digest | Part::Commit);
@@ -212,6 +252,7 @@ fn change(site: usize, at: &Site, converted: Converted, stands: &Standing) -> Ch
     notes.insert(
         0,
         match (&stands.digest, converted.other_digest) {
+            _ if converted.kept => format!("{} before and after", stands.resolved),
             (Some(digest), false) => format!("{}@{digest} before and after", stands.resolved),
             (_, true) => format!(
                 "{} before and after; archive and artifact have digests of their own",

@@ -15,7 +15,7 @@ use crate::plan::{Reason, Standing, preferred_quote};
 use crate::ranges::Owners;
 use crate::resolve::select::{chart_tag, literal_chart_tag};
 use crate::scan::{Inventory, Kind, Resource};
-use crate::text::{Lines, Span};
+use crate::text::{Lines, SourceFile, Span};
 use crate::yaml::{Comments, Document, Node, Quote, encode, parse, split};
 
 pub(super) struct Charts<'a, 'f> {
@@ -168,7 +168,10 @@ impl<'a, 'f> Charts<'a, 'f> {
             edits: vec![edit],
             notes,
             other_digest: is_http,
+            kept: false,
             beside: Some(inventory.file_of(source).path.clone()),
+            comments: Vec::new(),
+            gone: Vec::new(),
             place: Place {
                 kind: Kind::OciRepository.name().to_owned(),
                 name: called,
@@ -286,29 +289,22 @@ impl<'a, 'f> Charts<'a, 'f> {
             let lines = Lines::new(&file.text);
             let end = lines.line_end();
             let removed = remove && is_orphan;
+            if !removed {
+                edits.push(append(file, &object, documents));
+            }
             if is_orphan && !removed {
                 let at = self.inventory.location(source);
                 let message = format!("nothing refers to HelmRepository {} any more", source.name);
                 let finding = Diagnostic::new("convert.orphan", Severity::Note, at, message);
                 findings.push(finding.with_help("remove it, or convert with --remove-orphans"));
             }
-            let text = file.text.as_str();
-            let part = object.part;
-            let joined = documents.join(&format!("---{end}"));
-            let (span, replace) = if removed {
-                let start = object.start_of_body();
+            if removed {
                 let comments: String =
                     object.all_comments().map(|comment| format!("{comment}{end}")).collect();
-                (Span::new(start, part.end), format!("{comments}{joined}"))
-            } else {
-                let lead = if text[..part.end].ends_with(['\n', '\r']) { "" } else { end };
-                (Span::new(part.end, part.end), format!("{lead}---{end}{joined}"))
-            };
-            // A last line without an end stays one.
-            let is_last = span.end == text.len();
-            let bare = is_last && !text.ends_with(['\n', '\r']);
-            let replace = if bare { replace.trim_end_matches(['\n', '\r']).to_owned() } else { replace };
-            edits.push(Edit { path: file.path.clone(), span, expect: span.of(text).to_owned(), replace });
+                let span = Span::new(object.start_of_body(), object.part.end);
+                let joined = documents.join(&format!("---{end}"));
+                edits.push(whole_lines(file, span, format!("{comments}{joined}")));
+            }
         }
         (edits, findings)
     }
@@ -354,8 +350,25 @@ struct Version {
     comments: VersionComments,
 }
 
+/// The edit that writes documents below an object.
+pub(super) fn append(file: &SourceFile, object: &Object<'_>, documents: &[String]) -> Edit {
+    let end = Lines::new(&file.text).line_end();
+    let at = object.part.end;
+    let lead = if file.text[..at].ends_with(['\n', '\r']) { "" } else { end };
+    let joined = documents.join(&format!("---{end}"));
+    whole_lines(file, Span::new(at, at), format!("{lead}---{end}{joined}"))
+}
+
+/// An edit that ends with a line, but for a file whose last line has no end.
+fn whole_lines(file: &SourceFile, span: Span, replace: String) -> Edit {
+    let text = file.text.as_str();
+    let bare = span.end == text.len() && !text.ends_with(['\n', '\r']);
+    let replace = if bare { replace.trim_end_matches(['\n', '\r']).to_owned() } else { replace };
+    Edit { path: file.path.clone(), span, expect: span.of(text).to_owned(), replace }
+}
+
 /// An object, read again with its comments.
-struct Object<'t> {
+pub(super) struct Object<'t> {
     document: Document<'t>,
     /// The part of the file that holds it.
     part: Span,
@@ -364,7 +377,7 @@ struct Object<'t> {
 
 impl<'t> Object<'t> {
     /// `None` where its part of the file holds more than it.
-    fn read(inventory: &Inventory<'t>, resource: &Resource) -> Option<Self> {
+    pub(super) fn read(inventory: &Inventory<'t>, resource: &Resource) -> Option<Self> {
         let text = inventory.file_of(resource).text.as_str();
         let start = inventory.location(resource).span.start;
         let part = split(text).into_iter().find(|part| part.start <= start && start < part.end)?;
@@ -380,7 +393,7 @@ impl<'t> Object<'t> {
         })
     }
 
-    fn root(&self) -> Node<'_, 't> {
+    pub(super) fn root(&self) -> Node<'_, 't> {
         self.document.root().unwrap_or_else(|| unreachable!("it was there when it was read"))
     }
 
@@ -461,7 +474,7 @@ struct Cut {
 
 impl Cut {
     /// The edit that writes `chartRef` there.
-    fn edit(&self, file: &crate::text::SourceFile, name: &str, namespace: Option<&str>) -> Edit {
+    fn edit(&self, file: &SourceFile, name: &str, namespace: Option<&str>) -> Edit {
         let quote = preferred_quote(&file.text);
         let text = |value: &str| encode("x", Quote::Plain, value, quote).unwrap_or_else(|| value.to_owned());
         let mut fields = vec![("kind", "OCIRepository".to_owned()), ("name", text(name))];
@@ -549,7 +562,7 @@ impl Writer<'_> {
 }
 
 /// A field with everything below it, in lines of their own; aliases are written out.
-fn emit(key: &str, node: Node<'_, '_>, depth: usize, quote: Quote, out: &mut Vec<String>) {
+pub(super) fn emit(key: &str, node: Node<'_, '_>, depth: usize, quote: Quote, out: &mut Vec<String>) {
     let Some(node) = node.resolved() else { return };
     let blanks = "  ".repeat(depth);
     if node.is_mapping() {

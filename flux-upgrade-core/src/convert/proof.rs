@@ -15,8 +15,11 @@ const MAY_DIFFER: &[&str] = &[
     "instance.distribution.version",
 ];
 
-/// Kinds that may come and go as a whole.
-const SOURCES: &[&str] = &["OCIRepository", "HelmRepository"];
+/// Kinds of which a new object may come.
+const MAY_COME: &[&str] = &["OCIRepository", "ImageRepository", "ImagePolicy", "ImageUpdateAutomation"];
+
+/// Kinds of which an object may go as a whole.
+const MAY_GO: &[&str] = &["HelmRepository"];
 
 /// A file before and after.
 pub(super) struct Pair<'t> {
@@ -28,8 +31,9 @@ pub(super) struct Pair<'t> {
 /// Reads all texts and compares them object by object: only versions and sources of charts differ, and every comment is
 /// still there, in whichever of the files.
 ///
-/// Gives what differs, by the file that it differs in; none where all is well.
-pub(super) fn unchanged(pairs: &[Pair<'_>]) -> BTreeMap<RepoPath, String> {
+/// `wanted` are comments that are new, `gone` those that go. Gives what differs, by the file that it differs in; none where all is well.
+pub(super) fn unchanged(pairs: &[Pair<'_>], wanted: &[&str], gone: &[String]) -> BTreeMap<RepoPath, String> {
+    let mut gone = gone.to_vec();
     let mut wrong = BTreeMap::new();
     // Comments by their text, with the file that each is of.
     let (mut lost, mut new) = (Vec::new(), Vec::new());
@@ -44,12 +48,25 @@ pub(super) fn unchanged(pairs: &[Pair<'_>]) -> BTreeMap<RepoPath, String> {
             }
         }
     }
+    // Comments move from file to file: they are counted once every file is one that may stay.
+    if !wrong.is_empty() {
+        return wrong;
+    }
     for (comment, path) in lost {
         match new.iter().position(|(other, _)| *other == comment) {
             Some(at) => drop(new.swap_remove(at)),
             None => {
+                if let Some(at) = gone.iter().position(|gone| *gone == comment) {
+                    gone.swap_remove(at);
+                    continue;
+                }
                 wrong.entry(path.clone()).or_insert(format!("the comment `{comment}` would be lost"));
             }
+        }
+    }
+    for comment in wanted {
+        if let Some(at) = new.iter().position(|(other, _)| other == comment) {
+            new.swap_remove(at);
         }
     }
     for (comment, path) in new {
@@ -61,15 +78,16 @@ pub(super) fn unchanged(pairs: &[Pair<'_>]) -> BTreeMap<RepoPath, String> {
 /// Compares the objects of a file; gives the comments before and after.
 fn objects(path: &RepoPath, before: &str, after: &str) -> Result<(Vec<String>, Vec<String>), String> {
     let (old, other) = (read(before)?, read(after)?);
-    let is_source = |key: &str| SOURCES.iter().any(|kind| key.starts_with(&format!("{kind}/")));
+    let is_of = |key: &str, kinds: &[&str]| kinds.iter().any(|kind| key.starts_with(&format!("{kind}/")));
     for (key, fields) in &old.objects {
         match other.objects.get(key) {
             Some(other) => same(key, fields, other)?,
-            None if is_source(key) => {}
+            None if is_of(key, MAY_GO) => {}
             None => return Err(format!("{key} of {path} would be lost")),
         }
     }
-    if let Some(key) = other.objects.keys().find(|key| !old.objects.contains_key(*key) && !is_source(key)) {
+    let mut new = other.objects.keys().filter(|key| !old.objects.contains_key(*key));
+    if let Some(key) = new.find(|key| !is_of(key, MAY_COME)) {
         return Err(format!("{path} would have a new {key}"));
     }
     Ok((old.comments, other.comments))
@@ -147,9 +165,17 @@ fn same(key: &str, old: &BTreeMap<String, String>, new: &BTreeMap<String, String
             path.starts_with(known) || format!("{path}.").starts_with(known) || path.ends_with(known)
         })
     };
+    // A kustomization's list may get longer: what was on it stays on it.
+    let listed = |fields: &BTreeMap<String, String>| -> Vec<String> {
+        let items = fields.iter().filter(|(path, _)| path.starts_with("resources."));
+        items.map(|(_, value)| value.clone()).collect()
+    };
+    let (was, is) = (listed(old), listed(new));
+    let grows = was.iter().all(|value| is.contains(value));
     let paths = old.keys().chain(new.keys());
     for path in paths {
-        if old.get(path) != new.get(path) && !may_differ(path) {
+        let is_listed = grows && path.starts_with("resources.");
+        if old.get(path) != new.get(path) && !may_differ(path) && !is_listed {
             return Err(format!("`{path}` of {key} would differ"));
         }
     }

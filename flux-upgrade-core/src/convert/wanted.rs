@@ -60,6 +60,10 @@ impl std::str::FromStr for Wanted {
 }
 
 impl Wanted {
+    pub(super) fn is_all(&self) -> bool {
+        self.0 == Names::All
+    }
+
     /// Whether a site is meant: by itself, by its object, or by the HelmRepository that it takes its chart from.
     pub(super) fn matches(&self, inventory: &Inventory<'_>, site: &Site) -> bool {
         match &self.0 {

@@ -70,7 +70,9 @@ impl GitStreams {
         credential: Option<&Credential>,
         limits: Limits,
     ) -> Outcome {
-        let unknown = || Failure::Malformed { detail: format!("`{url}` is no address of a git repository") };
+        let shown = crate::reference::without_login(url);
+        let unknown =
+            || Failure::Malformed { detail: format!("`{shown}` is no address of a git repository") };
         match place(url).ok_or_else(unknown)? {
             Place::File(path) if self.files => of_folder(path, wanted),
             Place::File(_) => Err(Failure::Unreachable {
@@ -428,6 +430,15 @@ fn unreachable(error: &io::Error) -> Failure {
 /// What `ssh` says when it fails.
 fn of_ssh(said: &str) -> Failure {
     let lower = said.to_ascii_lowercase();
+    if lower.contains("remote host identification has changed") {
+        let detail =
+            "its host key is another than the one in known_hosts; replace it there if the change is meant";
+        return Failure::Unreachable { detail: detail.to_owned() };
+    }
+    if lower.contains("host key verification failed") {
+        let detail = "ssh does not know its host key; add it to known_hosts".to_owned();
+        return Failure::Unreachable { detail };
+    }
     if lower.contains("permission denied") || lower.contains("too many authentication failures") {
         return Failure::Unauthorized;
     }
@@ -436,10 +447,6 @@ fn of_ssh(said: &str) -> Failure {
         || lower.contains("does not appear to be a git repository")
     {
         return Failure::NotFound;
-    }
-    if lower.contains("host key verification failed") {
-        let detail = "ssh does not know its host key; add it to known_hosts".to_owned();
-        return Failure::Unreachable { detail };
     }
     let last =
         said.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("ssh ended without an answer");
@@ -519,6 +526,10 @@ mod tests {
             (
                 "Host key verification failed.\n",
                 "unreachable: ssh does not know its host key; add it to known_hosts",
+            ),
+            (
+                "@  WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!  @\n\nHost key verification failed.\n",
+                "unreachable: its host key is another than the one in known_hosts; replace it there if the change is meant",
             ),
             (
                 "ssh: connect to host h port 22: Connection refused\n\n",

@@ -29,12 +29,24 @@ struct Entry {
     path: String,
     before: String,
     after: String,
+    /// Whether there was no such file.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_new: bool,
 }
 
 /// A write of several files that did not finish.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unfinished {
-    files: Vec<(RepoPath, String, String, State)>,
+    files: Vec<Pending>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Pending {
+    path: RepoPath,
+    before: String,
+    after: String,
+    is_new: bool,
+    state: State,
 }
 
 /// How far a file of an unfinished write has come.
@@ -89,11 +101,12 @@ impl JournalError {
 }
 
 /// The journal's text for a set of files.
-pub(super) fn text(set: &[Replacement<'_>]) -> String {
+pub(super) fn text(root: &Path, set: &[Replacement<'_>]) -> String {
     let files = set.iter().map(|file| Entry {
         path: file.path.to_string(),
         before: file.before.to_owned(),
         after: file.after.to_owned(),
+        is_new: file.before.is_empty() && inside(root, file.path).is_ok_and(|place| !place.exists()),
     });
     let journal = Journal { schema: SCHEMA.to_owned(), files: files.collect() };
     serde_json::to_string(&journal).expect("a struct of texts is JSON")
@@ -116,15 +129,16 @@ pub fn unfinished(root: &Path) -> Result<Option<Unfinished>, JournalError> {
         return Err(unreadable(format!("its schema is `{}`, wanted `{SCHEMA}`", journal.schema)));
     }
     let mut files = Vec::new();
-    for Entry { path, before, after } in journal.files {
+    for Entry { path, before, after, is_new } in journal.files {
         let path = RepoPath::parse(&path).ok_or_else(|| unreadable(format!("`{path}` lies outside")))?;
-        let found = inside(root, &path).and_then(fs::read).ok();
+        let found = inside(root, &path).and_then(fs::read);
         let state = match found {
-            Some(found) if found == after.as_bytes() => State::New,
-            Some(found) if found == before.as_bytes() => State::Old,
+            Ok(found) if found == after.as_bytes() => State::New,
+            Ok(found) if found == before.as_bytes() && !is_new => State::Old,
+            Err(error) if is_new && error.kind() == io::ErrorKind::NotFound => State::Old,
             _ => State::Other,
         };
-        files.push((path, before, after, state));
+        files.push(Pending { path, before, after, is_new, state });
     }
     Ok(Some(Unfinished { files }))
 }
@@ -132,7 +146,7 @@ pub fn unfinished(root: &Path) -> Result<Option<Unfinished>, JournalError> {
 impl Unfinished {
     /// The files, each with how far it has come.
     pub fn files(&self) -> impl Iterator<Item = (&RepoPath, State)> {
-        self.files.iter().map(|(path, .., state)| (path, *state))
+        self.files.iter().map(|file| (&file.path, file.state))
     }
 
     /// Gives the remaining files their new texts.
@@ -160,19 +174,25 @@ impl Unfinished {
         wrong: State,
         turn: impl Fn(&'u str, &'u str) -> (&'u str, &'u str),
     ) -> Result<(), JournalError> {
-        if let Some((path, ..)) = self.files.iter().find(|(.., state)| *state == State::Other) {
-            return Err(JournalError::Changed { path: path.clone() });
+        if let Some(file) = self.files.iter().find(|file| file.state == State::Other) {
+            return Err(JournalError::Changed { path: file.path.clone() });
         }
         let set: Vec<Replacement<'_>> = self
             .files
             .iter()
-            .filter(|(.., state)| *state == wrong)
-            .map(|(path, before, after, _)| {
-                let (before, after) = turn(before, after);
-                Replacement { path, before, after }
+            .filter(|file| file.state == wrong && !(file.is_new && wrong == State::New))
+            .map(|file| {
+                let (before, after) = turn(&file.before, &file.after);
+                Replacement { path: &file.path, before, after }
             })
             .collect();
         replace(root, &set, || Ok(()))?;
+        if wrong == State::New {
+            // What was not there before is not there after.
+            for file in self.files.iter().filter(|file| file.is_new && file.state == wrong) {
+                inside(root, &file.path).and_then(fs::remove_file).map_err(JournalError::Remove)?;
+            }
+        }
         remove(root)
     }
 }

@@ -13,7 +13,7 @@ use crate::text::{Lines, RepoPath};
 pub struct Replacement<'t> {
     /// The file, below the root.
     pub path: &'t RepoPath,
-    /// The text that it must still have.
+    /// The text that it must still have; a file that is not there has the empty one.
     pub before: &'t str,
     /// The text that it gets.
     pub after: &'t str,
@@ -90,7 +90,7 @@ pub fn write(root: &Path, set: &[Replacement<'_>]) -> Result<(), WriteError> {
     let begin = || {
         let place = root.join(JOURNAL);
         let (mut file, beside) = create_beside(&place, set.len())?;
-        let written = file.write_all(journal::text(set).as_bytes()).and_then(|()| file.sync_all());
+        let written = file.write_all(journal::text(root, set).as_bytes()).and_then(|()| file.sync_all());
         let written = written.and_then(|()| match fs::hard_link(&beside, &place) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists && !place.exists() => {
                 // A file system without links.
@@ -145,7 +145,10 @@ fn failed(file: &Replacement<'_>, written: &[Replacement<'_>], source: io::Error
 fn checked(root: &Path, file: &Replacement<'_>) -> Result<PathBuf, WriteError> {
     let not_a_file = || WriteError::NotAFile { path: file.path.clone() };
     let place = inside(root, file.path).map_err(|_| not_a_file())?;
-    let metadata = fs::symlink_metadata(&place).map_err(|source| failed(file, &[], source))?;
+    let metadata = match fs::symlink_metadata(&place) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && file.before.is_empty() => return Ok(place),
+        other => other.map_err(|source| failed(file, &[], source))?,
+    };
     if !metadata.is_file() {
         return Err(not_a_file());
     }
@@ -169,9 +172,15 @@ impl Staged {
         let (mut file, beside) = create_beside(&place, number)?;
         let staged = Self { place, beside: Some(beside) };
         file.write_all(text)?;
-        let old = fs::metadata(&staged.place)?;
-        keep_owner(&file, &old);
-        file.set_permissions(old.permissions())?;
+        match fs::metadata(&staged.place) {
+            Ok(old) => {
+                keep_owner(&file, &old);
+                file.set_permissions(old.permissions())?;
+            }
+            // A new file is as this user makes them.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
         file.sync_all()?;
         Ok(staged)
     }

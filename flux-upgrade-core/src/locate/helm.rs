@@ -4,6 +4,7 @@ use super::field::{Draft, Text};
 use super::link::Reference;
 use super::{Consumer, Here, Part, Site, SourceKey};
 use crate::plan::Reason;
+use crate::reference::without_login;
 use crate::scan::{Effective, Kind, Resource};
 use crate::text::Location;
 use crate::version::Version;
@@ -221,10 +222,11 @@ pub(super) fn published(url: &str, chart: &str, oci: bool) -> Result<Source, Rea
         }),
         Some(rest) => {
             let repository = format!("{}/{chart}", rest.trim_end_matches('/'));
-            let repository = crate::reference::normalise_repository(&repository);
-            Ok((SourceKey::Oci { repository }, Consumer::HelmOci, None, written))
+            Ok((SourceKey::registry(&repository)?, Consumer::HelmOci, None, written))
         }
-        None if oci => Err(Reason::SourceUnsupported { detail: format!("`type: oci` with the URL {url}") }),
+        None if oci => Err(Reason::SourceUnsupported {
+            detail: format!("`type: oci` with the URL {}", without_login(url)),
+        }),
         None => {
             let url = crate::reference::normalise_url(url);
             Ok((SourceKey::Helm { url, chart: chart.to_owned() }, Consumer::HelmIndex, None, written))

@@ -9,7 +9,7 @@ use super::variable::Definition;
 use super::{Consumer, Here, Part, Site, SourceKey};
 use crate::flux::Component;
 use crate::plan::{MOST_NAMED, Reason};
-use crate::reference::{ImageReference, is_repository, normalise_repository};
+use crate::reference::{ImageReference, is_repository, normalise_repository, without_login};
 use crate::scan::{Kind, Resource};
 use crate::version::Version;
 use crate::yaml::Node;
@@ -307,7 +307,8 @@ impl<'f> Here<'_, 'f> {
         let source = self.expand(repository).and_then(|repository| match is_repository(&repository) {
             true => Ok(SourceKey::Oci { repository: normalise_repository(&repository) }),
             false => {
-                Err(Reason::SourceUnsupported { detail: format!("`{repository}` is no image repository") })
+                let shown = without_login(&repository);
+                Err(Reason::SourceUnsupported { detail: format!("`{shown}` is no image repository") })
             }
         });
         Draft { field, part, consumer: Consumer::Image, source, source_at: None, source_url: None }

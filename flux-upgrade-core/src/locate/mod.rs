@@ -59,6 +59,19 @@ pub(crate) use tools::is_commit;
 /// ```
 #[must_use]
 pub fn locate(inventory: &Inventory<'_>) -> Vec<Site> {
+    locate_without(inventory, &BTreeSet::new())
+}
+
+/// File and start of a field whose marker is passed by.
+pub(crate) type Released = (RepoPath, usize);
+
+/// The field at a place.
+pub(crate) fn released(at: &Location) -> Released {
+    (at.path.clone(), at.span.start)
+}
+
+/// The sites as if these fields had no marker.
+pub(crate) fn locate_without(inventory: &Inventory<'_>, markers: &BTreeSet<Released>) -> Vec<Site> {
     let mut sites = Vec::new();
     let links = Links::new(inventory);
     let dialects = Dialects::new(inventory);
@@ -84,7 +97,11 @@ pub fn locate(inventory: &Inventory<'_>) -> Vec<Site> {
     let terraform = terraform::Terraform::new(inventory);
     terraform.sites(&mut sites);
     install::manifests(inventory, &terraform, &mut sites);
-    crate::automate::join(inventory, &links, &dialects, &mut sites);
+    let is_free = |site: &&mut Site| !markers.is_empty() && markers.contains(&released(&site.spot.at));
+    for site in sites.iter_mut().filter(is_free) {
+        site.blocked = site.blocked.take().filter(|reason| !matches!(reason, Reason::Marked { .. }));
+    }
+    crate::automate::join(inventory, &links, &dialects, &mut sites, markers);
     sites.sort_by(|a, b| (&a.at, &a.owner, &a.field).cmp(&(&b.at, &b.owner, &b.field)));
     mark_insecure(inventory, &mut sites);
     sites.dedup_by(|later, first| {

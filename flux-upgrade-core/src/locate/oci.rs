@@ -4,7 +4,7 @@ use super::field::{Draft, Text};
 use super::{Consumer, Here, Part, Site, SourceKey};
 use crate::diagnostic::Severity;
 use crate::plan::Reason;
-use crate::reference::normalise_repository;
+use crate::reference::without_login;
 use crate::scan::{Effective, Resource};
 use crate::text::Location;
 use crate::version::Version;
@@ -107,9 +107,9 @@ fn source(
     match found {
         Ok((url, at)) => {
             let key = match url.strip_prefix("oci://") {
-                Some(rest) => Ok(SourceKey::Oci { repository: normalise_repository(rest) }),
+                Some(rest) => SourceKey::registry(rest),
                 None => Err(Reason::SourceUnsupported {
-                    detail: format!("the URL {url} does not begin with oci://"),
+                    detail: format!("the URL {} does not begin with oci://", without_login(&url)),
                 }),
             };
             (key, at)

@@ -6,7 +6,6 @@
 use super::helm::published;
 use super::{Consumer, SourceKey};
 use crate::plan::Reason;
-use crate::reference::normalise_repository;
 use crate::text::Span;
 
 /// The words of a comment.
@@ -58,7 +57,7 @@ impl<'t> Words<'t> {
             Ok(Found { source: SourceKey::Git { url }, consumer: Consumer::Comment, url: None })
         };
         Some(match self.word("datasource")? {
-            "docker" => Ok(self.image(name)),
+            "docker" => self.image(name),
             "helm" => self.chart(name),
             "github-releases" | "github-tags" | "github-release-attachments" => {
                 git(format!("https://github.com/{name}"))
@@ -69,7 +68,7 @@ impl<'t> Words<'t> {
         })
     }
 
-    fn image(&self, name: &str) -> Found {
+    fn image(&self, name: &str) -> Result<Found, Reason> {
         let repository = match self.word("registryUrl") {
             Some(url) => {
                 let host = url.split_once("://").map_or(url, |(_, host)| host).trim_end_matches('/');
@@ -77,8 +76,8 @@ impl<'t> Words<'t> {
             }
             None => name.to_owned(),
         };
-        let repository = normalise_repository(&repository);
-        Found { source: SourceKey::Oci { repository }, consumer: Consumer::Image, url: None }
+        let source = SourceKey::registry(&repository)?;
+        Ok(Found { source, consumer: Consumer::Image, url: None })
     }
 
     fn chart(&self, name: &str) -> Result<Found, Reason> {

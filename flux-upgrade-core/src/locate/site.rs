@@ -10,7 +10,7 @@ use crate::automate::Marker;
 use crate::diagnostic::Diagnostic;
 use crate::migrate::Goal;
 use crate::plan::Reason;
-use crate::reference::without_login;
+use crate::reference::{normalise_repository, without_login};
 use crate::text::Location;
 use crate::version::Dialect;
 use crate::yaml::Quote;
@@ -100,6 +100,19 @@ impl SourceKey {
 }
 
 impl SourceKey {
+    /// The repository of a registry, by `host/path` as somebody wrote it.
+    ///
+    /// No login stands in it: Flux reads names of repositories, which have none. Source: distribution/reference `reference.go`.
+    pub(crate) fn registry(text: &str) -> Result<Self, Reason> {
+        let shown = without_login(text);
+        if shown != text || text.split('/').next().is_some_and(|host| host.contains('@')) {
+            let shown = shown.rsplit('@').next().unwrap_or_default();
+            let detail = format!("a login stands before `{shown}`; a Secret is its place");
+            return Err(Reason::SourceUnsupported { detail });
+        }
+        Ok(Self::Oci { repository: normalise_repository(text) })
+    }
+
     /// Where it is published: an address that rules can match.
     #[must_use]
     pub fn address(&self) -> String {

@@ -21,7 +21,7 @@ const CONTEXT: usize = 3;
 /// The diff of every file of `set`, in its order, from the texts in `files`.
 ///
 /// The lines that differ follow from the edits, so the work is linear in the texts. A file of `set` that is not among
-/// `files` is left out.
+/// `files` is a new one.
 ///
 /// # Errors
 ///
@@ -29,6 +29,10 @@ const CONTEXT: usize = 3;
 pub fn unified(files: &[SourceFile], set: &PatchSet) -> Result<String, PatchError> {
     let mut diff = String::new();
     for (before, patch) in pairs(files, set) {
+        let Some(before) = before else {
+            diff.push_str(&whole(&patch.path, &patch.after, '+'));
+            continue;
+        };
         diff.push_str(&of_edits(&patch.path, &before.text, patch)?);
     }
     Ok(diff)
@@ -42,6 +46,10 @@ pub fn unified(files: &[SourceFile], set: &PatchSet) -> Result<String, PatchErro
 pub fn reverse(files: &[SourceFile], set: &PatchSet) -> Result<String, PatchError> {
     let mut diff = String::new();
     for (before, patch) in pairs(files, set) {
+        let Some(before) = before else {
+            diff.push_str(&whole(&patch.path, &patch.after, '-'));
+            continue;
+        };
         let back =
             FilePatch { path: patch.path.clone(), edits: invert(&patch.edits), after: before.text.clone() };
         diff.push_str(&of_edits(&patch.path, &patch.after, &back)?);
@@ -49,13 +57,36 @@ pub fn reverse(files: &[SourceFile], set: &PatchSet) -> Result<String, PatchErro
     Ok(diff)
 }
 
-/// Each file patch with the file that it patches.
+/// Each file patch with the file that it patches, none where it is a new one.
 fn pairs<'a>(
     files: &'a [SourceFile],
     set: &'a PatchSet,
-) -> impl Iterator<Item = (&'a SourceFile, &'a FilePatch)> {
+) -> impl Iterator<Item = (Option<&'a SourceFile>, &'a FilePatch)> {
     let by_path: std::collections::BTreeMap<_, _> = files.iter().map(|file| (&file.path, file)).collect();
-    set.files.iter().filter_map(move |patch| Some((*by_path.get(&patch.path)?, patch)))
+    set.files.iter().map(move |patch| (by_path.get(&patch.path).copied(), patch))
+}
+
+/// The diff of a file that comes, or that goes: `sign` is `+` or `-`.
+///
+/// Source: git's `diff.c` (`builtin_diff`), with the mode of a regular file.
+fn whole(path: &RepoPath, text: &str, sign: char) -> String {
+    let lines = split(text);
+    let [a, b] = ["a/", "b/"].map(|side| quoted(side, path));
+    let tab = if path.as_str().contains([' ', '\u{b}', '\u{c}']) { "\t" } else { "" };
+    let is_new = sign == '+';
+    let mode = if is_new { "new" } else { "deleted" };
+    let mut diff = format!("diff --git {a} {b}\n{mode} file mode 100644\n");
+    if lines.is_empty() {
+        return diff;
+    }
+    let hunk = range(&(0..lines.len()));
+    let _ = if is_new {
+        write!(diff, "--- /dev/null\n+++ {b}{tab}\n@@ -0,0 +{hunk} @@\n")
+    } else {
+        write!(diff, "--- {a}{tab}\n+++ /dev/null\n@@ -{hunk} +0,0 @@\n")
+    };
+    put(&mut diff, sign, &lines);
+    diff
 }
 
 /// The diff of one file whose edits are known; `""` where they change nothing.

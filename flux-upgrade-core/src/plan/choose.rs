@@ -4,6 +4,7 @@ use super::decide::{Context, Stop};
 use super::offer::{Offer, Written};
 use super::{Beyond, Reason, Verdict, requires, step};
 use crate::locate::SourceKey;
+use crate::reference::without_login;
 use crate::resolve::{Ask, Candidate};
 use crate::version::{Level, Prereleases, Version, newest};
 
@@ -44,7 +45,7 @@ impl Choice {
         }
         if offers.is_empty() {
             let detail = match &context.site.source {
-                Ok(SourceKey::Helm { url, chart }) => format!("{url} has no chart {chart}"),
+                Ok(SourceKey::Helm { url, chart }) => format!("{} has no chart {chart}", without_login(url)),
                 Ok(source) => format!("{source} publishes nothing that this field could hold"),
                 Err(reason) => reason.to_string(),
             };

@@ -59,6 +59,7 @@ impl Plan {
             changes: changes().enumerate().map(|(site, change)| Change { site, ..change.clone() }).collect(),
             held: Vec::new(),
             diagnostics: Vec::new(),
+            commits: Vec::new(),
             groups: vec![Group {
                 changes: (0..changes().count()).collect(),
                 after: Vec::new(),
@@ -81,6 +82,7 @@ impl Plan {
             })
             .collect();
         self.changes.retain(|change| keep(change));
+        self.commits.retain_mut(|commit| commit.retain(&places));
         for step in self.series.iter_mut().flat_map(|series| &mut series.steps) {
             step.changes = step.changes.iter().filter_map(|change| places[*change]).collect();
         }

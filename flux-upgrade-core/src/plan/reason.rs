@@ -51,6 +51,29 @@ pub enum Failure {
     Cancelled,
 }
 
+impl Failure {
+    /// The same as people are told: what a server has said is one line that ends, whatever it has said.
+    #[must_use]
+    pub(crate) fn told(self) -> Self {
+        match self {
+            Self::Unreachable { detail } => Self::Unreachable { detail: brief(detail) },
+            Self::Malformed { detail } => Self::Malformed { detail: brief(detail) },
+            other => other,
+        }
+    }
+}
+
+fn brief(text: String) -> String {
+    const MOST: usize = 300;
+    let end = text.char_indices().nth(MOST).map(|(at, _)| at);
+    if end.is_none() && !text.contains(char::is_control) {
+        return text;
+    }
+    let shown = &text[..end.unwrap_or(text.len())];
+    let line = shown.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c });
+    line.chain(end.map(|_| '…')).collect()
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -88,7 +111,7 @@ pub enum Reason {
         newest: String,
         /// How far away it is.
         level: Level,
-        /// The rule that keeps it out: `allow`, `range`, `ignore`, `minimumAge`, `promote`, `ranges` or `digests`.
+        /// The rule that keeps it out: `allow`, `range`, `ignore`, `minimumAge`, `promote`, `kubeVersion`, `signature`, `ranges` or `digests`.
         rule: &'static str,
     },
     /// The source has nothing that this field could name.

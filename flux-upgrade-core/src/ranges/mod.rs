@@ -11,14 +11,14 @@ pub mod lock;
 pub(crate) mod pin;
 mod rollback;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use flags::{FLAGS, Flag};
 pub use rollback::rollback;
 
 use crate::convert::takes_range;
 use crate::diagnostic::Diagnostic;
-use crate::locate::{Part, Site, elections, locate, unpinned};
+use crate::locate::{Part, Released, Site, elections, locate_without, unpinned};
 use crate::plan::{Reason, Standing, is_floating, standing};
 use crate::resolve::Resolution;
 use crate::rules::Rules;
@@ -118,7 +118,12 @@ fn floating(inventory: &Inventory<'_>) -> Vec<Site> {
 
 /// Every site, those that pin nothing included.
 pub(crate) fn everything(inventory: &Inventory<'_>) -> Vec<Site> {
-    let mut sites = locate(inventory);
+    everything_without(inventory, &BTreeSet::new())
+}
+
+/// The same, as if these fields had no marker.
+pub(crate) fn everything_without(inventory: &Inventory<'_>, markers: &BTreeSet<Released>) -> Vec<Site> {
+    let mut sites = locate_without(inventory, markers);
     sites.extend(unpinned(inventory));
     sites.sort_by(|a, b| (&a.at, &a.owner, &a.field).cmp(&(&b.at, &b.owner, &b.field)));
     sites

@@ -179,7 +179,9 @@ impl<'a, 'f> Pins<'a, 'f> {
             let rest = &text[value.span().end..];
             let line = rest.find(['\n', '\r']).unwrap_or(rest.len());
             let mark = if rest[line..].starts_with("\r\n") { 2 } else { usize::from(line < rest.len()) };
-            if !text[start..key.span().start].trim().is_empty() || !rest[..line].trim().is_empty() {
+            let behind = rest[..line].trim();
+            let is_free = behind.is_empty() || crate::automate::is_marker(behind);
+            if !text[start..key.span().start].trim().is_empty() || !is_free {
                 return None;
             }
             // The last line of a file without an end takes the end of the line before it along.

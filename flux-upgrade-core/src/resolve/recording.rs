@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
 
-use super::snapshot::SCHEMA;
+use super::snapshot::{DATA, SCHEMA};
 use super::{Answer, Ask, Candidate, Outcome, Query};
 use crate::flux;
 use crate::plan::Failure;
@@ -254,7 +256,7 @@ impl Recording {
 
     /// The snapshot as JSON, sources in order; `taken` is the time that ages are counted from when it is planned with.
     ///
-    /// Archives of Flux's manifests are no JSON, and are left out; [`Recording::to_files`] has them.
+    /// Archives of Flux's manifests are in it, as `data:` URLs; [`Recording::to_files`] keeps them apart.
     #[must_use]
     pub fn to_json(&self, taken: Option<Timestamp>) -> String {
         self.json(taken, None)
@@ -272,8 +274,10 @@ impl Recording {
 
     fn json(&self, taken: Option<Timestamp>, folder: Option<&str>) -> String {
         let with_manifests = |release: Release| match self.manifests.get(&release.version) {
-            Some(Ok(_)) => {
-                Release { manifests: folder.map(|folder| place(folder, &release.version)), ..release }
+            Some(Ok(found)) => {
+                let place = folder.map(|folder| place(folder, &release.version));
+                let inside = || format!("{DATA}{}", BASE64_STANDARD.encode(found.archive()));
+                Release { manifests: Some(place.unwrap_or_else(inside)), ..release }
             }
             Some(Err(failure)) => Release { manifests_failure: Some(failure.clone()), ..release },
             None => release,

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 
 use super::{Answer, Ask, Candidate, Outcome};
@@ -11,6 +13,9 @@ use crate::reference::{normalise_git, normalise_repository, normalise_url, witho
 use crate::time::Timestamp;
 
 pub(super) const SCHEMA: &str = "flux-upgrade/registry-snapshot/v1";
+
+/// What an archive of Flux's manifests begins with that stands in the snapshot itself, in place of the path of a file.
+pub(super) const DATA: &str = "data:application/gzip;base64,";
 
 /// A snapshot that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -265,7 +270,16 @@ impl Snapshot {
         let listed = file.flux.into_iter().map(|release| (true, release));
         for (is_listed, release) in listed.chain(file.flux_manifests.into_iter().map(|one| (false, one))) {
             let version = &release.version;
-            out.places.extend(release.manifests.map(|place| (version.clone(), place)));
+            if let Some(place) = release.manifests {
+                match place.strip_prefix(DATA) {
+                    // What is no archive is told of where it is wanted.
+                    Some(text) => {
+                        let bytes = BASE64_STANDARD.decode(text).unwrap_or_default();
+                        drop(out.archives.insert(version.clone(), bytes));
+                    }
+                    None => drop(out.places.insert(version.clone(), place)),
+                }
+            }
             let failed = release.manifests_failure;
             out.failures.extend(failed.map(|failure| (Failed::Manifests(version.clone()), failure)));
             if is_listed {
@@ -275,8 +289,8 @@ impl Snapshot {
         Ok(out)
     }
 
-    /// The same with the archives of Flux's manifests that it names; `read` gets each path as written, which is relative to the
-    /// snapshot, and gives the bytes of the file, if it is there.
+    /// The same with the archives of Flux's manifests that it names and does not hold itself; `read` gets each path as written,
+    /// which is relative to the snapshot, and gives the bytes of the file, if it is there.
     #[must_use]
     pub fn with_manifests(mut self, mut read: impl FnMut(&str) -> Option<Vec<u8>>) -> Self {
         for (version, place) in &self.places {
@@ -387,5 +401,35 @@ fn time(owner: &str, text: Option<String>) -> Result<Option<Timestamp>, Snapshot
             Err(_) => Err(SnapshotError::Time { owner: owner.to_owned(), found: text }),
         },
         None => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn archives_inside_and_beside() {
+        let snapshot = |place: &str| {
+            let text = format!(
+                r#"{{"schema": "{SCHEMA}", "flux": [{{"version": "v2.9.4", "manifests": "{place}"}}]}}"#
+            );
+            Snapshot::parse(&text).unwrap()
+        };
+        let ask = Ask::Manifests { version: "v2.9.4".to_owned() };
+        let mut read = Vec::new();
+        let beside = snapshot("v2.9.4/manifests.tar.gz").with_manifests(|place| {
+            read.push(place.to_owned());
+            None
+        });
+        assert_eq!(
+            (read, beside.answer(&ask)),
+            (vec!["v2.9.4/manifests.tar.gz".to_owned()], Err(Failure::NotAsked))
+        );
+        // No file is looked for, and what is no archive is told of.
+        for text in ["AAAA", "!"] {
+            let inside = snapshot(&format!("{DATA}{text}")).with_manifests(|place| panic!("{place}"));
+            assert!(matches!(inside.answer(&ask), Err(Failure::Malformed { .. })), "{text}");
+        }
     }
 }

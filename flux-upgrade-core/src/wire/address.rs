@@ -1,6 +1,7 @@
 //! Addresses of HTTP, taken apart as far as protocols need it.
 
 use crate::plan::Failure;
+use crate::reference::without_login;
 
 /// Scheme, host and the rest of an `http` or `https` address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,8 +164,7 @@ pub(super) fn encode(text: &str) -> String {
 
 /// The failure of an address that is none.
 pub(super) fn no_address(url: &str) -> Failure {
-    let shown: String = url.chars().filter(|c| !c.is_control()).take(200).collect();
-    Failure::Malformed { detail: format!("`{shown}` is no address of HTTP") }
+    Failure::Malformed { detail: format!("`{}` is no address of HTTP", without_login(url)) }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::address::{encode, no_address};
 use super::{Address, Attach, HttpRequest, HttpResponse, Limits, status_failure};
 use crate::plan::Failure;
+use crate::reference::without_login;
 
 /// What a registry wants before it answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,7 +161,8 @@ impl Door {
         if !is_name
             || Address::parse(&format!("https://{registry}/")).is_none_or(|found| found.user.is_some())
         {
-            return Err(Failure::Malformed { detail: format!("`{repository}` is no name of a repository") });
+            let detail = format!("`{}` is no name of a repository", without_login(repository));
+            return Err(Failure::Malformed { detail });
         }
         Ok(Self {
             registry: registry.to_owned(),

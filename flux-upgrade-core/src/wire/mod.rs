@@ -53,7 +53,7 @@ pub struct Limits {
     pub index_bytes: u64,
     /// Bytes of one page of tags, of a manifest, of a token.
     pub page_bytes: u64,
-    /// Bytes of a listing of git refs.
+    /// Bytes of a whole listing: of git refs, and of all pages of the tags of one repository together.
     pub refs_bytes: u64,
     /// Pages of tags of one repository.
     pub pages: usize,
@@ -110,7 +110,7 @@ pub enum Next {
 
 impl Next {
     fn failed(failure: Failure) -> Self {
-        Self::Done(Err(failure))
+        Self::Done(Err(failure.told()))
     }
 }
 
@@ -154,6 +154,9 @@ impl Exchange {
         let begun = match &query.ask {
             Ask::Tags { repository } => {
                 behind(repository, |door, limits, _| oci_tags::Tags::start(door, limits), "")
+            }
+            Ask::Digest { tag, .. } | Ask::Created { tag, .. } if !oci_tags::is_tag(tag) => {
+                Err(Next::failed(Failure::Malformed { detail: format!("`{tag}` is no tag") }))
             }
             Ask::Digest { repository, tag } => behind(repository, oci_manifest::Digest::start, tag),
             Ask::Created { repository, tag } => behind(repository, oci_manifest::Created::start, tag),
@@ -208,6 +211,7 @@ impl Exchange {
         };
         match (next, self.door.as_mut()) {
             (Next::Send(request), Some(door)) => Next::Send(door.dress(request)),
+            (Next::Done(Err(failure)), _) => Next::failed(failure),
             (next, _) => next,
         }
     }

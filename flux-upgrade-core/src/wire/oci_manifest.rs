@@ -184,7 +184,11 @@ fn annotated(annotations: Option<&BTreeMap<String, String>>) -> Option<Timestamp
 }
 
 fn believed(text: &str) -> Option<Timestamp> {
-    Timestamp::parse(text).ok().filter(|time| *time >= Timestamp::from_seconds(FIRST_BELIEVED))
+    Timestamp::parse(text).ok().filter(|time| is_believed(*time))
+}
+
+pub(super) fn is_believed(time: Timestamp) -> bool {
+    time >= Timestamp::from_seconds(FIRST_BELIEVED)
 }
 
 #[cfg(test)]

@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::door::Door;
+use super::oci_manifest::is_believed;
 use super::{Address, HttpRequest, HttpResponse, Limits, Next, Talk, resolve, status_failure};
 use crate::plan::Failure;
-use crate::resolve::{Answer, Candidate};
+use crate::resolve::{Answer, Candidate, select};
 use crate::time::Timestamp;
 
 /// A listing, page by page.
@@ -23,6 +24,16 @@ pub(super) struct Tags {
     names: BTreeSet<String>,
     tags: Vec<Candidate>,
     facts: BTreeMap<String, (String, Option<Timestamp>)>,
+    /// Of all pages so far.
+    bytes: u64,
+}
+
+/// Whether a text is a tag: nothing else can be pulled, and nothing else is put into an address.
+///
+/// Source: OCI distribution specification, "Pulling manifests".
+pub(super) fn is_tag(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    text.len() <= 128 && text.bytes().all(fits) && !text.is_empty() && !text.starts_with(['.', '-'])
 }
 
 #[derive(Deserialize)]
@@ -52,6 +63,7 @@ impl Tags {
             names: BTreeSet::new(),
             tags: Vec::new(),
             facts: BTreeMap::new(),
+            bytes: 0,
         };
         let request = tags.request();
         (Talk::Tags(tags), request)
@@ -81,8 +93,12 @@ impl Tags {
         if let Some(failure) = status_failure(response) {
             return Err(failure);
         }
+        self.bytes += response.body.len() as u64;
+        if self.bytes > self.limits.refs_bytes {
+            return Err(Failure::TooLarge { limit_bytes: self.limits.refs_bytes });
+        }
         let page: Page = response.json("a list of tags")?;
-        for tag in page.tags.into_iter().flatten() {
+        for tag in page.tags.into_iter().flatten().filter(|tag| is_tag(tag)) {
             if self.names.insert(tag.clone()) {
                 self.tags.push(Candidate::new(tag));
             }
@@ -90,9 +106,11 @@ impl Tags {
         if self.tags.len() > self.limits.tags {
             return Err(Failure::Malformed { detail: format!("more than {} tags", self.limits.tags) });
         }
-        for (digest, manifest) in page.manifest.into_iter().flatten() {
+        let facts = page.manifest.into_iter().flatten();
+        for (digest, manifest) in facts.filter(|(digest, _)| select::is_digest(digest)) {
             let created = manifest.time_uploaded_ms.and_then(|text| text.parse::<i64>().ok());
             let created = created.map(|milliseconds| Timestamp::from_seconds(milliseconds / 1000));
+            let created = created.filter(|time| is_believed(*time));
             for tag in manifest.tag {
                 self.facts.insert(tag, (digest.clone(), created));
             }
@@ -239,19 +257,76 @@ mod tests {
         }
     }
 
+    /// What cannot be a tag is none: it could not be pulled, and has no end.
+    #[test]
+    fn what_is_no_tag() {
+        let names = [
+            "1.0.0",
+            "_a",
+            "",
+            ".1",
+            "-1",
+            "1.0.0\u{1b}[31m",
+            "1.0.0\nfoo: bar",
+            "1+2",
+            "a/b",
+            &"7".repeat(128),
+            &"7".repeat(129),
+        ];
+        let (tags, _) =
+            run(Limits::default(), |_, request| page(request, &serde_json::to_string(&names).unwrap(), None));
+        assert_eq!(texts(&tags.unwrap()), ["1.0.0", "_a", &"7".repeat(128)]);
+        for ask in [
+            Ask::Digest {
+                repository: "r.example.com/app".to_owned(),
+                tag: "../../other/manifests/1".to_owned(),
+            },
+            Ask::Created { repository: "r.example.com/app".to_owned(), tag: "1?x".to_owned() },
+        ] {
+            let query = Query { id: 0, ask, insecure: false, beside: false };
+            let (_, next) = Exchange::start(&query, Limits::default(), &Doors::default());
+            let Next::Done(Err(failure)) = next else { panic!("{next:?}") };
+            assert!(failure.to_string().ends_with("is no tag"), "{failure}");
+        }
+    }
+
+    /// All pages together have an end, and so has what is told of them.
+    #[test]
+    fn pages_that_only_cost() {
+        let limits = Limits { refs_bytes: 10_000, ..Limits::default() };
+        let (tags, requests) = run(limits, |number, request| {
+            page(request, &format!("[\"{}\"]", "z".repeat(3000)), Some(&format!("?last={number}")))
+        });
+        assert_eq!((tags.unwrap_err().as_str(), requests), ("larger than 0 MiB, the limit", 4));
+        let (why, _) = run(Limits::default(), |_, request| {
+            page(request, &format!("\"{}\"", "A\\u001b[31m".repeat(9_000)), None)
+        });
+        let why = why.unwrap_err();
+        assert!(why.chars().count() < 350 && !why.contains(char::is_control), "{why}");
+    }
+
     #[test]
     fn google_says_digests_and_dates() {
-        let (tags, _) = run(Limits::default(), |_, request| HttpResponse {
-            body: br#"{"tags": ["1.0.0", "latest"], "child": [], "manifest": {"sha256:aa":
-                {"timeUploadedMs": "1700000000123", "tag": ["1.0.0"], "imageSizeBytes": "7"}}}"#
-                .to_vec(),
+        let (first, second) = ("a".repeat(64), "b".repeat(64));
+        let (tags, _) = run(Limits::default(), |_, request| {
+            HttpResponse {
+            body: format!(
+                r#"{{"tags": ["1.0.0", "latest", "old"], "child": [], "manifest": {{
+                "sha256:{first}": {{"timeUploadedMs": "1700000000123", "tag": ["1.0.0"], "imageSizeBytes": "7"}},
+                "sha256:{second}": {{"timeUploadedMs": "0", "tag": ["old"]}},
+                "bad: x": {{"timeUploadedMs": "1700000000123", "tag": ["latest"]}}}}}}"#
+            )
+            .into_bytes(),
             ..HttpResponse::new(&request.url, 200)
+        }
         });
         let tags = tags.unwrap();
+        let (first, second) = (format!("sha256:{first}"), format!("sha256:{second}"));
         assert_eq!(
             (tags[0].digest.as_deref(), tags[0].created),
-            (Some("sha256:aa"), Some(Timestamp::from_seconds(1_700_000_000)))
+            (Some(first.as_str()), Some(Timestamp::from_seconds(1_700_000_000)))
         );
         assert_eq!((tags[1].digest.as_deref(), tags[1].created), (None, None));
+        assert_eq!((tags[2].digest.as_deref(), tags[2].created), (Some(second.as_str()), None));
     }
 }

@@ -41,12 +41,17 @@ pub(crate) fn forms(files: &[SourceFile], plan: &Plan, set: &PatchSet) -> String
     text
 }
 
-/// The files with the patch set in them.
+/// The files with the patch set in them, and those that it adds.
 pub(crate) fn patched(files: &[SourceFile], set: &PatchSet) -> Vec<SourceFile> {
     let after: BTreeMap<&RepoPath, &str> =
         set.files.iter().map(|file| (&file.path, file.after.as_str())).collect();
     let text = |file: &SourceFile| (*after.get(&file.path).unwrap_or(&file.text.as_str())).to_owned();
-    files.iter().map(|file| SourceFile { path: file.path.clone(), text: text(file) }).collect()
+    let mut out: Vec<SourceFile> =
+        files.iter().map(|file| SourceFile { path: file.path.clone(), text: text(file) }).collect();
+    let is_new = |path: &RepoPath| files.iter().all(|file| file.path != *path);
+    let new = set.files.iter().filter(|file| is_new(&file.path));
+    out.extend(new.map(|file| SourceFile { path: file.path.clone(), text: file.after.clone() }));
+    out
 }
 
 /// A registry that has, for every site of `files`, what is written there and something newer.

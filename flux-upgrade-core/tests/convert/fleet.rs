@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::common::patched;
 use super::{convert, oci, words};
 
-fn fleet() -> (Vec<SourceFile>, Value) {
+pub(crate) fn fleet() -> (Vec<SourceFile>, Value) {
     fn walk(root: &Path, folder: &Path, out: &mut Vec<SourceFile>) {
         for entry in std::fs::read_dir(folder).unwrap().flatten() {
             let path: PathBuf = entry.path();
@@ -209,4 +209,89 @@ fn the_way_back_of_the_example_runs_exactly_what_the_lock_said() {
     assert_eq!(running(&back, &now), running(&files, &then));
     assert!(lock(&back, &now, None).drift.is_empty(), "nothing floats any more");
     assert_eq!(comments(&back), comments(&files));
+}
+
+#[test]
+fn a_range_of_the_example_becomes_a_tag_that_its_policy_elects() {
+    let (files, registry) = fleet();
+    let (runs, plans) = (running(&files, &registry), planned(&files, &registry));
+    let (after, plan) =
+        convert(&files, "OCIRepository/dashboards", &To::Automation { range: None, begin: false }, &registry);
+    assert_eq!(plan.changes.len(), 1, "{:?}", words(&plan));
+    assert_eq!(running(&after, &registry), runs);
+    let changed: Vec<&SourceFile> = after.iter().filter(|file| !files.contains(file)).collect();
+    let [source, objects] = changed.as_slice() else { panic!("two files: {changed:?}") };
+    let expected = "\
+  url: oci://ghcr.io/example/dashboards
+  ref:
+    tag: \"2.6.0\" # {\"$imagepolicy\": \"flux-system:dashboards:tag\"}
+    semverFilter: '^\\d+\\.\\d+\\.\\d+$' # no nightly builds
+---
+";
+    assert!(source.text.contains(expected), "{}", source.text);
+    assert_eq!(objects.path.as_str(), "clusters/production/dashboards-image.yaml");
+    assert_eq!(
+        objects.text,
+        "\
+apiVersion: image.toolkit.fluxcd.io/v1
+kind: ImageRepository
+metadata:
+  name: dashboards
+  namespace: flux-system
+spec:
+  image: ghcr.io/example/dashboards
+  interval: 10m
+---
+apiVersion: image.toolkit.fluxcd.io/v1
+kind: ImagePolicy
+metadata:
+  name: dashboards
+  namespace: flux-system
+spec:
+  imageRepositoryRef:
+    name: dashboards
+  filterTags:
+    pattern: '^\\d+\\.\\d+\\.\\d+$'
+  policy:
+    semver:
+      range: 2.x
+---
+apiVersion: image.toolkit.fluxcd.io/v1
+kind: ImageUpdateAutomation
+metadata:
+  name: flux-system
+  namespace: flux-system
+spec:
+  interval: 30m
+  sourceRef:
+    kind: GitRepository
+    name: flux-system
+  git:
+    checkout:
+      ref:
+        branch: main
+    commit:
+      author:
+        name: fluxcdbot
+        email: fluxcdbot@users.noreply.github.com
+    push:
+      branch: main
+  update:
+    path: ./infrastructure
+"
+    );
+    // What floated is up to date, and moves with its policy once there is something newer.
+    let differ = differing(&plans, &planned(&after, &registry));
+    assert_eq!(Vec::from_iter(differ), ["dashboards"]);
+    let digest = "sha256:0caca616586aae3b5d2b26096e2f31731ec33cfdaeb5dc1f737b13803c815567";
+    let mut later = registry.clone();
+    let all = later["oci"].as_array_mut().unwrap();
+    let own = all.iter_mut().find(|one| one["repository"] == "ghcr.io/example/dashboards").unwrap();
+    own["tags"].as_array_mut().unwrap().push(json!({"tag": "2.6.1", "digest": digest}));
+    let says = planned(&after, &later);
+    assert!(says.contains(&("dashboards".to_owned(), "2.6.0 -> 2.6.1 (Patch)".to_owned())), "{says:?}");
+    // Converted once, it stays; and the tag becomes a range again where somebody wants that.
+    let (again, plan) =
+        convert(&after, "OCIRepository/dashboards", &To::Automation { range: None, begin: false }, &registry);
+    assert_eq!((again == after, plan.changes.len()), (true, 0));
 }

@@ -186,6 +186,9 @@ fn a_recorded_run_is_replayed_with_its_archives() {
         let (live, set) = planned(&text, "version: 1\n", &source);
         let (again, same) = planned(&text, "version: 1\n", &replayed);
         assert_eq!((&again, &same), (&live, &set));
+        let inside = Snapshot::parse(&recording.to_json(None)).expect("a snapshot");
+        let (again, same) = planned(&text, "version: 1\n", &inside.with_manifests(|place| panic!("{place}")));
+        assert_eq!((&again, &same), (&live, &set), "with the archives inside");
         assert_eq!(live.changes.len(), usize::from(moves), "{:?}", live.held);
     }
 }

@@ -8,6 +8,8 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use super::certificates::tls;
+use super::real::certificates;
 use super::server::{Reply, Seen, Server, closed_port};
 use super::{Setup, Source, outcomes, repository};
 
@@ -133,6 +135,49 @@ fn rate_limits() {
             outcome.strip_prefix("rate limited, try again in ").and_then(|rest| rest.strip_suffix(" s"));
         assert!(seconds.is_some_and(|text| text.parse::<u64>().unwrap() > 1_000_000_000), "{outcome}");
     }
+}
+
+/// Many sources of one host that is of no use cost little more than a few, and nothing of the others.
+#[test]
+fn a_host_of_many_sources() {
+    const MANY: usize = 60;
+    let requests = |handler: Box<dyn Fn(&Seen) -> Reply + Send + Sync>, expected: &str| {
+        let (bad, fine) = (Server::start(handler), Server::start(good));
+        let names: Vec<(String, String)> =
+            (0..MANY).map(|n| (format!("bad-{n}"), format!("{}/app{n}", bad.authority()))).collect();
+        let fine = format!("{}/app", fine.authority());
+        let mut sources: Vec<(&str, Source<'_>)> =
+            names.iter().map(|(name, at)| (name.as_str(), Source::Oci(at))).collect();
+        sources.push(("fine", Source::Oci(&fine)));
+        let mut setup = impatient();
+        setup.options.http.request_timeout = Duration::from_secs(1);
+        let (plan, _) = setup.plan(&repository(&sources));
+        let found = outcomes(&plan);
+        assert_eq!(found["fine"], "1.1.0");
+        for (name, _) in &names {
+            assert_eq!(found[name], expected, "{name}");
+        }
+        bad.seen().len()
+    };
+    // At most eight of one host are on their way at a time, each is sent three times.
+    let limited =
+        requests(Box::new(|_| Reply::status(429).with("Retry-After", "1")), "rate limited, try again in 1 s");
+    assert!(limited <= 8 * 3 + 8, "{limited}");
+    let broken = requests(Box::new(|_| Reply::status(502)), "unreachable: the server answers 502");
+    assert!(broken <= MANY + 8 * 2, "{broken}");
+    // Tokens at once, and then nothing.
+    let stalled = requests(
+        Box::new(|seen| match (seen.target.starts_with("/token"), seen.header("authorization")) {
+            (true, _) => Reply::body(r#"{"token": "t"}"#),
+            (false, None) => {
+                let host = seen.header("host").unwrap_or_default();
+                Reply::status(401).with("WWW-Authenticate", &format!("Bearer realm=\"http://{host}/token\""))
+            }
+            (false, Some(_)) => Reply::Silent(Duration::from_secs(3)),
+        }),
+        "unreachable: no whole answer within 1 s",
+    );
+    assert!(stalled <= 3 * (8 + 8), "{stalled}");
 }
 
 #[test]
@@ -268,8 +313,44 @@ fn names_without_an_address() {
 #[test]
 fn tls_that_is_none() {
     let server = Server::start(good);
-    let [helm, _, git] = with_bad(&impatient(), &server.authority(), "https");
+    let [helm, oci, git] = with_bad(&impatient(), &server.authority(), "https");
     assert_eq!([helm, git], ["unreachable: TLS: it does not speak it"; 2]);
+    // A registry of this machine may be a plain one, as for Flux; any other is asked over TLS alone.
+    assert_eq!(oci, "1.1.0");
+}
+
+/// The same over https, registries too: what is wrong is told, and a server of TLS is told nothing in the clear.
+#[test]
+fn over_tls() {
+    let own = certificates();
+    let mut trusting = impatient();
+    trusting.options.http.extra_ca = vec![own.0.clone()];
+    let serve =
+        |handler: Box<dyn Fn(&Seen) -> Reply + Send + Sync>| Server::start_tls(tls(&own, false), handler);
+    let outcome = |setup: &Setup, handler: Box<dyn Fn(&Seen) -> Reply + Send + Sync>| {
+        with_bad(setup, &serve(handler).authority(), "https")
+    };
+    assert_eq!(outcome(&trusting, Box::new(good)), all("1.1.0"));
+    assert_eq!(outcome(&trusting, Box::new(at_first(2, Reply::status(500)))), all("1.1.0"));
+    assert_eq!(outcome(&trusting, Box::new(at_first(2, Reply::status(503)))), all("1.1.0"));
+    for status in [500, 502, 503, 504] {
+        let expected = format!("unreachable: the server answers {status}");
+        assert_eq!(outcome(&trusting, Box::new(move |_| Reply::status(status))), all(&expected));
+    }
+    let unknown = "unreachable: TLS: its certificate is from an authority that is not known here; add it with --ca-file";
+    let server = serve(Box::new(good));
+    assert_eq!(with_bad(&impatient(), &server.authority(), "https"), all(unknown));
+    let other = format!("localhost:{}", server.address.port());
+    assert_eq!(
+        with_bad(&trusting, &other, "https"),
+        all("unreachable: TLS: its certificate is for another name")
+    );
+    assert!(server.seen().is_empty(), "{:?}", server.seen());
+    let demanding = Server::start_tls(tls(&own, true), good);
+    let wanted =
+        "unreachable: TLS: it wants a certificate of yours; give one with --client-cert and --client-key";
+    assert_eq!(with_bad(&trusting, &demanding.authority(), "https"), all(wanted));
+    assert!(demanding.seen().is_empty(), "{:?}", demanding.seen());
 }
 
 /// A credential goes to the host that it is for, whatever that host says.

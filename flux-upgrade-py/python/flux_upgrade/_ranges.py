@@ -12,10 +12,10 @@ from . import _files, _native
 from ._errors import error_from
 from ._plan import Diagnostic, Owner, Plan, Reason, Site
 from ._record import Record, freeze
-from ._request import StrPath
+from ._request import StrPath, snapshot_of, to_json
 from ._response import diagnostic_from, plan_of
 
-Way: TypeAlias = Literal["pin", "range", "oci"]
+Way: TypeAlias = Literal["pin", "range", "automation", "oci"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,13 +177,15 @@ def convert(
     range: str | None = None,
     home: str | None = None,
     remove_orphans: bool = False,
+    begin: bool = False,
     flux_version: str | None = None,
 ) -> Plan:
     """Plan to convert sites, where what runs stays the same. Nothing is written.
 
     `sites` are `PATH:LINE`, `Kind/namespace/name`, `Kind/name` or `all`. With `to="range"`, `range` is the text to
     write; with `to="oci"`, `home` is where a chart of an HTTP repository is published as an artifact, and
-    `remove_orphans` removes HelmRepositories that nothing refers to after that.
+    `remove_orphans` removes HelmRepositories that nothing refers to after that. With `to="automation"`, `range` is what
+    the policy elects from, and `begin` lets it elect something newer than what runs, as `flux-upgrade automate init`.
 
     Raises:
         FluxUpgradeError: a name or an option that cannot be read; its `code` says which.
@@ -195,6 +197,7 @@ def convert(
         "range": range,
         "home": home,
         "removeOrphans": remove_orphans,
+        "begin": begin,
         "fluxVersion": flux_version,
     }
     response, skipped = _call("convert", source, snapshot, None, options)
@@ -211,10 +214,8 @@ def _call(
     files, skipped = (source, []) if isinstance(source, Mapping) else _files.read(Path(source))
     request: dict[str, Any] = {"do": what, "files": _files.for_request(files), "lock": text}
     request["options"] = {name: value for name, value in options.items() if value is not None}
-    if snapshot is not None and not isinstance(snapshot, Mapping):
-        snapshot = json.loads(Path(snapshot).read_bytes())
-    request["snapshot"] = snapshot
-    response: dict[str, Any] = json.loads(_native.ranges(json.dumps(request, ensure_ascii=False)))
+    request["snapshot"] = snapshot_of(snapshot)
+    response: dict[str, Any] = json.loads(_native.ranges(to_json(request)))
     if "error" in response:
         raise error_from(response["error"])
     return response, tuple(skipped)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 from . import _files
 from ._plan import Diagnostic
@@ -71,18 +72,34 @@ def build(
             }
         )
     else:
-        request["snapshot"] = _snapshot(snapshot)
-    return json.dumps(request, ensure_ascii=False), list(skipped)
+        request["snapshot"] = snapshot_of(snapshot)
+    return to_json(request), list(skipped)
+
+
+def to_json(request: Mapping[str, Any]) -> str:
+    """A request as JSON; mappings of every kind are objects."""
+    return json.dumps(request, ensure_ascii=False, default=dict)
 
 
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _snapshot(source: StrPath | Mapping[str, Any] | None) -> dict[str, Any] | None:
-    if source is None:
-        return None
-    if isinstance(source, Mapping):
-        return dict(source)
-    parsed: dict[str, Any] = json.loads(Path(source).read_bytes())
-    return parsed
+def snapshot_of(source: StrPath | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The snapshot, with the archives in it that lie beside its file."""
+    if source is None or isinstance(source, Mapping):
+        return source
+    path = Path(source)
+    parsed: Any = json.loads(path.read_bytes())
+    releases = [*_list(parsed, "flux"), *_list(parsed, "fluxManifests")]
+    for release in releases:
+        place = release.get("manifests") if isinstance(release, dict) else None
+        if isinstance(place, str) and not place.startswith("data:") and (path.parent / place).is_file():
+            packed = base64.b64encode((path.parent / place).read_bytes()).decode()
+            release["manifests"] = f"data:application/gzip;base64,{packed}"
+    return cast(Mapping[str, Any], parsed)
+
+
+def _list(parsed: Any, name: str) -> list[Any]:
+    found = parsed.get(name) if isinstance(parsed, dict) else None
+    return found if isinstance(found, list) else []

@@ -99,8 +99,8 @@ impl Client {
             let host = Address::parse(&request.url)
                 .map_or_else(String::new, |address| format!("{}://{}", address.scheme, address.authority));
             let host = host.as_str();
-            if let Some(detail) = self.pace.gave_up(host) {
-                return Err(Trouble::Unreachable(detail));
+            if let Some(given) = self.pace.gave_up(host) {
+                return given.map(|said| HttpResponse { url: request.url.clone(), ..said });
             }
             self.wait(self.pace.until(host))?;
             let outcome = self.follow(request, dress, tls);
@@ -125,7 +125,10 @@ impl Client {
             let wait = wait.unwrap_or_else(|| jittered(attempt));
             let is_late = self.deadline.is_some_and(|deadline| Instant::now() + wait > deadline);
             let is_last = attempt >= self.options.retries || (is_probe && outcome.is_err());
-            if is_last || wait > self.options.longest_wait || is_late {
+            if is_last || wait > self.options.longest_wait || is_late || !self.pace.may_recover(host) {
+                if let Ok(response) = &outcome {
+                    self.pace.wore_out(host, response);
+                }
                 return outcome.map_err(|trouble| {
                     let trouble = trouble.lasting();
                     self.pace.failed(host, &trouble);

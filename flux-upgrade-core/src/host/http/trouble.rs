@@ -14,6 +14,10 @@ pub(in super::super) enum Trouble {
     Passing(String),
     /// No response.
     Unreachable(String),
+    /// No whole response in all the time that there was.
+    Late(String),
+    /// No response, from what does speak TLS: a registry that may be a plain one is none, and is told nothing in the clear.
+    Untrusted(String),
     /// A response that is of no use, or none that is allowed.
     Failed(Failure),
 }
@@ -42,7 +46,7 @@ pub(super) fn refused_io(refused: &Refused) -> ureq::Error {
 struct Refusal(String);
 
 pub(super) fn too_slow(timeout: Duration) -> Trouble {
-    Trouble::Unreachable(format!("no whole answer within {} s", timeout.as_secs_f32().ceil()))
+    Trouble::Late(format!("no whole answer within {} s", timeout.as_secs_f32().ceil()))
 }
 
 /// What an error of the client means.
@@ -96,7 +100,7 @@ fn unknown_name(host: &str) -> Trouble {
 
 fn of_tls(error: &rustls::Error) -> Trouble {
     use rustls::{CertificateError, Error};
-    Trouble::Unreachable(match error {
+    let detail = match error {
         Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
             "TLS: its certificate is from an authority that is not known here; add it with --ca-file"
                 .to_owned()
@@ -112,5 +116,9 @@ fn of_tls(error: &rustls::Error) -> Trouble {
         }
         Error::InvalidMessage(_) => "TLS: it does not speak it".to_owned(),
         other => format!("TLS: {other}"),
-    })
+    };
+    match error {
+        Error::InvalidCertificate(_) | Error::AlertReceived(_) => Trouble::Untrusted(detail),
+        _ => Trouble::Unreachable(detail),
+    }
 }
