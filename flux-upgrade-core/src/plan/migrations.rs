@@ -5,12 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::decide::still_ignored;
 use super::operator;
 use super::series::{self, First};
 use super::step::{installed, minor};
 use super::{Change, Held, Plan, Reason};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::locate::{Consumer, Frame, Owner, Part, Site, SourceKey, Spot, Style};
+use crate::locate::{Consumer, Frame, Owner, Part, Site, SourceKey, Spot, Style, ignored};
 use crate::migrate::{
     Goal, KNOWN, Migrated, Migration, Preflight, Step, beside_migration, migrate_one, needs_migration,
 };
@@ -18,7 +19,7 @@ use crate::patch::Edit;
 use crate::resolve::Resolution;
 use crate::rules::Rules;
 use crate::scan::{Inventory, is_terraform};
-use crate::text::{RepoPath, SourceFile, Span};
+use crate::text::{Lines, RepoPath, SourceFile, Span};
 use crate::version::{FluxMinor, Level};
 use crate::yaml::split;
 
@@ -136,7 +137,7 @@ struct Attempt<'f> {
 
 impl Attempt<'_> {
     /// The documents that would have to move and may not, by their first objects, and what keeps each.
-    fn kept(&self, rules: &Rules, places: &Places) -> Vec<(&Migrated, &'static str)> {
+    fn kept(&self, rules: &Rules, places: &Places) -> Vec<(&Migrated, String)> {
         let parts = split(&self.file.text);
         let firsts = parts.iter().filter_map(|part| {
             let inside = |one: &&Migrated| part.start <= one.at.span.start && one.at.span.end <= part.end;
@@ -155,15 +156,18 @@ impl Attempt<'_> {
 /// What keeps a document as it is though a migration would move it; none where it may move.
 ///
 /// Levels do not count, since how far Flux may go is asked of Flux.
-fn keeper(file: &SourceFile, site: &Site, rules: &Rules) -> Option<&'static str> {
+fn keeper(file: &SourceFile, site: &Site, rules: &Rules) -> Option<String> {
     if !rules.includes(&file.path) {
-        return Some("`only` leaves it out");
+        return Some("`only` leaves it out".to_owned());
     }
-    if is_ignored(&file.text, site.at.line) {
-        return Some("a comment there says to leave it alone");
+    // Few files have such a comment, and the lines of the others need not be told.
+    let is_marked = file.text.contains("flux-upgrade:");
+    let ignore = is_marked.then(|| ignored(&Lines::new(&file.text), file, site.at.span)).flatten();
+    if let Some(by) = ignore.and_then(|ignore| still_ignored(&ignore, rules)) {
+        return Some(format!("{by} says to leave it alone"));
     }
     let may_move = rules.settings(site).allow.admits(Level::Digest);
-    (!may_move).then_some("a rule keeps it (`allow: none`)")
+    (!may_move).then(|| "a rule keeps it (`allow: none`)".to_owned())
 }
 
 fn migrate_files<'f>(
@@ -213,7 +217,7 @@ fn hold_blocked(
             .flat_map(|attempt| attempt.migration.left().filter(|finding| blocks(finding)))
             .collect();
         let Some(found) = left.first() else {
-            let kept: Vec<(&Migrated, &str)> =
+            let kept: Vec<(&Migrated, String)> =
                 own.iter().flat_map(|attempt| attempt.kept(rules, places)).collect();
             if let Some((object, keeper)) = kept.first() {
                 let moves = match object.from == object.to {
@@ -388,12 +392,6 @@ fn also(one: &Migrated) -> Vec<String> {
     let mut out = if one.from == one.to { Vec::new() } else { vec![version] };
     out.extend(one.fields.iter().map(|field| format!("{}: {field}", one.object)));
     out
-}
-
-/// Whether a comment on a line, or on the line above, says to leave it alone.
-fn is_ignored(text: &str, line: usize) -> bool {
-    let above = line.saturating_sub(2);
-    text.lines().skip(above).take(line - above).any(|line| line.contains("# flux-upgrade: ignore"))
 }
 
 fn site(file: &SourceFile, object: &Migrated, goal: Goal) -> Site {
