@@ -26,6 +26,7 @@ mod upgrade;
 mod verify;
 
 pub use archive::{ArchiveError, Release};
+pub(crate) use declared::{CHART_AHEAD, way};
 pub use declared::{Declared, Way, declared, minors_by_cluster};
 pub use manifest::{Generation, ObjectId};
 pub use options::{Component, LogLevel, OptionError, Options};

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::decide::still_ignored;
 use super::operator;
 use super::series::{self, First};
-use super::step::{installed, minor};
+use super::step::{installed, is_by_hand, minor_at};
 use super::{Change, Held, Plan, Reason};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::locate::{Consumer, Frame, Owner, Part, Site, SourceKey, Spot, Style, ignored};
@@ -112,8 +112,7 @@ pub(super) fn add(inventory: &Inventory<'_>, plan: &mut Plan, resolution: &Resol
     // What holds a move is told once, by its reason.
     plan.diagnostics.extend(found.iter().cloned());
     for one in moving.iter().filter(|one| one.moves()) {
-        let by_hand =
-            plan.sites[one.site].consumer == Consumer::FluxManifests || is_terraform(one.path.name());
+        let by_hand = is_by_hand(&plan.sites[one.site]);
         let command = Step { from: one.from, to: one.wanted }.command().filter(|_| by_hand);
         if let (Some(change), Some(command)) = (one.change, command) {
             plan.changes[change].notes.insert(0, format!("before it is merged: `{command}` in the cluster"));
@@ -282,7 +281,7 @@ fn installations(plan: &Plan) -> Vec<Installation> {
             let change = number.map(|number| &plan.changes[number]);
             let target = change.map(|change| change.to.clone()).unwrap_or_default();
             let newest = change.and_then(|change| change.beyond.as_ref()).map(|beyond| beyond.newest.clone());
-            let wanted = minor(&target).unwrap_or(from);
+            let wanted = minor_at(site, &target).unwrap_or(from);
             let clusters = site.clusters.iter().cloned().collect();
             let path = site.at.path.clone();
             Some(Installation { site: index, path, clusters, from, wanted, target, newest, change: number })
