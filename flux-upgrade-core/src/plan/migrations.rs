@@ -58,9 +58,10 @@ impl Installation {
         }
     }
 
-    /// Whether a file has its manifests: it stands there itself, or Terraform writes them as far as is known.
+    /// Whether a file has its manifests: it stands there itself, or Terraform writes them.
     pub(super) fn is_at(&self, path: &RepoPath, places: &Places) -> bool {
-        self.path == *path || (is_terraform(self.path.name()) && self.applies_file(&places.clusters(path)))
+        let is_written = || is_terraform(self.path.name()) && places.of_terraform.contains(path);
+        self.path == *path || (is_written() && self.applies_file(&places.clusters(path)))
     }
 
     /// As far as is known, whether it applies a file of these clusters.
@@ -75,7 +76,7 @@ pub(super) fn add(inventory: &Inventory<'_>, plan: &mut Plan, resolution: &Resol
     if installations.is_empty() {
         return;
     }
-    let places = Places::of(inventory);
+    let places = Places::of(inventory, plan);
     let without_operator: Vec<(usize, Reason)> = (0..installations.len())
         .filter(|index| installations[*index].change.is_some())
         .filter_map(|index| {
@@ -297,15 +298,19 @@ fn goal(installations: &[Installation], clusters: &BTreeSet<String>) -> Option<G
     Some(Goal::step(from, to)?.needed())
 }
 
-/// The clusters of each file and folder.
+/// The clusters of each file and folder, and the manifests that Terraform writes.
 pub(super) struct Places {
+    of_terraform: BTreeSet<RepoPath>,
     files: BTreeMap<RepoPath, BTreeSet<String>>,
     folders: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Places {
-    fn of(inventory: &Inventory<'_>) -> Self {
-        let mut out = Self { files: BTreeMap::new(), folders: BTreeMap::new() };
+    fn of(inventory: &Inventory<'_>, plan: &Plan) -> Self {
+        // What holds them as they stand is Terraform, where a file of it installs Flux.
+        let is_written = |site: &&Site| site.consumer == Consumer::FluxManifests && site.blocked.is_some();
+        let of_terraform = plan.sites.iter().filter(is_written).map(|site| site.at.path.clone()).collect();
+        let mut out = Self { of_terraform, files: BTreeMap::new(), folders: BTreeMap::new() };
         for resource in inventory.resources() {
             let path = &inventory.file_of(resource).path;
             let clusters = resource.placements.iter().filter_map(|placement| placement.cluster.clone());

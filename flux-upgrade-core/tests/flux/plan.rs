@@ -219,7 +219,11 @@ fn a_patch_that_fits_the_old_release_alone_holds_the_file() {
     let found = patched(&format!("patches:\n{fits}{gone}{gone}"));
     assert!(found.changes.is_empty(), "{:?}", found.changes);
     let [held] = found.held.as_slice() else { panic!("{:?}", found.held) };
-    assert_eq!(held.reason.to_string(), "");
+    assert_eq!(
+        held.reason.to_string(),
+        "requires patches that fit Flux v2.9.0: clusters/a/flux-system/kustomization.yaml:9: patches[1] \
+         CustomResourceDefinition/things.source-controller.toolkit.fluxcd.io has no /spec/versions/1/served; and 1 more"
+    );
 
     let found = patched(&format!("patches:\n{fits}"));
     assert!(found.held.is_empty(), "{:?}", found.held);
