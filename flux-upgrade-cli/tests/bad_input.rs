@@ -431,6 +431,7 @@ fn codes(folder: &Path, out: &mut std::collections::BTreeSet<String>) {
         "answer",
         "hcl",
         "automate",
+        "template",
     ];
     for entry in fs::read_dir(folder).unwrap().flatten() {
         let path = entry.path();

@@ -64,6 +64,7 @@ struct Outcome {
     /// What `about.txt` and `beyond.txt` may say, each `PATH:LINE WORDS`.
     about: Vec<String>,
     patched: BTreeMap<String, String>,
+    messages: String,
 }
 
 fn quoted(text: &str) -> String {
@@ -94,7 +95,7 @@ fn run(input: &Path, registry: &Path, (flags, marked): (Overrides, bool), revers
         Ok(rules) => rules,
         Err(error) => {
             let lines = format!("! {} {}\n", error.at, error.code);
-            return Outcome { lines, about: Vec::new(), patched: BTreeMap::new() };
+            return Outcome { lines, about: Vec::new(), patched: BTreeMap::new(), messages: String::new() };
         }
     };
     let snapshot = Snapshot::parse(&fs::read_to_string(registry).expect("a registry")).expect("a snapshot");
@@ -126,7 +127,7 @@ fn run(input: &Path, registry: &Path, (flags, marked): (Overrides, bool), revers
         text.push_str(&format!("refused {}: {}\n", refused.path, refused.why));
     }
     let patched = set.files.into_iter().map(|file| (file.path.to_string(), file.after)).collect();
-    Outcome { lines: text, about: about(&plan), patched }
+    Outcome { lines: text, about: about(&plan), patched, messages: automate::messages(&plan) }
 }
 
 /// What is said of sites beside their change or reason.
@@ -134,8 +135,9 @@ fn about(plan: &Plan) -> Vec<String> {
     let mut out = Vec::new();
     let mut add = |site: &Site, words: String| out.push(format!("{}:{} {words}", site.at.path, site.at.line));
     for site in &plan.sites {
-        if !site.clusters.is_empty() {
-            add(site, format!("clusters {}", site.clusters.join(", ")));
+        match site.clusters.is_empty() {
+            true => add(site, "no cluster".to_owned()),
+            false => add(site, format!("clusters {}", site.clusters.join(", "))),
         }
         if site.suspended {
             add(site, "suspended".to_owned());
@@ -176,6 +178,11 @@ fn check(name: &str, folder: &Path, input: &Path, registry: &Path, expect: &Path
             wrong.push(format!("== {name}\n  {file}: wanted {line}\n"));
         }
     }
+    if let Ok(wanted) = fs::read_to_string(folder.join("message.txt"))
+        && wanted != outcome.messages
+    {
+        wrong.push(format!("== {name}\n  message.txt: found\n{}", outcome.messages));
+    }
     let out = folder.join("out");
     if out.exists() || folder != root() {
         let wanted: BTreeMap<String, String> = bytes(&out)
@@ -187,7 +194,8 @@ fn check(name: &str, folder: &Path, input: &Path, registry: &Path, expect: &Path
         }
     }
     let again = run(input, registry, (overrides(folder), is_marked(folder)), true);
-    if again.lines != outcome.lines || again.patched != outcome.patched {
+    if again.lines != outcome.lines || again.patched != outcome.patched || again.messages != outcome.messages
+    {
         wrong.push(format!("== {name}\n  the order of files matters\n"));
     }
 }

@@ -141,6 +141,7 @@ export type Reason =
   | { readonly kind: "disagree"; readonly wishes: readonly string[] }
   | { readonly kind: "floating"; readonly resolvesTo: string }
   | { readonly kind: "substituted"; readonly variable: string }
+  | { readonly kind: "overridden" }
   | { readonly kind: "aliased" }
   | { readonly kind: "multiLine" }
   | { readonly kind: "templated" }
@@ -242,6 +243,20 @@ export interface Group {
   readonly after: readonly string[];
 }
 
+/** What one ImageUpdateAutomation would commit. */
+export interface Commit {
+  /** Of the automation, as far as the files say it. */
+  readonly namespace?: string;
+  readonly name: string;
+  readonly path: string;
+  readonly line: number;
+  readonly column: number;
+  /** By `spec.git.commit.messageTemplate`. */
+  readonly message: string;
+  /** Ids of its changes. */
+  readonly changes: readonly string[];
+}
+
 /** What is done with each site of some files: each is in `changes` or in `held`. */
 export interface Plan {
   readonly schema: string;
@@ -251,6 +266,8 @@ export interface Plan {
   readonly groups: readonly Group[];
   /** For each place where Flux moves to another minor, its steps up to the newest release. */
   readonly series: readonly Series[];
+  /** What image automation would commit of the changes, by automation; absent where there is nothing. */
+  readonly commits?: readonly Commit[];
   readonly diagnostics: readonly Diagnostic[];
   readonly summary: Readonly<Record<string, unknown>>;
   /** The changed files by path, and no others. */

@@ -3,6 +3,7 @@
 //! Source: kyaml 0.21 `setters2` and image-automation-controller `internal/update`, as runs of both on small files show them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use memchr::memmem;
 
@@ -66,6 +67,19 @@ impl Setter {
         };
         let is_whole = parts.next().is_none() && is_name(namespace) && is_name(policy);
         is_whole.then(|| Self { namespace: namespace.to_owned(), policy: policy.to_owned(), field })
+    }
+}
+
+/// The text of the marker.
+impl fmt::Display for Setter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let field = match self.field {
+            Field::Reference => "",
+            Field::Name => ":name",
+            Field::Tag => ":tag",
+            Field::Digest => ":digest",
+        };
+        write!(f, "{}:{}{field}", self.namespace, self.policy)
     }
 }
 

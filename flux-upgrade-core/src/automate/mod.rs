@@ -8,18 +8,23 @@
 //! has the same sites, so that a plan moves a marked field as its policy says and in no other way. [`set`] is the last step
 //! alone, for whoever knows already what is elected.
 
+mod commit;
 mod marker;
 mod objects;
 mod policy;
+mod template;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub(crate) use commit::findings;
+pub use commit::{Commit, commits, messages};
 pub(crate) use marker::is_marker;
 pub use marker::{Field, Setter};
 pub(crate) use policy::Open;
 pub use policy::{Elected, Policy};
+pub use template::{ChangedField, DEFAULT_MESSAGE, MessageData, ObjectName, TemplateError, message};
 pub use write::{Setting, set};
 
 use crate::locate::{
@@ -42,6 +47,8 @@ pub struct Marker {
     pub policies: Vec<Arc<Policy>>,
     /// Tag and digest that the files have now.
     pub(crate) stored: Option<(String, Option<String>)>,
+    /// The object that a commit names for it.
+    pub(crate) object: Option<ObjectName>,
 }
 
 /// Every marked scalar of the files, by path and position.
@@ -123,7 +130,8 @@ pub(crate) fn sites_with<'a>(
             continue;
         }
         let objects = objects.get_or_insert_with(|| Known::new(Objects::read(inventory, links)));
-        let here = InFile { inventory, dialects, index, file, objects };
+        let is_alone = read.documents.iter().filter(|document| document.root().is_some()).count() == 1;
+        let here = InFile { inventory, dialects, index, file, objects, is_alone };
         let first = out.len();
         for marked in &read.marked {
             let document = &read.documents[marked.document];
@@ -240,6 +248,8 @@ struct InFile<'a, 'f> {
     index: usize,
     file: &'f SourceFile,
     objects: &'a Known,
+    /// Whether it has one document alone.
+    is_alone: bool,
 }
 
 impl<'f> InFile<'_, 'f> {
@@ -296,7 +306,10 @@ impl<'f> InFile<'_, 'f> {
             suspended: resource.is_some_and(|resource| resource.suspended),
             dialect: resource.and_then(|resource| self.dialects.of(resource)),
             is_patch: resource.is_some_and(|resource| resource.is_patch),
-            marker: setter.map(|setter| Box::new(Marker { setter, policies, stored: None })),
+            marker: setter.map(|setter| {
+                let object = commit::object(document, node, self.is_alone);
+                Box::new(Marker { setter, policies, stored: None, object })
+            }),
             ..Site::alone(at, self.owner(resource), (&name, part), spot, reader)
         }
     }

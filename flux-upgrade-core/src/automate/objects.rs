@@ -1,10 +1,12 @@
 //! The objects of image automation, as Flux would apply them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use super::Policy;
+use super::commit::Message;
 use super::policy::{Order, Rule};
 use crate::locate::Links;
 use crate::plan::Reason;
@@ -30,6 +32,8 @@ pub(super) struct Automation {
     /// Why it does nothing.
     pub(super) idle: Option<Reason>,
     pub(super) at: Location,
+    /// What its commits say.
+    pub(super) message: Message,
 }
 
 impl Automation {
@@ -37,6 +41,12 @@ impl Automation {
     pub(super) fn holds(&self, path: &str) -> bool {
         let rest = path.strip_prefix(self.path.as_str());
         self.path.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// A file as its commits name it: from its path on, and where that is one file from its folder on.
+    pub(super) fn relative<'p>(&self, path: &'p str) -> &'p str {
+        let rest = path.strip_prefix(self.path.as_str()).unwrap_or(path).trim_start_matches('/');
+        if rest.is_empty() { path.rsplit('/').next().unwrap_or(path) } else { rest }
     }
 
     /// Whether it looks at a policy.
@@ -118,6 +128,7 @@ fn automation<'a>(
         selector: None,
         idle: None,
         at: inventory.location(resource),
+        message: Message::default(),
     };
     let built = match built {
         Ok(built) => built,
@@ -128,6 +139,9 @@ fn automation<'a>(
     };
     let spec = &built.object["spec"];
     out.selector = spec.get("policySelector").filter(|selector| !selector.is_null()).cloned();
+    let cluster = place.cluster.as_deref();
+    let expand = |text: &str| links.expand_in(inventory, resource, cluster, text).ok().map(Cow::into_owned);
+    out.message = Message::read(spec, expand);
     let path = spec["update"]["path"].as_str().unwrap_or_default();
     let path = match links.expand_in(inventory, resource, place.cluster.as_deref(), path) {
         Ok(path) => path,

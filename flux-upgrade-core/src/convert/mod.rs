@@ -202,6 +202,7 @@ impl Conversion {
             changes: Vec::new(),
             held: Vec::new(),
             series: Vec::new(),
+            commits: Vec::new(),
             groups: Vec::new(),
             diagnostics: draft.diagnostics,
         };

@@ -100,5 +100,5 @@ fn mark(site: &mut Site, policies: &[Arc<Policy>]) {
         policy: site.owner.name.clone(),
         field: Field::Tag,
     };
-    site.marker = Some(Box::new(Marker { setter, policies, stored: None }));
+    site.marker = Some(Box::new(Marker { setter, policies, stored: None, object: None }));
 }

@@ -26,8 +26,8 @@ pub(crate) struct Links<'a> {
     plain: OnceCell<BTreeMap<&'a str, Vec<&'a Resource>>>,
 }
 
-/// What applies the object that has a variable, in which cluster, and the variable's name.
-type Use = (Vec<usize>, Option<String>, String);
+/// What applies the object that has a variable, in which clusters, and the variable's name.
+type Use = (Vec<usize>, Vec<String>, String);
 
 /// Holder, document, node and bytes of each definition, and whether some Flux Kustomization has none.
 type Places = (BTreeSet<(usize, usize, u32, (usize, usize))>, bool);

@@ -48,18 +48,18 @@ impl<'a> Links<'a> {
         resource: &Resource,
         name: &str,
     ) -> Definitions<'a, 'f> {
-        self.definitions_in(inventory, resource, None, name)
+        self.definitions_in(inventory, resource, &clusters(resource), name)
     }
 
-    /// The same for the object as one cluster has it.
+    /// The same for the object as some clusters have it.
     fn definitions_in<'f>(
         &self,
         inventory: &'a Inventory<'f>,
         resource: &Resource,
-        cluster: Option<&str>,
+        clusters: &[&str],
         name: &str,
     ) -> Definitions<'a, 'f> {
-        let Definitions { mut nodes, lacking } = self.own_definitions(inventory, resource, cluster, name);
+        let Definitions { mut nodes, lacking } = self.own_definitions(inventory, resource, clusters, name);
         // Each question is asked once, so that variables which name each other come to an end.
         let mut asked = BTreeMap::from([((resource.applied_by.as_slice(), name), true)]);
         let mut found = BTreeMap::new();
@@ -70,7 +70,7 @@ impl<'a> Links<'a> {
             let goes_on = only.is_some_and(|variable| {
                 let question = (holder.applied_by.as_slice(), variable.name);
                 *asked.entry(question).or_insert_with(|| {
-                    let inner = self.own_definitions(inventory, holder, cluster, variable.name);
+                    let inner = self.own_definitions(inventory, holder, clusters, variable.name);
                     // Where some lack it, the default counts, which stands here.
                     let is_whole = !inner.lacking && !inner.nodes.is_empty();
                     nodes.extend(inner.nodes.into_iter().filter(|_| is_whole));
@@ -92,10 +92,11 @@ impl<'a> Links<'a> {
         &self,
         inventory: &'a Inventory<'f>,
         resource: &Resource,
-        cluster: Option<&str>,
+        clusters: &[&str],
         name: &str,
     ) -> Definitions<'a, 'f> {
-        let question = (resource.applied_by.clone(), cluster.map(str::to_owned), name.to_owned());
+        let those = clusters.iter().map(|cluster| (*cluster).to_owned()).collect();
+        let question = (resource.applied_by.clone(), those, name.to_owned());
         let mut known = self.variables.borrow_mut();
         let (places, lacking) = known.entry(question).or_insert_with(|| {
             let unknown = resource.applied_by.is_empty();
@@ -109,7 +110,7 @@ impl<'a> Links<'a> {
             };
             let (mut places, mut lacking) = (BTreeSet::new(), false);
             for applier in appliers.into_iter().map(|applier| &inventory.resources()[applier]) {
-                for from in by_cluster(&applier.placements, cluster) {
+                for from in by_cluster(&applier.placements, clusters) {
                     match self.defined_by(inventory, applier, from, name) {
                         Some(found) => {
                             let range = (found.range.start, found.range.end);
@@ -205,7 +206,7 @@ impl<'a> Links<'a> {
         resource: &Resource,
         text: &'t str,
     ) -> Result<Cow<'t, str>, Reason> {
-        self.expand_in(inventory, resource, None, text)
+        self.expand_for(inventory, resource, &clusters(resource), text)
     }
 
     /// The same for the object as one cluster has it.
@@ -216,13 +217,24 @@ impl<'a> Links<'a> {
         cluster: Option<&str>,
         text: &'t str,
     ) -> Result<Cow<'t, str>, Reason> {
+        self.expand_for(inventory, resource, &Vec::from_iter(cluster), text)
+    }
+
+    /// The same for the object as some clusters, in order, have it.
+    pub(super) fn expand_for<'t>(
+        &self,
+        inventory: &'a Inventory<'_>,
+        resource: &Resource,
+        clusters: &[&str],
+        text: &'t str,
+    ) -> Result<Cow<'t, str>, Reason> {
         if !text.contains("${") {
             return Ok(Cow::Borrowed(text));
         }
         let unknown = |name: &str| Reason::Substituted { variable: name.to_owned() };
         let (mut out, mut from) = (String::new(), 0);
         for expression in expressions(text) {
-            let found = self.definitions_in(inventory, resource, cluster, expression.name);
+            let found = self.definitions_in(inventory, resource, clusters, expression.name);
             let mut texts: BTreeSet<&str> = found.nodes.iter().filter_map(Definition::text).collect();
             let default = expression.default.clone().map(|range| &text[range]);
             if found.lacking || texts.is_empty() {
@@ -238,6 +250,36 @@ impl<'a> Links<'a> {
             Some(name) => Err(unknown(name)),
             None => Ok(Cow::Owned(out)),
         }
+    }
+
+    /// A text of an object as it gets into a cluster; none where that is not known, and where it stays as it is, since what
+    /// applies the object substitutes nothing.
+    ///
+    /// Source: fluxcd/pkg kustomize, `kustomize_varsub.go`: without any variable no text is touched, defaults included.
+    pub(crate) fn substituted(
+        &self,
+        inventory: &'a Inventory<'_>,
+        resource: &Resource,
+        cluster: Option<&str>,
+        text: &str,
+    ) -> Option<String> {
+        if inventory.node(resource).is_none_or(|node| self.is_left_alone(node)) {
+            return None;
+        }
+        let only = Vec::from_iter(cluster);
+        let appliers = resource.applied_by.iter().flat_map(|path| &inventory.appliers[*path]);
+        let appliers = appliers.map(|applier| &inventory.resources()[*applier]);
+        let mut ways = appliers.flat_map(|applier| {
+            by_cluster(&applier.placements, &only).into_iter().map(move |from| (applier, from))
+        });
+        let mut is_applied = false;
+        let is_substituted = ways.all(|(applier, from)| {
+            is_applied = true;
+            let patches = self.patches_of(applier.kind, &applier.name, from);
+            patches.into_iter().chain([applier]).any(|part| substitutes(inventory, part))
+        });
+        let text = self.expand_for(inventory, resource, &only, text).ok()?;
+        (is_applied && is_substituted).then(|| text.into_owned())
     }
 
     /// Whether an object says that its texts are no variables.
@@ -269,14 +311,34 @@ pub(super) fn assigned<'a, 'f>(
     })
 }
 
+/// Whether a Flux Kustomization, or a part of one, brings variables.
+fn substitutes(inventory: &Inventory<'_>, resource: &Resource) -> bool {
+    let is_inside = resource.fragment.iter().take(2).eq(["spec", "postBuild"]) && resource.fragment.len() > 2;
+    let has = |field: &str| {
+        let node = inventory.at(resource, &["spec", "postBuild", field]).and_then(Node::resolved);
+        node.is_some_and(|node| node.entries().next().is_some() || node.items().next().is_some())
+    };
+    is_inside || has("substitute") || has("substituteFrom")
+}
+
+/// The clusters of an object, in order; none where some of its places are of none.
+fn clusters(resource: &Resource) -> Vec<&str> {
+    let all: Option<Vec<&str>> =
+        resource.placements.iter().map(|placement| placement.cluster.as_deref()).collect();
+    let mut all = all.unwrap_or_default();
+    all.dedup();
+    all
+}
+
 /// The places of an object, those of each cluster by themselves: a Flux Kustomization that clusters share has in each the
-/// patches and the ConfigMaps of that one. Of one cluster alone, where it is named.
-fn by_cluster<'p>(placements: &'p [Placement], only: Option<&str>) -> Vec<&'p [Placement]> {
+/// patches and the ConfigMaps of that one. Of some clusters alone, in order, where any is named.
+fn by_cluster<'p>(placements: &'p [Placement], only: &[&str]) -> Vec<&'p [Placement]> {
     // Placements are in the order of their clusters, and those of none come first.
     let mut parts: Vec<&[Placement]> = placements.chunk_by(|a, b| a.cluster == b.cluster).collect();
     if parts.len() > 1 && parts[0][0].cluster.is_none() {
         parts.remove(0);
     }
-    parts.retain(|part| only.is_none() || part[0].cluster.is_none() || part[0].cluster.as_deref() == only);
+    let is_meant = |cluster: &str| only.is_empty() || only.binary_search(&cluster).is_ok();
+    parts.retain(|part| part[0].cluster.as_deref().is_none_or(is_meant));
     parts
 }

@@ -26,6 +26,7 @@ pub use series::{Series, SeriesStep};
 pub use standing::Standing;
 pub(crate) use standing::{is_exact, is_floating, standing, standing_needs};
 
+use crate::automate::{self, Commit};
 use crate::diagnostic::Diagnostic;
 use crate::locate::{Consumer, Part, Site};
 use crate::patch::Edit;
@@ -51,6 +52,8 @@ pub struct Plan {
     pub groups: Vec<Group>,
     /// For each place where Flux moves to another minor, its steps up to the newest release.
     pub series: Vec<Series>,
+    /// What image automation would commit of the changes, and with which messages.
+    pub commits: Vec<Commit>,
 }
 
 /// A site that moves.
@@ -173,6 +176,9 @@ pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution
     out.diagnostics.extend(rules.unread().iter().cloned());
     let stale = lock::stale(inventory, &out, &texts);
     out.diagnostics.extend(stale);
+    out.commits = automate::commits(inventory, &out);
+    let unsaid = automate::findings(&out.commits, inventory);
+    out.diagnostics.extend(unsaid);
     out.diagnostics.sort_by(|a, b| (&a.at, a.code, &a.message).cmp(&(&b.at, b.code, &b.message)));
     out.diagnostics.dedup();
     out.groups = group::groups(inventory, &out, rules);

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::summary::Summary;
+use crate::automate::Commit;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::locate::{Owner, Part, Site, SourceKey};
 use crate::migrate::{Goal, Migrated, Migration};
@@ -85,6 +86,8 @@ struct PlanJson<'a> {
     held: Vec<HeldJson<'a>>,
     groups: Vec<GroupJson<'a>>,
     series: Vec<SeriesJson<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    commits: Vec<CommitJson<'a>>,
     diagnostics: Vec<DiagnosticJson<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     refused: Vec<RefusedJson<'a>>,
@@ -178,6 +181,19 @@ struct SeriesStepJson<'a> {
     migrations: Vec<MigratedJson<'a>>,
     preflight: Vec<DiagnosticJson<'a>>,
     in_cluster: &'a [String],
+}
+
+/// What one ImageUpdateAutomation would commit.
+#[derive(Serialize)]
+struct CommitJson<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<&'a str>,
+    name: &'a str,
+    #[serde(flatten)]
+    at: LocationJson<'a>,
+    message: &'a str,
+    /// Ids of its changes.
+    changes: Vec<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -290,6 +306,7 @@ pub fn json(files: &[SourceFile], plan: &Plan, set: &PatchSet, root: Option<&str
         held: held.collect(),
         groups: plan.groups.iter().map(|group| group_json(plan, group)).collect(),
         series: plan.series.iter().map(|series| series_json(plan, series)).collect(),
+        commits: plan.commits.iter().filter_map(|commit| commit_json(plan, commit)).collect(),
         diagnostics: plan.diagnostics.iter().map(diagnostic).collect(),
         refused: set
             .refused
@@ -312,6 +329,18 @@ fn group_json<'a>(plan: &'a Plan, group: &'a Group) -> GroupJson<'a> {
         changes: changes.map(|change| plan.site_of(change).id.as_str()).collect(),
         after: after.map(|before| before.id.as_str()).collect(),
     }
+}
+
+/// None for one whose message cannot be made, which is a finding.
+fn commit_json<'a>(plan: &'a Plan, commit: &'a Commit) -> Option<CommitJson<'a>> {
+    let changes = commit.changes.iter().filter_map(|change| plan.changes.get(*change));
+    Some(CommitJson {
+        namespace: commit.namespace.as_deref(),
+        name: &commit.name,
+        at: location(&commit.at),
+        message: commit.message.as_deref().ok()?,
+        changes: changes.map(|change| plan.site_of(change).id.as_str()).collect(),
+    })
 }
 
 fn series_json<'a>(plan: &'a Plan, series: &'a Series) -> SeriesJson<'a> {

@@ -158,6 +158,7 @@ pub(super) fn plan() -> Plan {
     ];
     Plan {
         series: vec![Series { site: 0, steps }],
+        commits: Vec::new(),
         sites: vec![podinfo, oci, nginx, quiet, lost.clone(), lost],
         changes,
         held,

@@ -19,6 +19,18 @@ pub(super) fn kustomizations(inventory: &Inventory<'_>) -> Vec<usize> {
     objects.map(|(index, _)| index).collect()
 }
 
+/// What paths with variables say: by the Flux Kustomization, the cluster, and the path as written. A Flux Kustomization with
+/// such a path has each of its clusters here; what is not known is left out.
+pub(super) type Filled = BTreeMap<usize, BTreeMap<Option<String>, BTreeMap<String, String>>>;
+
+/// The path and the components of a Flux Kustomization, as written, where one has a variable.
+pub(super) fn variable_paths<'d>(spec: Node<'d, '_>) -> Vec<&'d str> {
+    let components = spec.get("components").and_then(Node::resolved);
+    let components = components.into_iter().flat_map(Node::items).filter_map(Node::text);
+    let all = spec.text_at(&["path"]).into_iter().chain(components);
+    all.filter(|path| path.contains("${")).collect()
+}
+
 /// A path that something applies, and the namespace that it forces.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Entry {
@@ -30,24 +42,45 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// What the Flux Kustomization with this index applies from this repository.
+    /// What the Flux Kustomization with this index applies from this repository in any of its clusters.
+    pub(super) fn all(inventory: &Inventory<'_>, urls: &GitUrls, index: usize) -> BTreeSet<Self> {
+        match inventory.filled.get(&index) {
+            Some(clusters) => {
+                let one = |cluster: &Option<String>| Self::of(inventory, urls, index, cluster.as_deref());
+                clusters.keys().filter_map(one).collect()
+            }
+            None => Self::of(inventory, urls, index, None).into_iter().collect(),
+        }
+    }
+
+    /// What the Flux Kustomization with this index applies from this repository in a cluster.
     ///
     /// Source: Kustomization spec page: `sourceRef` is required, and `path` is the root where it is absent. An object with
     /// neither is a part of one, such as a patch that no kustomization names.
-    pub(super) fn of(inventory: &Inventory<'_>, urls: &GitUrls, index: usize) -> Option<Self> {
+    pub(super) fn of(
+        inventory: &Inventory<'_>,
+        urls: &GitUrls,
+        index: usize,
+        cluster: Option<&str>,
+    ) -> Option<Self> {
         let resource = &inventory.resources[index];
         let spec = inventory.node(resource)?.get("spec")?;
         let is_part = spec.get("path").is_none() && spec.get("sourceRef").is_none();
         if is_part || is_foreign(urls, spec) {
             return None;
         }
-        let path = join("", spec.text_at(&["path"]).unwrap_or(""))?;
+        let clusters = inventory.filled.get(&index);
+        let paths = clusters.and_then(|clusters| clusters.get(&cluster.map(str::to_owned)));
+        let filled = |path: &str| {
+            paths.and_then(|paths| paths.get(path)).map_or_else(|| path.to_owned(), String::clone)
+        };
+        let path = join("", &filled(spec.text_at(&["path"]).unwrap_or("")))?;
         let components = spec.get("components").and_then(Node::resolved);
         Some(Self {
             components: components
                 .into_iter()
                 .flat_map(Node::items)
-                .filter_map(|item| join(&path, item.text()?))
+                .filter_map(|item| join(&path, &filled(item.text()?)))
                 .collect(),
             namespace: known(spec.text_at(&["targetNamespace"])),
             path,
@@ -109,7 +142,7 @@ pub(super) fn entry_points(
         entries.extend(path.and_then(plain));
     }
     for index in kustomizations(inventory) {
-        let Some(entry) = Entry::of(inventory, urls, index) else { continue };
+        let Some(entry) = Entry::of(inventory, urls, index, None) else { continue };
         let applied = builder.build(&entry.path);
         let itself = applied.range((index, None)..).next().is_some_and(|(member, _)| *member == index);
         if entry.namespace.is_none() && itself {
@@ -127,8 +160,9 @@ pub(super) fn appliers(
 ) -> (BTreeMap<String, Vec<usize>>, Vec<Vec<usize>>) {
     let mut all: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for index in kustomizations(inventory) {
-        let Some(entry) = Entry::of(inventory, urls, index) else { continue };
-        for path in std::iter::once(entry.path).chain(entry.components) {
+        let entries = Entry::all(inventory, urls, index).into_iter();
+        let paths = entries.flat_map(|entry| std::iter::once(entry.path).chain(entry.components));
+        for path in paths.collect::<BTreeSet<String>>() {
             all.entry(path).or_default().push(index);
         }
     }

@@ -50,6 +50,8 @@ pub struct Inventory<'f> {
     pub(crate) kustomize: BTreeMap<String, Kustomize>,
     /// Flux Kustomizations by the path that they apply, in the order of the paths.
     pub(crate) appliers: Vec<Vec<usize>>,
+    /// What variables in the paths of Flux Kustomizations say.
+    filled: entry::Filled,
     /// Patches that say what they change.
     patches: Vec<Patch>,
     /// Objects that patches complete: the patches that go over each in each of its places, in order.
@@ -224,6 +226,7 @@ pub fn scan(files: &[SourceFile]) -> Inventory<'_> {
         resources: Vec::new(),
         kustomize: BTreeMap::new(),
         appliers: Vec::new(),
+        filled: entry::Filled::new(),
         patches: Vec::new(),
         chains: BTreeMap::new(),
         operations: Vec::new(),

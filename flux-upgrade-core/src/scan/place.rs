@@ -8,10 +8,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use super::build::{Builder, Changes};
-use super::entry::{Entry, GitUrls, appliers, entry_points, git_urls, known, kustomizations};
+use super::entry::{
+    Entry, Filled, GitUrls, appliers, entry_points, git_urls, known, kustomizations, variable_paths,
+};
 use super::patch::settle;
 use super::selection::{Selected, component_users, parts, patch_files, patches_in_files, targets};
 use super::{Inventory, Kind, generator};
+use crate::locate::Links;
 
 /// A place that an object goes to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,12 +45,61 @@ impl Placement {
     }
 }
 
+/// How many Flux Kustomizations with a variable in their path may apply one another.
+const MOST_ROUNDS: usize = 8;
+
 /// Fills in the placements of every resource.
+///
+/// What a variable in a path says is known only where it is known what applies the Flux Kustomization that has the path. So
+/// everything is placed, such paths are filled in, and everything is placed again until nothing changes.
 pub(super) fn place(inventory: &mut Inventory<'_>) {
     for index in patch_files(inventory) {
         inventory.resources[index].is_patch = true;
     }
     patches_in_files(inventory);
+    let has_variables = |index: &usize| {
+        let spec = inventory.node(&inventory.resources[*index]).and_then(|node| node.get("spec"));
+        spec.is_some_and(|spec| !variable_paths(spec).is_empty())
+    };
+    let variable: Vec<usize> = kustomizations(inventory).into_iter().filter(has_variables).collect();
+    if variable.is_empty() {
+        return place_all(inventory);
+    }
+    let (resources, generators) = (inventory.resources.clone(), inventory.generators.clone());
+    for _ in 0..MOST_ROUNDS {
+        place_all(inventory);
+        let filled = fill(inventory, &variable);
+        if filled == inventory.filled {
+            return;
+        }
+        (inventory.filled, inventory.resources) = (filled, resources.clone());
+        inventory.generators.clone_from(&generators);
+    }
+    // They have no end: none of them is known.
+    inventory.filled.clear();
+    place_all(inventory);
+}
+
+/// What the variables in the paths of some Flux Kustomizations say in each of their clusters.
+fn fill(inventory: &Inventory<'_>, variable: &[usize]) -> Filled {
+    let links = Links::new(inventory);
+    let mut out = Filled::new();
+    for index in variable {
+        let resource = &inventory.resources[*index];
+        let Some(spec) = inventory.node(resource).and_then(|node| node.get("spec")) else { continue };
+        let clusters = out.entry(*index).or_default();
+        for placement in &resource.placements {
+            let known = clusters.entry(placement.cluster.clone()).or_default();
+            for path in variable_paths(spec) {
+                let filled = links.substituted(inventory, resource, placement.cluster.as_deref(), path);
+                known.extend(filled.map(|filled| (path.to_owned(), filled)));
+            }
+        }
+    }
+    out
+}
+
+fn place_all(inventory: &mut Inventory<'_>) {
     let urls = &git_urls(inventory);
     let mut builder = Builder::new(inventory);
     let targets = targets(inventory, urls, &mut builder);
@@ -67,7 +119,7 @@ pub(super) fn place(inventory: &mut Inventory<'_>) {
         follow(inventory, urls, (&mut builder, &changes), queue, cluster.as_deref(), &mut placed);
     }
     let rest = kustomizations(inventory).into_iter().filter(|index| !placed.reached.contains(index));
-    let rest: VecDeque<Entry> = rest.filter_map(|index| Entry::of(inventory, urls, index)).collect();
+    let rest: VecDeque<Entry> = rest.filter_map(|index| Entry::of(inventory, urls, index, None)).collect();
     follow(inventory, urls, (&mut builder, &changes), rest, None, &mut placed);
     unreached(inventory, (&mut builder, &changes), &mut placed);
     let Placed { mut placements, chains, .. } = placed;
@@ -97,8 +149,8 @@ pub(super) fn place(inventory: &mut Inventory<'_>) {
     let numbers: BTreeMap<&str, usize> =
         appliers.keys().enumerate().map(|(number, path)| (path.as_str(), number)).collect();
     for Selected { patch, of, .. } in &targets {
-        let paths = of.iter().filter_map(|by| Some(Entry::of(inventory, urls, *by)?.path));
-        let paths: BTreeSet<String> = paths.collect();
+        let entries = of.iter().flat_map(|by| Entry::all(inventory, urls, *by));
+        let paths: BTreeSet<String> = entries.map(|entry| entry.path).collect();
         for part in parts(inventory, *patch) {
             applied[part].extend(paths.iter().filter_map(|path| numbers.get(path.as_str())));
         }
@@ -173,7 +225,7 @@ fn follow(
             placed.placements[*index].insert(place(*index, set.as_deref()));
             if resource.kind == Kind::Kustomization && !resource.is_patch {
                 placed.reached.insert(*index);
-                queue.extend(Entry::of(inventory, urls, *index));
+                queue.extend(Entry::of(inventory, urls, *index, cluster));
             }
         }
         for (index, set, chain) in builder.chains(changes, &entry.path, &entry.components, entry.by) {

@@ -73,33 +73,48 @@ pub(super) struct Selected {
 
 /// The objects that each patch changes, among those that its kustomization builds.
 pub(super) fn targets(inventory: &Inventory<'_>, urls: &GitUrls, builder: &mut Builder<'_>) -> Vec<Selected> {
-    let path_of = |by: usize| Entry::of(inventory, urls, by).map(|entry| entry.path);
+    let paths_of = |by: usize| -> BTreeSet<String> {
+        Entry::all(inventory, urls, by).into_iter().map(|entry| entry.path).collect()
+    };
     let is_inner =
         |patch: &usize| inventory.patches[*patch].by.is_some_and(|by| inventory.resources[by].is_patch);
     let (inner, outer): (Vec<usize>, Vec<usize>) = (0..inventory.patches.len()).partition(is_inner);
     let mut by_path: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for number in outer {
         let patch = &inventory.patches[number];
-        let path = match patch.by.map(|by| (by, inventory.resources[by].kind)) {
-            Some((by, Kind::Kustomization)) => path_of(by),
+        let paths = match patch.by.map(|by| (by, inventory.resources[by].kind)) {
+            Some((by, Kind::Kustomization)) => paths_of(by),
             // What a post-renderer patches is in the chart.
-            Some(_) => None,
-            None => Some(patch.folder.clone()),
+            Some(_) => BTreeSet::new(),
+            None => BTreeSet::from([patch.folder.clone()]),
         };
-        if let Some(path) = path {
+        for path in paths {
             by_path.entry(path).or_default().push(number);
         }
     }
     let users = component_users(inventory, urls);
     let mut out: Vec<Selected> = Vec::new();
+    let mut numbers: BTreeMap<usize, usize> = BTreeMap::new();
     for (path, patches) in by_path {
-        let found = selected(inventory, builder, (&path, &users), &patches).into_iter();
-        out.extend(found.map(|(patch, all)| Selected {
-            patch,
-            by: inventory.patches[patch].by,
-            of: inventory.patches[patch].by.into_iter().collect(),
-            selected: all.into_iter().collect(),
-        }));
+        for (patch, all) in selected(inventory, builder, (&path, &users), &patches) {
+            // A Flux Kustomization may apply another path in each cluster.
+            if let Some(known) = numbers.get(&patch) {
+                out[*known].selected.extend(all);
+                continue;
+            }
+            numbers.insert(patch, out.len());
+            let by = inventory.patches[patch].by;
+            out.push(Selected {
+                patch,
+                by,
+                of: by.into_iter().collect(),
+                selected: all.into_iter().collect(),
+            });
+        }
+    }
+    for found in &mut out {
+        found.selected.sort_unstable();
+        found.selected.dedup();
     }
     // A patch that stands in a patch of Flux Kustomizations changes what each of those applies.
     let mut outer: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
@@ -122,7 +137,7 @@ pub(super) fn targets(inventory: &Inventory<'_>, urls: &GitUrls, builder: &mut B
             all.filter(|index| inventory.resources[*index].name == *name).collect()
         };
         let of = outer.get(&by).cloned().unwrap_or_else(namesakes);
-        let paths: BTreeSet<String> = of.iter().filter_map(|index| path_of(*index)).collect();
+        let paths: BTreeSet<String> = of.iter().flat_map(|index| paths_of(*index)).collect();
         for path in paths {
             by_path.entry(path).or_default().push(patch);
         }
@@ -156,8 +171,9 @@ pub(super) fn component_users(
         kustomize.components.iter().for_each(|component| add(component, folder));
     }
     for index in kustomizations(inventory) {
-        let Some(entry) = Entry::of(inventory, urls, index) else { continue };
-        entry.components.iter().for_each(|component| add(component, &entry.path));
+        for entry in Entry::all(inventory, urls, index) {
+            entry.components.iter().for_each(|component| add(component, &entry.path));
+        }
     }
     out
 }

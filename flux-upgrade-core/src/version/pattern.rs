@@ -58,6 +58,36 @@ impl Pattern {
             .collect();
         Some(template.expand(&groups))
     }
+
+    /// The first match in `text`.
+    pub(crate) fn find<'t>(&self, text: &'t str) -> Option<&'t str> {
+        self.regex.find(text).map(|found| found.as_str())
+    }
+
+    /// Every match replaced by a template with `$1` and `${name}`; `None` where the text would be longer than `limit`.
+    ///
+    /// Source: Go `Regexp.ReplaceAllString`.
+    pub(crate) fn replace_all(&self, text: &str, template: &str, limit: usize) -> Option<String> {
+        let template = Template::parse(template);
+        let mut out = String::new();
+        let mut end = 0;
+        for captures in self.regex.captures_iter(text) {
+            let whole = captures.get(0)?;
+            let groups: Vec<(Option<&str>, Option<&str>)> = captures
+                .iter()
+                .zip(&self.names)
+                .map(|(group, name)| (name.as_deref(), group.map(|found| found.as_str())))
+                .collect();
+            out.push_str(&text[end..whole.start()]);
+            out.push_str(&template.expand(&groups));
+            end = whole.end();
+            if out.len() > limit {
+                return None;
+            }
+        }
+        out.push_str(&text[end..]);
+        Some(out)
+    }
 }
 
 impl PartialEq for Pattern {

@@ -20,7 +20,7 @@ from ._errors import AnswerError, FluxUpgradeError, ManifestError, PatchError, R
 from ._live import Fetch, Request, Response
 from ._migration import Migrated, Migration, migration_from
 from ._native import __version__
-from ._plan import Change, Diagnostic, Group, Held, Owner, Plan, Reason, Series, Site, Step
+from ._plan import Change, Commit, Diagnostic, Group, Held, Owner, Plan, Reason, Series, Site, Step
 from ._ranges import Drift, Flag, Lock, Range, Survey, convert, lock, ranges, rollback
 from ._record import Record
 from ._request import Allow, Digests, Ranges, StrPath
@@ -29,6 +29,7 @@ from ._response import plan_of
 __all__ = [
     "AnswerError",
     "Change",
+    "Commit",
     "Diagnostic",
     "Drift",
     "Flag",

@@ -123,6 +123,19 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
+class Commit:
+    """What one ImageUpdateAutomation would commit: its object, the message by `messageTemplate`, and ids of changes."""
+
+    namespace: str | None
+    name: str
+    path: str
+    line: int
+    column: int
+    message: str
+    changes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """Changes that are reviewed and merged together, by their ids.
 
@@ -146,7 +159,8 @@ class Plan:
     `diagnostics` are findings about the files, `skipped` those about files whose names are no text,
     and `patched` has the new text of each changed file by its path. `series` has, for each place where Flux moves to
     another minor, its steps up to the newest release, as the plan's JSON says them. `groups` has what is delivered
-    together, in the order in which it is to be merged; each change is in one. Nothing is written by a plan.
+    together, in the order in which it is to be merged; each change is in one. `commits` has what image automation
+    would commit of them. Nothing is written by a plan.
     """
 
     changes: tuple[Change, ...]
@@ -157,6 +171,7 @@ class Plan:
     skipped: tuple[Diagnostic, ...]
     series: tuple[Series, ...]
     groups: tuple[Group, ...]
+    commits: tuple[Commit, ...]
     _diff: str = field(repr=False)
     _markdown: str = field(repr=False)
     _json_patch: str = field(repr=False)

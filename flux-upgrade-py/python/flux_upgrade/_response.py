@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ._errors import error_from
-from ._plan import Change, Diagnostic, Group, Held, Owner, Plan, Reason, Series, Step
+from ._plan import Change, Commit, Diagnostic, Group, Held, Owner, Plan, Reason, Series, Step
 from ._record import Record, freeze
 
 
@@ -30,6 +30,7 @@ def plan_from(response: Mapping[str, Any], skipped: Iterable[Diagnostic]) -> Pla
         skipped=tuple(skipped),
         series=tuple(_series(item) for item in data["series"]),
         groups=tuple(_group(item) for item in data["groups"]),
+        commits=tuple(_commit(item) for item in data.get("commits", ())),
         _diff=response["diff"],
         _markdown=response["markdown"],
         _json_patch=_text(response["jsonPatch"]),
@@ -84,6 +85,11 @@ def _step(item: Mapping[str, Any]) -> Step:
         preflight=tuple(diagnostic_from(dict(one)) for one in item["preflight"]),
         in_cluster=tuple(item["inCluster"]),
     )
+
+
+def _commit(item: Mapping[str, Any]) -> Commit:
+    place = {name: item[name] for name in ("name", "path", "line", "column", "message")}
+    return Commit(namespace=item.get("namespace"), **place, changes=tuple(item["changes"]))
 
 
 def _group(item: Mapping[str, Any]) -> Group:
