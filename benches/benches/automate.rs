@@ -32,6 +32,6 @@ fn whole(bencher: Bencher<'_, '_>) {
         (shapes::marked(FILES), snapshot.expect("this holds because the registry is generated"));
     let (plan, set) = stages::automate(&files, &snapshot);
     assert_eq!((plan.changes.len(), set.refused.len()), (FILES * 6 / 100, 0));
-    assert_eq!(automate::messages(&plan).lines().count(), FILES * 6 / 100 + 1);
+    assert!(plan.commits.iter().all(|commit| commit.message.is_ok()));
     bencher.bench_local(|| stages::automate(black_box(&files), &snapshot));
 }

@@ -39,7 +39,7 @@ pub fn marked(count: usize) -> Vec<SourceFile> {
     };
     let automation = "apiVersion: image.toolkit.fluxcd.io/v1\nkind: ImageUpdateAutomation\nmetadata:\n  name: apps\n  \
                       namespace: apps\nspec:\n  git:\n    commit:\n      messageTemplate: |\n        \
-                      {{ range .Changed.Changes }}{{ .Setter }} {{ .NewValue | trunc 40 }}\n        {{ end }}\n";
+                      {{ range $file, $_ := .Changed.FileChanges }}{{ $file }}\n        {{ end }}\n";
     let mut files = vec![
         file("images/automation.yaml", automation.to_owned()),
         file("images/policies.yaml", documents((0..SOURCES).map(policy))),
