@@ -70,15 +70,28 @@ struct Told {
 
 impl Answers {
     /// The answers of a snapshot where one is given, else those of the sources themselves.
+    ///
+    /// Offline without a snapshot the answers are those that earlier runs have kept.
     pub(crate) fn of(
-        snapshot: Option<&Path>,
+        offline: Option<&Option<PathBuf>>,
         flags: &SourcesFlags,
         quiet: bool,
         env: &Env,
     ) -> Result<Self, Fault> {
-        match snapshot {
-            Some(file) => {
+        match offline {
+            Some(Some(file)) => {
                 Ok(Self::Recorded(Box::new(job::snapshot(&env.folder, file)?), releases_of(flags, env)?))
+            }
+            Some(None) if flags.no_cache => Err(Fault::new(
+                "--offline without a snapshot takes what was kept, and --no-cache leaves that out: name a snapshot, or drop one of them"
+                    .to_owned(),
+            )),
+            Some(None) => {
+                let mut answers = Self::live(flags, quiet, env)?;
+                if let Self::Live(sources) = &mut answers {
+                    sources.cache.offline = true;
+                }
+                Ok(answers)
             }
             None => Self::live(flags, quiet, env),
         }

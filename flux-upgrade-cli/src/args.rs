@@ -93,9 +93,9 @@ pub(crate) struct Plan {
     #[command(flatten)]
     pub(crate) common: Common,
 
-    /// Take all answers from this registry snapshot (JSON) and ask nobody
-    #[arg(long, value_name = "SNAPSHOT", value_hint = ValueHint::FilePath)]
-    pub(crate) offline: Option<PathBuf>,
+    /// Take all answers from this registry snapshot (JSON), or without one from what earlier runs have kept, and ask nobody
+    #[arg(long, value_name = "SNAPSHOT", num_args = 0..=1, value_hint = ValueHint::FilePath)]
+    pub(crate) offline: Option<Option<PathBuf>>,
 
     /// Form of the result
     #[arg(long, value_name = "FORM", default_value = "table")]

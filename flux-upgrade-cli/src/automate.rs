@@ -30,9 +30,9 @@ pub(crate) struct Automate {
     #[command(flatten)]
     pub(crate) common: Common,
 
-    /// Take all answers from this registry snapshot (JSON) and ask nobody
-    #[arg(long, value_name = "SNAPSHOT", value_hint = ValueHint::FilePath)]
-    pub(crate) offline: Option<PathBuf>,
+    /// Take all answers from this registry snapshot (JSON), or without one from what earlier runs have kept, and ask nobody
+    #[arg(long, value_name = "SNAPSHOT", num_args = 0..=1, value_hint = ValueHint::FilePath)]
+    pub(crate) offline: Option<Option<PathBuf>>,
 
     /// Form of the result
     #[arg(long, value_name = "FORM", default_value = "table")]
@@ -83,9 +83,9 @@ pub(crate) struct Init {
     #[arg(long, value_name = "RANGE")]
     range: Option<String>,
 
-    /// Take all answers from this registry snapshot (JSON) and ask nobody
-    #[arg(long, value_name = "SNAPSHOT", value_hint = ValueHint::FilePath)]
-    offline: Option<PathBuf>,
+    /// Take all answers from this registry snapshot (JSON), or without one from what earlier runs have kept, and ask nobody
+    #[arg(long, value_name = "SNAPSHOT", num_args = 0..=1, value_hint = ValueHint::FilePath)]
+    offline: Option<Option<PathBuf>>,
 
     /// Form of the result
     #[arg(long, value_name = "FORM", default_value = "table")]
@@ -169,7 +169,7 @@ pub(crate) fn run(args: &Automate, streams: &mut Streams<'_>, env: &Env) -> Resu
             common.paths.len()
         )));
     }
-    let answers = Answers::of(args.offline.as_deref(), &args.sources, common.quiet, env)?;
+    let answers = Answers::of(args.offline.as_ref(), &args.sources, common.quiet, env)?;
     let mut code = FINE;
     for number in 0..common.paths.len() {
         let one = automate_one(args, number, &answers, streams, env).unwrap_or_else(|fault| {

@@ -287,7 +287,7 @@ impl<'a> Job<'a> {
             let why = "its paths are relative to PATH; run it once for each";
             return Err(Fault::new(format!("--format {form} takes one PATH, and there are {paths}: {why}")));
         }
-        let answers = Answers::of(args.offline.as_deref(), &args.sources, args.common.quiet, env)?;
+        let answers = Answers::of(args.offline.as_ref(), &args.sources, args.common.quiet, env)?;
         Ok(Self { args, env, answers })
     }
 

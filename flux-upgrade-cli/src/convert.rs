@@ -57,9 +57,9 @@ pub(crate) struct Convert {
     #[arg(long)]
     pub(crate) write: bool,
 
-    /// Take all answers from this registry snapshot (JSON) and ask nobody
-    #[arg(long, value_name = "SNAPSHOT", value_hint = ValueHint::FilePath)]
-    pub(crate) offline: Option<PathBuf>,
+    /// Take all answers from this registry snapshot (JSON), or without one from what earlier runs have kept, and ask nobody
+    #[arg(long, value_name = "SNAPSHOT", num_args = 0..=1, value_hint = ValueHint::FilePath)]
+    pub(crate) offline: Option<Option<PathBuf>>,
 
     /// Form of the result
     #[arg(long, value_name = "FORM", default_value = "table")]
@@ -117,7 +117,7 @@ pub(crate) fn run(args: &Convert, streams: &mut Streams<'_>, env: &Env) -> Resul
         .map(|text| text.parse().map_err(|error| bad_site(text, &error)))
         .collect::<Result<_, _>>()?;
     one_path(&args.common, args.format)?;
-    let answers = Answers::of(args.offline.as_deref(), &args.sources, args.common.quiet, env)?;
+    let answers = Answers::of(args.offline.as_ref(), &args.sources, args.common.quiet, env)?;
     let mut code = FINE;
     for number in 0..args.common.paths.len() {
         let one = one(args, (&to, &wanted), number, &answers, streams, env).unwrap_or_else(|fault| {

@@ -28,9 +28,9 @@ pub(crate) struct Ranges {
     #[command(flatten)]
     pub(crate) common: Common,
 
-    /// Take all answers from this registry snapshot (JSON) and ask nobody
-    #[arg(long, value_name = "SNAPSHOT", value_hint = ValueHint::FilePath)]
-    pub(crate) offline: Option<PathBuf>,
+    /// Take all answers from this registry snapshot (JSON), or without one from what earlier runs have kept, and ask nobody
+    #[arg(long, value_name = "SNAPSHOT", num_args = 0..=1, value_hint = ValueHint::FilePath)]
+    pub(crate) offline: Option<Option<PathBuf>>,
 
     /// Form of the result
     #[arg(long, value_name = "FORM", default_value = "table")]
@@ -206,7 +206,7 @@ fn parse_lock(text: &str, shown: &str) -> Result<LockFile, Fault> {
 }
 
 fn answers(args: &Ranges, env: &Env) -> Result<Answers, Fault> {
-    Answers::of(args.offline.as_deref(), &args.sources, args.common.quiet, env)
+    Answers::of(args.offline.as_ref(), &args.sources, args.common.quiet, env)
 }
 
 /// Reads one path and asks where everything that floats stands.

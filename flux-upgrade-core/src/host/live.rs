@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use super::git::{GitStreams, Wanted};
 use super::http::{Client, HttpOptions, Trouble};
@@ -9,7 +10,7 @@ use super::{Cache, Cancel, Credential, Credentials, Entry, Guard, Host, Key, Log
 use crate::plan::Failure;
 use crate::resolve::{Ask, Outcome, Query};
 use crate::wire::flux_release;
-use crate::wire::{Address, Attach, Doors, Exchange, HttpRequest, HttpResponse, Limits, Method, Next};
+use crate::wire::{Address, Attach, Doors, Exchange, HttpRequest, HttpResponse, Limits, Next};
 
 /// How sources are asked.
 #[derive(Debug, Clone, Default)]
@@ -128,6 +129,7 @@ impl Live {
             other => (Protocol::Oci, other.repository().unwrap_or_default().to_owned()),
         };
         let mut who = Who { protocol, source, found: None, is_probe: false, live: self };
+        let since = Instant::now();
         loop {
             let request = match next {
                 Next::Send(request) => request,
@@ -142,36 +144,68 @@ impl Live {
                 return exchange.no_credential();
             }
             who.is_probe = exchange.falls_back();
-            next = match self.carry(&request, &mut who) {
-                Ok(response) => exchange.receive(response),
-                Err(Trouble::Unreachable(detail) | Trouble::Passing(detail)) => exchange.unreachable(detail),
+            let response = match self.client.endless(&request, since) {
+                Some(trouble) => Err(trouble),
+                None => self.carry(&request, &mut who),
+            };
+            next = match response {
+                Ok((response, new)) => {
+                    let next = exchange.receive(response);
+                    // What could not be read is not worth keeping: the next run would be told the same, of a source that is in order.
+                    let is_read = !matches!(next, Next::Done(Err(_)));
+                    match new.filter(|_| is_read).map_or(Ok(()), |(key, entry)| self.keep(&key, &entry)) {
+                        Ok(()) => next,
+                        Err(failure) => Next::Done(Err(failure)),
+                    }
+                }
+                Err(Trouble::Unreachable(detail) | Trouble::Passing(detail) | Trouble::Late(detail)) => {
+                    exchange.unreachable(detail)
+                }
+                // What was kept of a plain registry stands under its plain address.
+                Err(Trouble::Failed(Failure::NotAsked)) if who.is_probe => {
+                    exchange.unreachable(String::new())
+                }
                 Err(Trouble::Untrusted(detail)) => Next::Done(Err(Failure::Unreachable { detail })),
                 Err(Trouble::Failed(failure)) => Next::Done(Err(failure)),
             };
         }
     }
 
-    /// A response from the cache, or from the source.
-    fn carry(&self, request: &HttpRequest, who: &mut Who<'_>) -> Result<HttpResponse, Trouble> {
+    /// A response from the cache, or from the source, and then what is to be kept of it.
+    fn carry(
+        &self,
+        request: &HttpRequest,
+        who: &mut Who<'_>,
+    ) -> Result<(HttpResponse, Option<(Key, Entry)>), Trouble> {
         if request.attach == Attach::TokenService {
-            return self.ask_token_service(request, who);
+            return Ok((self.ask_token_service(request, who)?, None));
         }
         // Certificates count for every request, helpers of git run for those alone that need them.
         let needs = who.protocol != Protocol::Git || request.attach != Attach::Nothing;
-        let credential = if needs { who.credential(request).cloned() } else { None };
-        let tls = credential.as_ref().map(|found| found.tls.clone()).unwrap_or_default();
+        let credential = match needs {
+            true => who.credential(request).cloned(),
+            false => self.credentials.certificates(who.protocol, &who.source),
+        };
+        let tls = tls_for(credential.as_ref(), &request.url);
         let is_shown = request.attach != Attach::Nothing;
         let login = credential.as_ref().filter(|_| is_shown);
         let dress =
             |url: &str| login.filter(|found| found.covers(url)).and_then(header).into_iter().collect();
         let is_token = request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"));
         let by = credential.as_ref().filter(|_| is_shown || is_token).map(Credential::who);
-        let key = key(request, by.as_deref());
-        let known = key.as_ref().and_then(|key| self.cache.get(key));
-        if let (Some(key), Some(entry)) = (&key, &known)
-            && self.cache.is_fresh(key, entry)
+        let place = key(request, by.as_deref());
+        let known = self.cache.get(&place);
+        if let Some(entry) = &known
+            && self.cache.is_fresh(&place, entry)
         {
-            return Ok(cached(request, entry));
+            return Ok((cached(request, entry), None));
+        }
+        if self.cache.is_offline() {
+            // Online it would be told to log in first.
+            let by = who.credential(request).map(Credential::who);
+            let entry = by.and_then(|by| self.cache.get(&key(request, Some(&by))));
+            let entry = entry.ok_or(Trouble::Failed(Failure::NotAsked))?;
+            return Ok((cached(request, &entry), None));
         }
         let mut asked = request.clone();
         if let Some(entry) = &known {
@@ -181,13 +215,13 @@ impl Live {
             }
         }
         let response = self.client.send(&asked, &dress, &tls, who.is_probe)?;
-        match (key, known) {
-            (Some(key), Some(entry)) if response.status == 304 => {
+        Ok(match known {
+            Some(entry) if response.status == 304 => {
                 let entry = Entry { stored: self.cache.now(), ..entry };
-                self.keep(&key, &entry)?;
-                Ok(HttpResponse { url: response.url, ..cached(request, &entry) })
+                let response = HttpResponse { url: response.url, ..cached(request, &entry) };
+                (response, Some((place, entry)))
             }
-            (Some(key), _) if response.status == 200 => {
+            _ if response.status == 200 => {
                 let header = |name: &str| response.header(name).map(str::to_owned);
                 let entry = Entry {
                     body: response.body.clone(),
@@ -200,17 +234,16 @@ impl Live {
                         .map(|(name, value)| (name.to_ascii_lowercase(), value.clone()))
                         .collect(),
                 };
-                self.keep(&key, &entry)?;
-                Ok(response)
+                (response, Some((place, entry)))
             }
-            _ => Ok(response),
-        }
+            _ => (response, None),
+        })
     }
 
-    fn keep(&self, key: &Key, entry: &Entry) -> Result<(), Trouble> {
+    fn keep(&self, key: &Key, entry: &Entry) -> Result<(), Failure> {
         match self.cache.put(key, entry) {
             Err(error @ super::CacheError::OtherDigest { .. }) => {
-                Err(Trouble::Failed(Failure::Malformed { detail: error.to_string() }))
+                Err(Failure::Malformed { detail: error.to_string() })
             }
             Err(error) => {
                 self.note(format!("{error}: answers are not kept"));
@@ -225,12 +258,7 @@ impl Live {
         let insecure = who.source_is_plain(request);
         let is_allowed = self.guard.realm_allowed(&request.url, insecure);
         is_allowed.map_err(|refused| Trouble::Failed(Failure::Unreachable { detail: chain(&refused) }))?;
-        let tls = credential.as_ref().map(|found| found.tls.clone()).unwrap_or_default();
-        let tls = if credential.as_ref().is_some_and(|found| found.covers(&request.url)) {
-            tls
-        } else {
-            Tls { certificate: None, key: None, ..tls }
-        };
+        let tls = tls_for(credential.as_ref(), &request.url);
         let first = Address::parse(&request.url);
         let stays = |url: &str| {
             first.zip(Address::parse(url)).is_some_and(|(first, there)| first.same_server(&there))
@@ -251,6 +279,13 @@ impl Live {
 impl Host for Live {
     fn answer(&self, query: &Query) -> Outcome {
         let outcome = match &query.ask {
+            Ask::Refs { url } | Ask::Dates { url, .. }
+                if self.cache.is_offline()
+                    && Address::parse(url).is_none()
+                    && !url.starts_with("file://") =>
+            {
+                Err(Failure::NotAsked)
+            }
             ask @ (Ask::Refs { url } | Ask::Dates { url, .. }) if Address::parse(url).is_none() => {
                 let credential = self.streams.wants_key(url).then(|| self.find(Protocol::Git, url)).flatten();
                 let wanted = match ask {
@@ -305,6 +340,16 @@ impl Who<'_> {
     }
 }
 
+/// The certificates of a credential for one address: who asks is shown only where its login could go, too.
+fn tls_for(credential: Option<&Credential>, url: &str) -> Tls {
+    let Some(found) = credential else { return Tls::default() };
+    if found.covers(url) {
+        found.tls.clone()
+    } else {
+        Tls { certificate: None, key: None, ..found.tls.clone() }
+    }
+}
+
 fn header(credential: &Credential) -> Option<(String, String)> {
     if let Some(Login::Header { name, value }) = &credential.login {
         return Some((name.clone(), value.expose().to_owned()));
@@ -312,23 +357,15 @@ fn header(credential: &Credential) -> Option<(String, String)> {
     Some(("Authorization".to_owned(), credential.authorization()?.expose().to_owned()))
 }
 
-/// Under what an answer is kept; `None` for what is not.
-fn key(request: &HttpRequest, who: Option<&str>) -> Option<Key> {
-    if request.url.contains("/info/refs?service=") {
-        return None;
-    }
-    let what = match request.method {
-        Method::Post | Method::Patch | Method::Put => return None,
-        method => {
-            let accept =
-                request.headers.iter().find(|(name, _)| name == "Accept").map_or("", |(_, value)| value);
-            format!("{} {accept}", method.name())
-        }
-    };
+/// Under what an answer is kept. What git posts are questions as well, and decide about the answer.
+fn key(request: &HttpRequest, who: Option<&str>) -> Key {
+    let accept = request.headers.iter().find(|(name, _)| name == "Accept").map_or("", |(_, value)| value);
+    let what = format!("{} {accept} {}", request.method.name(), String::from_utf8_lossy(&request.body));
+    let what = what.trim_end();
     let path = request.url.split('?').next().unwrap_or_default();
     let digest = path.rsplit('/').next().filter(|_| path.contains("/blobs/") || path.contains("/manifests/"));
-    let immutable = digest.and_then(|digest| Key::immutable(&what, &request.url, who, digest));
-    Some(immutable.unwrap_or_else(|| Key::new(&what, &request.url, who)))
+    let immutable = digest.and_then(|digest| Key::immutable(what, &request.url, who, digest));
+    immutable.unwrap_or_else(|| Key::new(what, &request.url, who))
 }
 
 fn cached(request: &HttpRequest, entry: &Entry) -> HttpResponse {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use flux_upgrade_core::host::{Protocol, RepositorySecret};
 use rustls::RootCertStore;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
@@ -11,7 +12,7 @@ use rustls::server::WebPkiClientVerifier;
 use super::faults::good;
 use super::places::file;
 use super::real::certificates;
-use super::server::{Reply, Server};
+use super::server::{Reply, Seen, Server};
 use super::{Setup, Source, outcomes, repository};
 
 /// A server of this authority, which asks for a certificate, or demands one.
@@ -72,4 +73,43 @@ fn the_certificate_of_helms_file_is_for_its_server_alone() {
         assert_eq!((guarded.seen().len(), other.seen().len()), (1, usize::from(is_answered)), "{found}");
         assert!(other.seen().iter().all(|seen| !seen.is_certified));
     }
+}
+
+/// Git asks without a login first, and shows and trusts what the Secret says from the first request on, its server alone.
+#[test]
+fn certificates_of_a_secret_are_for_its_git_server_alone() {
+    let own = certificates();
+    let version2 = |seen: &Seen| match (seen.method.as_str(), seen.target.contains("/info/refs")) {
+        ("GET", true) => Reply::body("000eversion 2\n0000"),
+        _ => {
+            Reply::body(format!("003d{} refs/tags/1.1.0\n0000", "0123456789abcdef".repeat(3).split_at(40).0))
+        }
+    };
+    let other = Arc::new(Server::start_tls(tls(&own, false), version2));
+    let place = format!("https://{}", other.authority());
+    let moved = move |seen: &Seen| Reply::status(302).with("Location", &format!("{place}{}", seen.target));
+    for (server, is_moved) in [
+        (Server::start_tls(tls(&own, true), version2), false),
+        (Server::start_tls(tls(&own, true), moved), true),
+    ] {
+        let url = format!("https://{}/app.git", server.authority());
+        let mut setup = Setup::default();
+        let outcome = |setup: &Setup| {
+            outcomes(&setup.plan(&repository(&[("app", Source::Git(&url))])).0)["app"].clone()
+        };
+        assert!(outcome(&setup).starts_with("unreachable: TLS: its certificate is from an authority"));
+        let data = [("ca.crt", &own.0), ("tls.crt", &own.1), ("tls.key", &own.2)];
+        setup.credentials.secrets = vec![RepositorySecret {
+            name: "Secret apps/tls".to_owned(),
+            protocol: Protocol::Git,
+            url: url.clone(),
+            data: data.map(|(name, text)| (name.to_owned(), text.clone().into_bytes())).into(),
+        }];
+        let found = outcome(&setup);
+        assert!(found.starts_with("it is no longer published") || found == "1.1.0", "{found}");
+        assert!(server.seen().iter().all(|seen| seen.is_certified));
+        assert_eq!(server.seen().len(), if is_moved { 1 } else { 2 });
+    }
+    assert_eq!(other.seen().len(), 2);
+    assert!(other.seen().iter().all(|seen| !seen.is_certified), "{:?}", other.seen());
 }

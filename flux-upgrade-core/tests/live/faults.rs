@@ -137,6 +137,49 @@ fn rate_limits() {
     }
 }
 
+/// Many sources of one host that is of no use cost little more than a few, and nothing of the others.
+#[test]
+fn a_host_of_many_sources() {
+    const MANY: usize = 60;
+    let requests = |handler: Box<dyn Fn(&Seen) -> Reply + Send + Sync>, expected: &str| {
+        let (bad, fine) = (Server::start(handler), Server::start(good));
+        let names: Vec<(String, String)> =
+            (0..MANY).map(|n| (format!("bad-{n}"), format!("{}/app{n}", bad.authority()))).collect();
+        let fine = format!("{}/app", fine.authority());
+        let mut sources: Vec<(&str, Source<'_>)> =
+            names.iter().map(|(name, at)| (name.as_str(), Source::Oci(at))).collect();
+        sources.push(("fine", Source::Oci(&fine)));
+        let mut setup = impatient();
+        setup.options.http.request_timeout = Duration::from_secs(1);
+        let (plan, _) = setup.plan(&repository(&sources));
+        let found = outcomes(&plan);
+        assert_eq!(found["fine"], "1.1.0");
+        for (name, _) in &names {
+            assert_eq!(found[name], expected, "{name}");
+        }
+        bad.seen().len()
+    };
+    // At most eight of one host are on their way at a time, each is sent three times.
+    let limited =
+        requests(Box::new(|_| Reply::status(429).with("Retry-After", "1")), "rate limited, try again in 1 s");
+    assert!(limited <= 8 * 3 + 8, "{limited}");
+    let broken = requests(Box::new(|_| Reply::status(502)), "unreachable: the server answers 502");
+    assert!(broken <= MANY + 8 * 2, "{broken}");
+    // Tokens at once, and then nothing.
+    let stalled = requests(
+        Box::new(|seen| match (seen.target.starts_with("/token"), seen.header("authorization")) {
+            (true, _) => Reply::body(r#"{"token": "t"}"#),
+            (false, None) => {
+                let host = seen.header("host").unwrap_or_default();
+                Reply::status(401).with("WWW-Authenticate", &format!("Bearer realm=\"http://{host}/token\""))
+            }
+            (false, Some(_)) => Reply::Silent(Duration::from_secs(3)),
+        }),
+        "unreachable: no whole answer within 1 s",
+    );
+    assert!(stalled <= 3 * (8 + 8), "{stalled}");
+}
+
 #[test]
 fn what_passes_is_tried_again() {
     assert_eq!(bad(at_first(2, Reply::status(500))), all("1.1.0"));
@@ -173,6 +216,22 @@ fn endless_pages() {
         if seen.target.starts_with("/v2/") { good(seen).with("Link", &next) } else { good(seen) }
     });
     assert_eq!(oci, "the answer cannot be read: more than 500 pages of tags");
+}
+
+/// Pages that each come in time, and that are too many in all: the question ends, and so does asking that host.
+#[test]
+fn pages_that_take_for_ever() {
+    let count = AtomicUsize::new(0);
+    let server = Server::start(move |seen| {
+        std::thread::sleep(Duration::from_millis(150));
+        let next = format!("</v2/app/tags/list?last={}>; rel=\"next\"", count.fetch_add(1, Ordering::SeqCst));
+        good(seen).with("Link", &next)
+    });
+    let mut setup = Setup::default();
+    setup.options.http.request_timeout = Duration::from_millis(400);
+    let [.., oci, _] = with_bad(&setup, &server.authority(), "http");
+    assert_eq!(oci, "unreachable: no whole answer within 4 s");
+    assert!(server.seen().len() < 50, "{}", server.seen().len());
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod certificates;
 mod dates;
 mod faults;
+mod kept;
 mod logins;
 mod places;
 mod private;
@@ -65,10 +66,14 @@ impl Setup {
     }
 
     pub(crate) fn live(&self) -> Live {
+        self.live_with(Cache::none())
+    }
+
+    fn live_with(&self, cache: Cache) -> Live {
         let allow = self.allow.iter().map(|text| text.parse().unwrap()).collect();
         let guard = Guard::new(GuardOptions { allow, ..GuardOptions::default() });
         let credentials = Credentials::discover(&self.credentials);
-        Live::new(self.options.clone(), guard, credentials, Cache::none(), Cancel::default())
+        Live::new(self.options.clone(), guard, credentials, cache, Cancel::default())
     }
 
     /// The answer to one question.
@@ -79,10 +84,15 @@ impl Setup {
 
     /// The plan of one file, with everything that was answered.
     pub(crate) fn plan(&self, text: &str) -> (Plan, Recording) {
+        self.plan_with(Cache::none(), text)
+    }
+
+    /// The same, with a cache.
+    pub(crate) fn plan_with(&self, cache: Cache, text: &str) -> (Plan, Recording) {
         let files = [SourceFile { path: RepoPath::parse("apps.yaml").unwrap(), text: text.to_owned() }];
         let inventory = scan(&files);
         let sites = locate(&inventory);
-        let host = Arc::new(Recorded { live: self.live(), recording: std::sync::Mutex::default() });
+        let host = Arc::new(Recorded { live: self.live_with(cache), recording: std::sync::Mutex::default() });
         let mut resolver = Resolver::new(&sites, &self.rules);
         let resolution =
             drive(&mut resolver, &host, Lanes::default(), &Cancel::default(), &mut |_| {}).unwrap();

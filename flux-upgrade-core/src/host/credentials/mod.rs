@@ -38,7 +38,7 @@ use helper::Helpers;
 use mapping::Mapped;
 use netrc::Netrc;
 use run::Runner;
-use target::Target;
+use target::{Scope, Target};
 
 /// How a source is asked, which decides about the places that count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -145,12 +145,7 @@ impl Credentials {
                 None
             })
         };
-        let secrets = self.options.secrets.iter().filter_map(|secret| {
-            let scope = secret.scope(protocol)?;
-            scope.covers(&target)?;
-            Some((secret, scope))
-        });
-        for (secret, scope) in secrets {
+        for (secret, scope) in self.secrets(protocol, &target) {
             if let Some(found) = take(secret.find(&target, scope)) {
                 return Ok(Some(found));
             }
@@ -183,6 +178,30 @@ impl Credentials {
             }
         }
         first_error.map_or(Ok(None), Err)
+    }
+
+    /// The credential of the repository's own Secret for a source, if it brings certificates: looked up without running a program,
+    /// for requests that show no login.
+    pub(super) fn certificates(&self, protocol: Protocol, url: &str) -> Option<Credential> {
+        let target = Target::parse(protocol, url).ok()?;
+        let mut secrets = self.secrets(protocol, &target);
+        secrets.find_map(|(secret, scope)| {
+            let found = secret.find(&target, scope).ok()??.checked(protocol, &target).ok()?;
+            (!found.tls.is_empty()).then_some(found)
+        })
+    }
+
+    /// The Secrets that are for a target.
+    fn secrets<'s>(
+        &'s self,
+        protocol: Protocol,
+        target: &'s Target,
+    ) -> impl Iterator<Item = (&'s RepositorySecret, Scope)> {
+        self.options.secrets.iter().filter_map(move |secret| {
+            let scope = secret.scope(protocol)?;
+            scope.covers(target)?;
+            Some((secret, scope))
+        })
     }
 
     /// A user and a password that stand in the address.

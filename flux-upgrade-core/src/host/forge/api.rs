@@ -116,9 +116,10 @@ impl Api {
         let once = method == Method::Post;
         let response = self.client.send(&request, &dress, &Tls::default(), once).map_err(|trouble| {
             let detail = match trouble {
-                Trouble::Passing(detail) | Trouble::Unreachable(detail) | Trouble::Untrusted(detail) => {
-                    detail
-                }
+                Trouble::Passing(detail)
+                | Trouble::Unreachable(detail)
+                | Trouble::Late(detail)
+                | Trouble::Untrusted(detail) => detail,
                 Trouble::Failed(failure) => failure.to_string(),
             };
             ForgeError::Unanswered { kind: self.kind, what: what.clone(), detail: self.redacted(&detail) }

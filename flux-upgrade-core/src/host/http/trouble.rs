@@ -14,6 +14,8 @@ pub(in super::super) enum Trouble {
     Passing(String),
     /// No response.
     Unreachable(String),
+    /// No whole response in all the time that there was.
+    Late(String),
     /// No response, from what does speak TLS: a registry that may be a plain one is none, and is told nothing in the clear.
     Untrusted(String),
     /// A response that is of no use, or none that is allowed.
@@ -44,7 +46,7 @@ pub(super) fn refused_io(refused: &Refused) -> ureq::Error {
 struct Refusal(String);
 
 pub(super) fn too_slow(timeout: Duration) -> Trouble {
-    Trouble::Unreachable(format!("no whole answer within {} s", timeout.as_secs_f32().ceil()))
+    Trouble::Late(format!("no whole answer within {} s", timeout.as_secs_f32().ceil()))
 }
 
 /// What an error of the client means.
