@@ -8,6 +8,7 @@
 //! has the same sites, so that a plan moves a marked field as its policy says and in no other way. [`set`] is the last step
 //! alone, for whoever knows already what is elected.
 
+mod beside;
 mod commit;
 mod marker;
 mod objects;
@@ -140,6 +141,7 @@ pub(crate) fn sites_with<'a>(
             }
         }
         remember_tags(&read, &mut out[first..]);
+        beside::hold(&read, &mut out[first..]);
     }
     out.sort_by(|a, b| a.at.cmp(&b.at));
     out
