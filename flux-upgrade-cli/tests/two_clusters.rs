@@ -135,6 +135,8 @@ fn two_clusters_go_from_2_4_to_2_9_in_two_plans() {
     }
     // One group, and nothing in it that only Flux 2.9 reads.
     assert_eq!(each(&first["groups"], "id"), ["flux"]);
+    // What is migrated along has versions of its own, which say nothing of the group.
+    assert_eq!(each(&first["groups"], "title"), ["Update Flux to v2.7.5"]);
     assert!(first["changes"].as_array().unwrap().iter().all(|change| change["to"] != "v2.9.4"));
 
     fleet.run(&["apply"]);

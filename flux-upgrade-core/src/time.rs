@@ -52,6 +52,13 @@ impl Timestamp {
         self.0
     }
 
+    /// Whether something can have been published then: tools that build the same bytes each time write 1970, 1980 or the year 1.
+    #[must_use]
+    pub(crate) fn is_believed(self) -> bool {
+        const YEAR_2000: i64 = 946_684_800;
+        self.0 >= YEAR_2000
+    }
+
     /// The time that is `age` later.
     #[must_use]
     pub fn plus(self, age: Age) -> Self {

@@ -141,6 +141,7 @@ export type Reason =
   | { readonly kind: "disagree"; readonly wishes: readonly string[] }
   | { readonly kind: "floating"; readonly resolvesTo: string }
   | { readonly kind: "substituted"; readonly variable: string }
+  | { readonly kind: "overridden" }
   | { readonly kind: "aliased" }
   | { readonly kind: "multiLine" }
   | { readonly kind: "templated" }

@@ -82,9 +82,13 @@ impl GitStreams {
                 let stream = self.connect(host, port)?;
                 let text = format!("git-upload-pack {path}\0host={host}\0\0version=2\0");
                 let hello = format!("{:04x}{text}", text.len() + 4);
-                let (reader, mut writer) = (stream.try_clone().map_err(|error| unreachable(&error))?, stream);
+                let (reader, mut writer) = (stream.try_clone().map_err(|error| unreachable(&error))?, &stream);
+                writer.set_write_timeout(Some(self.timeout)).map_err(|error| unreachable(&error))?;
                 writer.write_all(hello.as_bytes()).map_err(|error| unreachable(&error))?;
-                self.converse(reader, writer, wanted, limits).map_err(Into::into)
+                let outcome = self.converse(reader, writer, wanted, limits).map_err(Into::into);
+                // Else the thread that reads would wait for as long as the server likes.
+                let _ = stream.shutdown(std::net::Shutdown::Both);
+                outcome
             }
             Place::Ssh { user, host, port, path } => {
                 self.over_ssh((user, host, port, &path), wanted, credential, limits)
@@ -170,16 +174,19 @@ impl GitStreams {
         let mut child = Ended(child);
         let pipes = (child.0.stdout.take(), child.0.stdin.take(), child.0.stderr.take());
         let (Some(stdout), Some(stdin), Some(stderr)) = pipes else { return Err(Failure::Cancelled) };
-        let said = thread::spawn(move || {
-            let mut text = Vec::new();
-            let _ = stderr.take(4096).read_to_end(&mut text);
-            String::from_utf8_lossy(&text).into_owned()
+        let (tell, said) = mpsc::channel();
+        thread::spawn(move || {
+            let mut stderr = stderr.take(4096);
+            let mut part = [0; 512];
+            while let Ok(count @ 1..) = stderr.read(&mut part) {
+                let _ = tell.send(part[..count].to_vec());
+            }
         });
         let outcome = self.converse(stdout, stdin, wanted, limits);
         drop(child);
         outcome.map_err(|broken| match broken {
             // It says nothing on its output and why on the other.
-            Broken::Silent => of_ssh(&said.join().unwrap_or_default()),
+            Broken::Silent => of_ssh(&all(&said)),
             Broken::Failed(failure) => failure,
         })
     }
@@ -238,6 +245,15 @@ impl GitStreams {
             }
         }
     }
+}
+
+/// What was said until the other end closed. A program that `ssh` has left behind may hold it open: it is not waited for.
+fn all(said: &mpsc::Receiver<Vec<u8>>) -> String {
+    let mut text = Vec::new();
+    while let Ok(part) = said.recv_timeout(Duration::from_secs(1)) {
+        text.extend(part);
+    }
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// How a conversation ends without a listing.

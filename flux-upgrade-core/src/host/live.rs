@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use super::git::{GitStreams, Wanted};
 use super::http::{Client, HttpOptions, Trouble};
@@ -128,6 +129,7 @@ impl Live {
             other => (Protocol::Oci, other.repository().unwrap_or_default().to_owned()),
         };
         let mut who = Who { protocol, source, found: None, is_probe: false, live: self };
+        let since = Instant::now();
         loop {
             let request = match next {
                 Next::Send(request) => request,
@@ -142,7 +144,11 @@ impl Live {
                 return exchange.no_credential();
             }
             who.is_probe = exchange.falls_back();
-            next = match self.carry(&request, &mut who) {
+            let response = match self.client.endless(&request, since) {
+                Some(trouble) => Err(trouble),
+                None => self.carry(&request, &mut who),
+            };
+            next = match response {
                 Ok((response, new)) => {
                     let next = exchange.receive(response);
                     // What could not be read is not worth keeping: the next run would be told the same, of a source that is in order.

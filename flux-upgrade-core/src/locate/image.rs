@@ -168,27 +168,27 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
             let found = self.here.links.definitions(self.here.inventory, self.here.subject(), only.name);
             let lacking = found.lacking || found.nodes.is_empty();
             let sites = found.nodes.into_iter().filter_map(|definition| {
-                let (draft, range) = self.draft(definition.text()?, path)?;
+                let (draft, repository, range) = self.draft(definition.text()?, path)?;
                 let first = definition.range.start;
                 let text = Text { node: definition.node, range: first + range.start..first + range.end };
                 let place = self.here.defined(definition, &text, only.name)?;
-                Some(self.here.site_at(node, draft, place))
+                Some(self.here.narrowed(self.here.site_at(node, draft, place), repository))
             });
             let mut sites: Vec<Site> = sites.collect();
             let default = only.default.filter(|_| lacking);
-            if let Some((default, (draft, range))) =
+            if let Some((default, (draft, repository, range))) =
                 default.and_then(|default| Some((default.clone(), self.draft(&value[default], path)?)))
             {
                 let text = part(default.start + range.start..default.start + range.end);
-                sites.extend(self.here.sites(&text, |_| draft.clone()));
+                sites.extend(self.here.image_sites(&text, &draft, repository));
             }
             return sites;
         }
         if self.here.resource.within.is_some() && value.contains("<<") {
             return self.templated(text, value, path);
         }
-        let Some((draft, range)) = self.draft(value, path) else { return Vec::new() };
-        self.here.sites(&part(range), |_| draft.clone())
+        let Some((draft, repository, range)) = self.draft(value, path) else { return Vec::new() };
+        self.here.image_sites(&part(range), &draft, repository)
     }
 
     /// A reference that a template of a ResourceSet makes: its tag is an input, or all of it is; else it is held.
@@ -203,7 +203,7 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
         }
         let whole = expression.as_ref().filter(|only| only.before.is_empty() && only.after.is_empty());
         if let Some((there, input)) = whole.and_then(|only| self.here.input_at(only.name))
-            && let Some((draft, range)) = input.text().and_then(|text| self.draft(text, path))
+            && let Some((draft, _, range)) = input.text().and_then(|text| self.draft(text, path))
         {
             return there.sites(&Text { node: input, range }, |_| draft.clone());
         }
@@ -211,11 +211,12 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
         self.here.sites(text, |_| draft.clone())
     }
 
-    /// What a whole reference is as a site, and the bytes of it that move.
-    fn draft(&self, value: &str, path: &[String]) -> Option<(Draft, Range<usize>)> {
+    /// What a whole reference is as a site, its repository, and the bytes of it that move.
+    fn draft<'v>(&self, value: &'v str, path: &[String]) -> Option<(Draft, &'v str, Range<usize>)> {
         let image = ImageReference::parse(value)?;
         let (part, range) = moving(&image)?;
-        Some((self.here.image(dotted(path), part, &value[image.repository]), range))
+        let repository = &value[image.repository];
+        Some((self.here.image(dotted(path), part, repository), repository, range))
     }
 
     /// Images whose parts are fields of one mapping.
@@ -250,14 +251,7 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
     /// What a tag or digest under a key of the mapping at `path` is as a site, by what stands beside it.
     fn draft_of(&self, side: &Result<Side<'_>, Reason>, key: &str, part: Part, path: &[String]) -> Draft {
         let field = format!("{}.{key}", dotted(path));
-        let found = side.as_ref().copied().unwrap_or_default();
-        let repository = found.repository.filter(|repository| !repository.is_empty());
-        let repository = match (found.registry.filter(|registry| !registry.is_empty()), repository) {
-            (Some(registry), Some(repository)) if !has_host(repository) => {
-                Some(format!("{}/{repository}", registry.trim_end_matches('/')))
-            }
-            (_, repository) => repository.map(str::to_owned),
-        };
+        let repository = side.as_ref().ok().and_then(Side::address);
         match repository {
             Some(repository) => self.here.image(field, part, &repository),
             None => Draft {
@@ -271,6 +265,8 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
 
     fn site(&self, group: &Group<'_, 'f>, path: &[String]) -> Vec<Site> {
         let draft = |key: &str, part| self.draft_of(&group.side, key, part, path);
+        let address = group.side.as_ref().ok().and_then(Side::address).unwrap_or_default();
+        let whole = |node, draft: Draft| self.here.image_sites(&Text::whole(node), &draft, &address);
         let is_known =
             group.side.as_ref().is_ok_and(|side| side.repository.is_some_and(|one| !one.is_empty()));
         match (group.tag, group.digest) {
@@ -281,10 +277,8 @@ impl<'h, 'a, 'f> Images<'h, 'a, 'f> {
                 let site = self.here.site(tag, draft(key, Part::Tag));
                 site.map(|site| self.here.with_digest(site, digest)).into_iter().collect()
             }
-            (Some((key, tag)), _) => self.here.sites(&Text::whole(tag), |_| draft(key, Part::Tag)),
-            (None, Some((key, digest))) => {
-                self.here.sites(&Text::whole(digest), |_| draft(key, Part::Digest))
-            }
+            (Some((key, tag)), _) => whole(tag, draft(key, Part::Tag)),
+            (None, Some((key, digest))) => whole(digest, draft(key, Part::Digest)),
             (None, None) => Vec::new(),
         }
     }
@@ -304,14 +298,25 @@ impl<'f> Here<'_, 'f> {
 
     /// The draft of an image's tag or digest.
     pub(super) fn image(&self, field: String, part: Part, repository: &str) -> Draft {
-        let source = self.expand(repository).and_then(|repository| match is_repository(&repository) {
-            true => Ok(SourceKey::Oci { repository: normalise_repository(&repository) }),
-            false => {
-                let shown = without_login(&repository);
-                Err(Reason::SourceUnsupported { detail: format!("`{shown}` is no image repository") })
-            }
-        });
+        let source = self.expand(repository).and_then(|repository| image_source(&repository));
         Draft { field, part, consumer: Consumer::Image, source, source_at: None, source_url: None }
+    }
+
+    /// The sites of an image's tag or digest, each with its repository.
+    fn image_sites(&self, text: &Text<'_, 'f>, draft: &Draft, repository: &str) -> Vec<Site> {
+        let sites = self.sites(text, |_| draft.clone()).into_iter();
+        sites.map(|site| self.narrowed(site, repository)).collect()
+    }
+
+    /// The same site with its repository as its own clusters have it, where not all clusters of the object agree on that.
+    fn narrowed(&self, mut site: Site, repository: &str) -> Site {
+        let is_open = matches!(site.source, Err(Reason::Substituted { .. }));
+        if is_open && !site.clusters.is_empty() && self.resource.within.is_none() {
+            let clusters: Vec<&str> = site.clusters.iter().map(String::as_str).collect();
+            let filled = self.links.expand_for(self.inventory, self.resource, &clusters, repository);
+            site.source = filled.and_then(|repository| image_source(&repository));
+        }
+        site
     }
 
     /// A part of the scalar that defines a variable.
@@ -330,6 +335,17 @@ impl<'f> Here<'_, 'f> {
         let place =
             self.place(definition.document, text.node, &all[text.range.clone()], frame, Some(variable));
         place.map(|place| place.held_by(definition.holder))
+    }
+}
+
+/// The registry's repository of an image, by its name without variables.
+fn image_source(repository: &str) -> Result<SourceKey, Reason> {
+    match is_repository(repository) {
+        true => Ok(SourceKey::Oci { repository: normalise_repository(repository) }),
+        false => {
+            let shown = without_login(repository);
+            Err(Reason::SourceUnsupported { detail: format!("`{shown}` is no image repository") })
+        }
     }
 }
 
@@ -364,10 +380,6 @@ fn group<'d, 'f>(
     let digest = fields.first(&[format!("{stem}digest"), format!("{stem}sha"), format!("{stem}sha256")]);
     let digest = digest.filter(|(_, node)| is_digest(node));
     Some(Group { side: Ok(side), tag: Some((key, value)), digest })
-}
-
-fn has_host(repository: &str) -> bool {
-    repository.split_once('/').is_some_and(|(host, _)| host.contains(['.', ':']) || host == "localhost")
 }
 
 fn is_collection(node: Node<'_, '_>) -> bool {

@@ -15,6 +15,23 @@ pub(super) struct Side<'d> {
     pub(super) repository: Option<&'d str>,
 }
 
+impl Side<'_> {
+    /// The whole name of the image's repository, as far as it is there.
+    pub(super) fn address(&self) -> Option<String> {
+        let repository = self.repository.filter(|repository| !repository.is_empty())?;
+        Some(match self.registry.filter(|registry| !registry.is_empty()) {
+            Some(registry) if !has_host(repository) => {
+                format!("{}/{repository}", registry.trim_end_matches('/'))
+            }
+            _ => repository.to_owned(),
+        })
+    }
+}
+
+fn has_host(repository: &str) -> bool {
+    repository.split_once('/').is_some_and(|(host, _)| host.contains(['.', ':']) || host == "localhost")
+}
+
 impl<'d, 'f> Fields<'d, 'f> {
     pub(super) fn of(mapping: Node<'d, 'f>) -> Self {
         let mut fields = BTreeMap::new();

@@ -88,9 +88,11 @@ pub(crate) fn locate_without(inventory: &Inventory<'_>, markers: &BTreeSet<Relea
             user: None,
             input: None,
         };
+        let before = sites.len();
         for input in here.all_inputs() {
             kinds(&Here { input, ..here }, &mut sites);
         }
+        overlay::hold_placeholders(inventory, resource, &mut sites[before..]);
     }
     tools::tool_versions(inventory, &mut sites);
     explicit::comments(inventory, &links, &dialects, &mut sites);

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::Site;
+use super::{Part, Site};
 use crate::plan::Reason;
+use crate::scan::{Inventory, Resource};
+use crate::version::Range;
 
 /// Tells each site of an object which patches set the same field, in the clusters that both are in.
 pub(super) fn mark(sites: &mut [Site]) {
@@ -24,6 +26,18 @@ pub(super) fn mark(sites: &mut [Site]) {
         let by = by.filter(|other| shares(site, other) && rank(other) >= rank(site));
         let by = by.map(|other| other.at.clone()).collect();
         sites[index].overridden_by = by;
+    }
+}
+
+/// Holds what is no range among the sites of an object, where patches set the field again wherever the object is applied.
+pub(super) fn hold_placeholders(inventory: &Inventory<'_>, resource: &Resource, sites: &mut [Site]) {
+    let is_open = |site: &&mut Site| site.part == Part::Range && site.blocked.is_none() && !site.is_patch;
+    for site in sites.iter_mut().filter(is_open) {
+        let path: Vec<&str> = site.field.split('.').collect();
+        let is_range = site.spot.value.is_empty() || Range::parse(&site.spot.value).is_ok();
+        if !is_range && inventory.is_set_again(resource, &path) {
+            site.blocked = Some(Reason::Overridden);
+        }
     }
 }
 

@@ -220,8 +220,8 @@ impl<'a> Links<'a> {
         self.expand_for(inventory, resource, &Vec::from_iter(cluster), text)
     }
 
-    /// The same for the object as some clusters have it.
-    fn expand_for<'t>(
+    /// The same for the object as some clusters, in order, have it.
+    pub(super) fn expand_for<'t>(
         &self,
         inventory: &'a Inventory<'_>,
         resource: &Resource,

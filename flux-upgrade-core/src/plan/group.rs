@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::operator::is_operator;
 use super::step::installed;
 use super::{Change, Plan, Reason, Series, SeriesStep};
-use crate::locate::{Consumer, Site, SourceKey};
+use crate::locate::{Consumer, Part, Site, SourceKey};
 use crate::reference::normalise_git;
 use crate::rules::{Delivery, Rules, Schedule};
 use crate::scan::{Inventory, Kind, Resource};
@@ -163,7 +163,10 @@ fn group(id: String, changes: Vec<usize>, plan: &Plan, rules: &Rules, projects: 
         None if names.len() == 1 => names.into_iter().next().unwrap_or_default(),
         None => id.clone(),
     };
-    let targets: BTreeSet<&str> = changes.iter().map(|change| bare(&of(change).to)).collect();
+    // What Flux no longer serves goes along with it, and is not what the group is about.
+    let is_api = |change: &usize| plan.site_of(of(change)).part == Part::Api;
+    let about = |change: &&usize| !is_api(change) || changes.iter().all(is_api);
+    let targets: BTreeSet<&str> = changes.iter().filter(about).map(|change| bare(&of(change).to)).collect();
     let title = match targets.first() {
         Some(to) if targets.len() == 1 => format!("Update {what} to {to}"),
         _ => format!("Update {what}"),

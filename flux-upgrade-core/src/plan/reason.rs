@@ -167,6 +167,8 @@ pub enum Reason {
         /// The variable's name.
         variable: String,
     },
+    /// A placeholder that patches set again wherever the object is applied.
+    Overridden,
     /// The value repeats an anchor that cannot be edited.
     Aliased,
     /// The value is a block or multi-line scalar.
@@ -241,6 +243,7 @@ impl Reason {
             Self::Disagree { .. } => "disagree",
             Self::Floating { .. } => "floating",
             Self::Substituted { .. } => "substituted",
+            Self::Overridden => "overridden",
             Self::Aliased => "aliased",
             Self::MultiLine => "multiLine",
             Self::Templated => "templated",
@@ -286,6 +289,9 @@ impl fmt::Display for Reason {
             Self::Disagree { wishes } => write!(f, "shared by sites that disagree: {}", wishes.join(", ")),
             Self::Floating { resolves_to } => write!(f, "the range already selects {resolves_to}"),
             Self::Substituted { variable } => write!(f, "set by the variable `{variable}`"),
+            Self::Overridden => {
+                f.write_str("a placeholder: wherever the object is applied, a patch sets the field again")
+            }
             Self::Aliased => f.write_str("repeats an anchor that cannot be edited"),
             Self::MultiLine => f.write_str("a block or multi-line text"),
             Self::Templated => f.write_str("made by a template"),

@@ -175,7 +175,7 @@ fn body(plan: &Plan, group: &Group, diff: &str) -> String {
         out.line(&format!("\nSchedule: {}.", texts.join(", ")));
     }
     let held = held(plan, &changes);
-    out.fold(&format!("{} of the same held", count(held.len(), "site")), &held, None, "sites");
+    out.fold(&format!("{} of the same package held", count(held.len(), "site")), &held, None, "sites");
     let files: BTreeSet<&str> =
         changes.iter().flat_map(|change| &change.edits).map(|edit| edit.path.as_str()).collect();
     let found = plan.diagnostics.iter().filter(|found| files.contains(found.at.path.as_str()));

@@ -114,6 +114,7 @@ fn reasons() -> Vec<Reason> {
         Reason::Disagree { wishes: vec![text()] },
         Reason::Floating { resolves_to: text() },
         Reason::Substituted { variable: text() },
+        Reason::Overridden,
         Reason::Aliased,
         Reason::MultiLine,
         Reason::Templated,
@@ -139,6 +140,7 @@ fn reasons() -> Vec<Reason> {
             | Reason::Disagree { .. }
             | Reason::Floating { .. }
             | Reason::Substituted { .. }
+            | Reason::Overridden
             | Reason::Aliased
             | Reason::MultiLine
             | Reason::Templated

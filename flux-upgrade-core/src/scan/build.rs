@@ -52,8 +52,8 @@ impl Changes {
 
     pub(super) fn new(inventory: &Inventory<'_>, targets: &[Selected]) -> Self {
         let is_completed = |index: &usize| {
-            let group = inventory.resources[*index].api_version.split('/').next();
-            matches!(group, Some("source.toolkit.fluxcd.io" | "image.toolkit.fluxcd.io"))
+            let resource = &inventory.resources[*index];
+            inventory.is_followed(resource) || inventory.has_placeholder(resource)
         };
         let mut out =
             Self { by_folder: BTreeMap::new(), by_applier: BTreeMap::new(), objects: BTreeSet::new() };

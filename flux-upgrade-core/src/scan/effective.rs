@@ -9,9 +9,11 @@ use serde_json::Value;
 
 use super::patch::SECRET;
 use super::value::{Lists, apply, bounded, merge};
-use super::{Inventory, Placement, Resource};
+use super::{Inventory, Kind, Placement, Resource};
 use crate::plan::Reason;
 use crate::text::Location;
+use crate::version::Range;
+use crate::yaml::Node;
 
 /// An object as it is applied in one place.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,7 +79,36 @@ impl Inventory<'_> {
     /// Whether patches change the object on its way to some cluster, as far as objects of its group are followed: sources
     /// and what image automation has.
     pub(crate) fn is_completed(&self, resource: &Resource) -> bool {
-        self.index_of(resource).is_some_and(|index| self.chains.contains_key(&index))
+        self.is_followed(resource)
+            && self.index_of(resource).is_some_and(|index| self.chains.contains_key(&index))
+    }
+
+    /// Whether patches of the object are followed whatever it says.
+    pub(super) fn is_followed(&self, resource: &Resource) -> bool {
+        let group = resource.api_version.split('/').next();
+        matches!(group, Some("source.toolkit.fluxcd.io" | "image.toolkit.fluxcd.io"))
+    }
+
+    /// Whether a release says a version that Flux cannot read, which somebody has to set again.
+    pub(super) fn has_placeholder(&self, resource: &Resource) -> bool {
+        let version = || self.at(resource, &["spec", "chart", "spec", "version"]).and_then(Node::text);
+        resource.kind == Kind::HelmRelease
+            && version().is_some_and(|text| !text.contains("${") && Range::parse(text).is_err())
+    }
+
+    /// Whether the text at a path of an object never counts: in every place, and on every way to it, patches set another.
+    pub(crate) fn is_set_again(&self, resource: &Resource, path: &[&str]) -> bool {
+        let Some(ways) = self.index_of(resource).and_then(|index| self.chains.get(&index)) else {
+            return false;
+        };
+        let own = self.at(resource, path).and_then(Node::text);
+        let is_set = |chain: &[usize]| {
+            let text = self.patched(resource, chain).ok().and_then(|built| built.text_at(path));
+            text.is_some_and(|text| Some(text.as_str()) != own)
+        };
+        let reached: BTreeSet<&Placement> = ways.iter().map(|(to, _)| to).collect();
+        resource.placements.iter().all(|to| reached.contains(to))
+            && ways.iter().all(|(_, chain)| is_set(chain))
     }
 
     /// An object as it is applied in one of its [placements](Resource::placements): the document, with the strategic merge and

@@ -292,6 +292,16 @@ mod tests {
         assert_eq!(load(yaml, Some(&other)).map(|charts| charts.len()), Ok(0));
     }
 
+    /// The year 1 is what Go writes where nothing is known, and no age.
+    #[test]
+    fn dates_that_nobody_believes() {
+        let yaml = "apiVersion: v1\nentries:\n  a:\n  - {name: a, version: 1.0.0, created: '0001-01-01T00:00:00Z'}\n  \
+            - {name: a, version: 0.9.0, created: '2020-01-01T00:00:00Z'}\n";
+        let charts = load(yaml, None).unwrap();
+        let dates = charts["a"].iter().map(|entry| entry.candidate().created.is_some());
+        assert_eq!(dates.collect::<Vec<_>>(), [false, true]);
+    }
+
     #[test]
     fn what_flux_refuses() {
         assert_eq!(load("entries: {}\n", None), Err(IndexError::NoApiVersion));

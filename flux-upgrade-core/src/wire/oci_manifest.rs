@@ -22,9 +22,6 @@ const CREATED: &str = "org.opencontainers.image.created";
 /// The configuration of a Helm chart, which holds its metadata and no date.
 const HELM_CONFIG: &str = "application/vnd.cncf.helm.config.v1+json";
 
-/// Dates before this are what build tools write to be reproducible: 1970, 1980, the year 1.
-const FIRST_BELIEVED: i64 = 946_684_800;
-
 /// The digest that a tag names: by `HEAD`, and where that does not tell, by hashing the manifest.
 #[derive(Debug, Clone)]
 pub(super) struct Digest {
@@ -184,11 +181,7 @@ fn annotated(annotations: Option<&BTreeMap<String, String>>) -> Option<Timestamp
 }
 
 fn believed(text: &str) -> Option<Timestamp> {
-    Timestamp::parse(text).ok().filter(|time| is_believed(*time))
-}
-
-pub(super) fn is_believed(time: Timestamp) -> bool {
-    time >= Timestamp::from_seconds(FIRST_BELIEVED)
+    Timestamp::parse(text).ok().filter(|time| time.is_believed())
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::door::Door;
-use super::oci_manifest::is_believed;
 use super::{Address, HttpRequest, HttpResponse, Limits, Next, Talk, resolve, status_failure};
 use crate::plan::Failure;
 use crate::resolve::{Answer, Candidate, select};
@@ -110,7 +109,7 @@ impl Tags {
         for (digest, manifest) in facts.filter(|(digest, _)| select::is_digest(digest)) {
             let created = manifest.time_uploaded_ms.and_then(|text| text.parse::<i64>().ok());
             let created = created.map(|milliseconds| Timestamp::from_seconds(milliseconds / 1000));
-            let created = created.filter(|time| is_believed(*time));
+            let created = created.filter(|time| time.is_believed());
             for tag in manifest.tag {
                 self.facts.insert(tag, (digest.clone(), created));
             }

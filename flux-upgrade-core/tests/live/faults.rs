@@ -218,6 +218,22 @@ fn endless_pages() {
     assert_eq!(oci, "the answer cannot be read: more than 500 pages of tags");
 }
 
+/// Pages that each come in time, and that are too many in all: the question ends, and so does asking that host.
+#[test]
+fn pages_that_take_for_ever() {
+    let count = AtomicUsize::new(0);
+    let server = Server::start(move |seen| {
+        std::thread::sleep(Duration::from_millis(150));
+        let next = format!("</v2/app/tags/list?last={}>; rel=\"next\"", count.fetch_add(1, Ordering::SeqCst));
+        good(seen).with("Link", &next)
+    });
+    let mut setup = Setup::default();
+    setup.options.http.request_timeout = Duration::from_millis(400);
+    let [.., oci, _] = with_bad(&setup, &server.authority(), "http");
+    assert_eq!(oci, "unreachable: no whole answer within 4 s");
+    assert!(server.seen().len() < 50, "{}", server.seen().len());
+}
+
 #[test]
 fn too_large() {
     let expected = ["50", "8", "64"].map(|mib| format!("larger than {mib} MiB, the limit"));

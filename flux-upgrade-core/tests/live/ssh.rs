@@ -233,3 +233,22 @@ fn a_secret_of_the_repository_has_the_key_and_the_hosts() {
     let expected = "unreachable: its ssh key has a passphrase; add it to the ssh agent instead";
     private.check("a key with a passphrase", &allowed(&locked), &locked, expected);
 }
+
+/// A program that `ssh` leaves behind, such as the master of its connections, may hold what it was given open for long.
+#[test]
+fn what_ssh_leaves_behind_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (left, script) = (folder.path().join("left"), folder.path().join("ssh"));
+    let text = format!(
+        "#!/bin/sh\nsleep 300 </dev/null >/dev/null &\necho $! > {}\necho 'Permission denied (publickey).' >&2\nexit 255\n",
+        left.display()
+    );
+    super::places::script(&script, &text);
+    let mut setup = Setup::default();
+    setup.options.ssh = Some(script.display().to_string());
+    let (plan, _) = setup.plan(&repository(&[("app", Source::Git("ssh://git@127.0.0.1/app"))]));
+    let pid = fs::read_to_string(left).unwrap();
+    let ended = Command::new("kill").arg(pid.trim()).status().unwrap();
+    assert_eq!(outcomes(&plan)["app"], REFUSED);
+    assert!(ended.success(), "it was still there");
+}

@@ -83,6 +83,17 @@ impl Client {
         }
     }
 
+    /// How the next request of a question that began at `since` fails before it is sent: a question may take the time of ten requests.
+    pub(super) fn endless(&self, request: &HttpRequest, since: Instant) -> Option<Trouble> {
+        let all = self.options.request_timeout.saturating_mul(10);
+        if since.elapsed() <= all {
+            return None;
+        }
+        let trouble = trouble::too_slow(all);
+        self.pace.endless(&host_of(&request.url), &trouble);
+        Some(trouble)
+    }
+
     /// What a request brings back in the end, whatever its status.
     ///
     /// A probe is not sent again when it brings no response. `dress` gives the headers that prove who asks, for each address on the way; `tls` goes over the usual certificates.
@@ -94,11 +105,9 @@ impl Client {
         is_probe: bool,
     ) -> Result<HttpResponse, Trouble> {
         let mut attempt = 0;
+        let host = host_of(&request.url);
+        let host = host.as_str();
         loop {
-            // Schemes apart: a registry that has no TLS may well answer without.
-            let host = Address::parse(&request.url)
-                .map_or_else(String::new, |address| format!("{}://{}", address.scheme, address.authority));
-            let host = host.as_str();
             if let Some(given) = self.pace.gave_up(host) {
                 return given.map(|said| HttpResponse { url: request.url.clone(), ..said });
             }
@@ -287,6 +296,12 @@ impl Client {
             std::thread::sleep(left.min(Duration::from_millis(50)));
         }
     }
+}
+
+/// Whom a request goes to, schemes apart: a registry that has no TLS may well answer without.
+fn host_of(url: &str) -> String {
+    Address::parse(url)
+        .map_or_else(String::new, |address| format!("{}://{}", address.scheme, address.authority))
 }
 
 /// Writes a `Retry-After` that names a time as seconds from now, which is how readers without a clock take it.

@@ -24,6 +24,8 @@ struct State {
     failures: u32,
     /// Requests that took all their time, in the whole run.
     late: u32,
+    /// Whether one question took many times that, answer by answer.
+    is_endless: bool,
     last: Option<Trouble>,
     /// Requests that ended in 429 or 5xx, however often they were sent, since the last answer.
     worn: u32,
@@ -65,6 +67,11 @@ impl Pace {
         });
     }
 
+    /// Notes a question that has no end though each of its requests has.
+    pub(super) fn endless(&self, host: &str, trouble: &Trouble) {
+        self.with(host, |state| (state.is_endless, state.last) = (true, Some(trouble.clone())));
+    }
+
     /// Notes a request that ended in 429 or 5xx though it was sent as often as it may be.
     pub(super) fn wore_out(&self, host: &str, response: &HttpResponse) {
         self.with(host, |state| {
@@ -86,7 +93,7 @@ impl Pace {
         self.with(host, |state| {
             let patience = if state.answers == 0 { PATIENCE } else { 2 * PATIENCE };
             let is_slow = state.late >= PATIENCE && state.late.saturating_mul(2) >= state.answers;
-            if state.failures >= patience || is_slow {
+            if state.failures >= patience || is_slow || state.is_endless {
                 return state.last.clone().map(Err);
             }
             state.limited.clone().filter(|_| state.worn >= PATIENCE).map(Ok)

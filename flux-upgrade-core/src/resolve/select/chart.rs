@@ -45,7 +45,7 @@ impl ChartEntry {
             text: self.version.clone(),
             digest: self.digest.clone(),
             tag_object: None,
-            created: self.created,
+            created: self.created.filter(|time| time.is_believed()),
             app_version: self.app_version.clone(),
             kube_version: self.kube_version.clone(),
             deprecated: self.deprecated,
