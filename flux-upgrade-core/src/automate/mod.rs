@@ -8,6 +8,7 @@
 //! has the same sites, so that a plan moves a marked field as its policy says and in no other way. [`set`] is the last step
 //! alone, for whoever knows already what is elected.
 
+mod beside;
 mod commit;
 mod marker;
 mod objects;
@@ -33,7 +34,7 @@ use crate::locate::{
     released,
 };
 use crate::plan::Reason;
-use crate::scan::{Encryption, Inventory, Resource, encryption};
+use crate::scan::{Encryption, Inventory, Placement, Resource, encryption};
 use crate::text::{Location, SourceFile, Span};
 use crate::time::Timestamp;
 use crate::yaml::{Document, Node, Quote};
@@ -73,30 +74,45 @@ pub fn sites(inventory: &Inventory<'_>) -> Vec<Site> {
     sites_with(inventory, &Links::new(inventory), &Dialects::new(inventory))
 }
 
-/// Namespace of the automation that moves marked fields of a file, with the labels that it selects policies by.
-///
-/// None where no automation does, or where what it selects by cannot be told by labels alone.
-pub(crate) fn covering(inventory: &Inventory<'_>, path: &str) -> Option<(String, BTreeMap<String, String>)> {
-    let objects = Objects::read(inventory, &Links::new(inventory));
-    objects.automations.into_iter().filter(|one| one.idle.is_none() && one.holds(path)).find_map(|one| {
-        let labels = match one.selector {
-            None => BTreeMap::new(),
-            Some(selector) => {
-                let is_plain = selector
-                    .get("matchExpressions")
-                    .is_none_or(|list| list.as_array().is_some_and(Vec::is_empty));
-                let labels = selector
-                    .get("matchLabels")
-                    .and_then(serde_json::Value::as_object)
-                    .filter(|_| is_plain)?;
-                labels
-                    .iter()
-                    .map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
-                    .collect::<Option<_>>()?
-            }
+/// The automation that moves marked fields of a file.
+pub(crate) struct Covering {
+    /// Where it is.
+    pub(crate) place: Placement,
+    /// Labels that it selects policies by.
+    pub(crate) labels: BTreeMap<String, String>,
+}
+
+/// Every ImageUpdateAutomation of the files.
+pub(crate) struct Automations(Vec<objects::Automation>);
+
+impl Automations {
+    pub(crate) fn read(inventory: &Inventory<'_>) -> Self {
+        Self(Objects::read(inventory, &Links::new(inventory)).automations)
+    }
+
+    /// The one that moves marked fields of a file; `clusters` are those that the file is of.
+    ///
+    /// Of several the one of the file's own cluster counts, then the one with the longest path. None where none holds it.
+    ///
+    /// # Errors
+    ///
+    /// Why it moves nothing, or would move no policy that is made for it.
+    pub(crate) fn covering(&self, path: &str, clusters: &[String]) -> Result<Option<Covering>, Reason> {
+        let is_own = |one: &objects::Automation| {
+            clusters.is_empty() || one.place.cluster.as_ref().is_none_or(|cluster| clusters.contains(cluster))
         };
-        Some((one.place.namespace?, labels))
-    })
+        let holding = self.0.iter().filter(|one| one.holds(path));
+        let rank = |one: &&objects::Automation| (is_own(one), one.idle.is_none(), one.path.len());
+        let Some(first) = holding.rev().max_by_key(rank) else { return Ok(None) };
+        if let Some(idle) = &first.idle {
+            return Err(idle.clone());
+        }
+        let labels = first.selector.as_ref().map_or(Some(BTreeMap::new()), objects::labels);
+        let labels = labels.ok_or_else(|| Reason::Requires {
+            detail: format!("a `policySelector` that some labels fit, and that of {}", first.describe()),
+        })?;
+        Ok(Some(Covering { place: first.place.clone(), labels }))
+    }
 }
 
 /// Every ImagePolicy of the files, once for each of its places.
@@ -128,6 +144,7 @@ pub(crate) fn sites_with<'a>(
             }
         }
         remember_tags(&read, &mut out[first..]);
+        beside::hold(&read, &mut out[first..]);
     }
     out.sort_by(|a, b| a.at.cmp(&b.at));
     out

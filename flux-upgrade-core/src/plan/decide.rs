@@ -5,7 +5,7 @@ use super::offer::{self, Offer};
 use super::sink::Sink;
 use super::{Beyond, Failure, Reason, Verdict};
 use super::{marked, range, requires};
-use crate::locate::{Consumer, Part, Site, SourceKey};
+use crate::locate::{Consumer, Ignore, Part, Site, SourceKey};
 use crate::resolve::{Ask, Candidate, Resolution, select};
 use crate::rules::{Digests, Rules, Settings};
 use crate::time::Timestamp;
@@ -86,7 +86,11 @@ fn held_as_it_is(site: &Site, rules: &Rules) -> Option<Reason> {
     if let Some(reason) = &site.blocked {
         return Some(reason.clone());
     }
-    let ignore = site.ignore.as_ref()?;
+    Some(Reason::Ignored { by: still_ignored(site.ignore.as_ref()?, rules)? })
+}
+
+/// A comment that says to leave a line alone, in words; none once its date is there.
+pub(super) fn still_ignored(ignore: &Ignore, rules: &Rules) -> Option<String> {
     let by = match &ignore.until {
         Some(until) => match (Timestamp::parse(until), rules.now) {
             (Ok(until), Some(now)) if now >= until => return None,
@@ -94,7 +98,7 @@ fn held_as_it_is(site: &Site, rules: &Rules) -> Option<Reason> {
         },
         None => "a comment".to_owned(),
     };
-    Some(Reason::Ignored { by: format!("{by} at {}", ignore.at) })
+    Some(format!("{by} at {}", ignore.at))
 }
 
 /// A tag or version that moves to the newest of its kind.

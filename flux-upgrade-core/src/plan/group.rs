@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::operator::is_operator;
+use super::step::installed;
 use super::{Change, Plan, Reason, Series, SeriesStep};
 use crate::locate::{Consumer, Part, Site, SourceKey};
 use crate::reference::normalise_git;
@@ -328,7 +329,9 @@ impl Projects {
 }
 
 fn is_flux(site: &Site) -> bool {
-    matches!(site.consumer, Consumer::Flux | Consumer::FluxManifests) || site.source == Ok(SourceKey::Flux)
+    matches!(site.consumer, Consumer::Flux | Consumer::FluxManifests)
+        || site.source == Ok(SourceKey::Flux)
+        || installed(site).is_some()
 }
 
 /// The project of a package: a chart of CRDs belongs to what they are for.

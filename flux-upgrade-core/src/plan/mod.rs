@@ -35,7 +35,7 @@ use crate::patch::Edit;
 use crate::resolve::{Ask, Resolution};
 use crate::rules::Rules;
 use crate::scan::{Inventory, Kind};
-use crate::text::RepoPath;
+use crate::text::{RepoPath, SourceFile};
 use crate::version::Level;
 use decide::{Decision, Move, Stop, decide};
 use sink::Sink;
@@ -156,7 +156,7 @@ pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution
             }
             Ok(mut step) if site.consumer == Consumer::FluxManifests => {
                 let text = texts.get(&site.at.path).copied().unwrap_or_default();
-                match rewritten(site, text, &step, resolution, rules) {
+                match rewritten(site, (text, inventory.files), &step, resolution, rules) {
                     Ok((edits, notes)) => {
                         step.notes.extend(notes);
                         let group = rules.group(site, step.level);
@@ -195,7 +195,7 @@ pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution
 /// A file of Flux's own manifests, rendered again.
 fn rewritten(
     site: &Site,
-    text: &str,
+    (text, files): (&str, &[SourceFile]),
     step: &Move,
     resolution: &Resolution,
     rules: &Rules,
@@ -204,7 +204,7 @@ fn rewritten(
         Stop::Held(reason) => reason,
         Stop::Needs(_) => Reason::Unanswered { source: site.id.clone(), failure: Failure::NotAsked },
     })?;
-    install::edits(site, text, releases, rules.settings(site).local_edits)
+    install::edits(site, (text, files), releases, rules.settings(site).local_edits)
 }
 
 fn change(index: usize, site: &Site, step: Move, group: Option<&str>, edits: Vec<Edit>) -> Change {
