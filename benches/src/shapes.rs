@@ -23,6 +23,40 @@ pub fn tags_in_one_mapping(count: usize) -> Vec<SourceFile> {
     vec![file("many.yaml", text)]
 }
 
+/// `count` files of an image each, six in a hundred of them with a marker, and the objects of image automation.
+#[must_use]
+pub fn marked(count: usize) -> Vec<SourceFile> {
+    let policy = |of: usize| {
+        let head = |kind: &str| {
+            format!(
+                "apiVersion: image.toolkit.fluxcd.io/v1\nkind: {kind}\nmetadata:\n  name: app-{of}\n  namespace: apps\nspec:\n"
+            )
+        };
+        let repository = format!("{}  image: registry.example.com/artifact-{of}\n", head("ImageRepository"));
+        let rest = "  policy:\n    semver:\n      range: 1.x\n";
+        let policy = format!("{}  imageRepositoryRef:\n    name: app-{of}\n{rest}", head("ImagePolicy"));
+        documents([repository, policy])
+    };
+    let automation = "apiVersion: image.toolkit.fluxcd.io/v1\nkind: ImageUpdateAutomation\nmetadata:\n  name: apps\n  \
+                      namespace: apps\nspec:\n  git:\n    commit:\n      messageTemplate: |\n        \
+                      {{ range $file, $_ := .Changed.FileChanges }}{{ $file }}\n        {{ end }}\n";
+    let mut files = vec![
+        file("images/automation.yaml", automation.to_owned()),
+        file("images/policies.yaml", documents((0..SOURCES).map(policy))),
+    ];
+    files.extend((0..count).map(|index| {
+        let of = index % SOURCES;
+        let marker = format!(" # {{\"$imagepolicy\": \"apps:app-{of}\"}}");
+        let marker = if index * 6 % 100 < 6 { marker.as_str() } else { "" };
+        let text = format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: app-{index}\n  namespace: apps\nspec:\n  template:\n    spec:\n      \
+             containers:\n      - name: web\n        image: registry.example.com/artifact-{of}:1.0.0{marker}\n"
+        );
+        file(&format!("apps/{}/{index}.yaml", index % 50), text)
+    }));
+    files
+}
+
 /// A ConfigMap of `count` values, each under a comment that says where its versions come from.
 #[must_use]
 pub fn comments(count: usize) -> Vec<SourceFile> {

@@ -4,7 +4,7 @@ use flux_upgrade_core::patch::{PatchSet, diff};
 use flux_upgrade_core::plan::Plan;
 use flux_upgrade_core::resolve::{Snapshot, offline};
 use flux_upgrade_core::rules::Rules;
-use flux_upgrade_core::{SourceFile, locate, patch, plan, report, scan};
+use flux_upgrade_core::{SourceFile, automate, locate, patch, plan, report, scan};
 
 /// The plan for `files` by the default rules, and its edits.
 #[must_use]
@@ -12,6 +12,18 @@ pub fn run(files: &[SourceFile], snapshot: &Snapshot) -> (Plan, PatchSet) {
     let rules = Rules::default();
     let inventory = scan(files);
     let sites = locate(&inventory);
+    let resolution = offline(&sites, &rules, Some(snapshot));
+    let plan = plan(&inventory, sites, &resolution, &rules);
+    let set = patch(files, &plan);
+    (plan, set)
+}
+
+/// As [`run`], of the fields with a marker alone.
+#[must_use]
+pub fn automate(files: &[SourceFile], snapshot: &Snapshot) -> (Plan, PatchSet) {
+    let rules = Rules::default();
+    let inventory = scan(files);
+    let sites = automate::sites(&inventory);
     let resolution = offline(&sites, &rules, Some(snapshot));
     let plan = plan(&inventory, sites, &resolution, &rules);
     let set = patch(files, &plan);

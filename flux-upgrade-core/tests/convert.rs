@@ -59,6 +59,8 @@ fn registry() -> Value {
     })
 }
 
+const SECRET: &str = "Secret pull has to be of the type kubernetes.io/dockerconfigjson";
+
 const SOURCES: &str = "\
 # Where charts come from.
 apiVersion: source.toolkit.fluxcd.io/v1
@@ -130,8 +132,8 @@ fn all_releases_of_an_oci_repository_get_artifacts_of_their_own() {
     assert_eq!(
         words(&plan),
         [
-            format!("1.2.3+b -> OCIRepository app: 1.2.3_b@{A} before and after"),
-            format!("1.x -> OCIRepository two: 1.3.0@{B} before and after"),
+            format!("1.2.3+b -> OCIRepository app: 1.2.3_b@{A} before and after; {SECRET}"),
+            format!("1.x -> OCIRepository two: 1.3.0@{B} before and after; {SECRET}"),
         ]
     );
     let releases = "\
@@ -258,6 +260,34 @@ fn what_an_artifact_cannot_say_stays_a_chart() {
     let (after, plan) = convert(&files, "apps/releases.yaml:10", &oci(None, false), &registry());
     assert!(words(&plan)[0].contains("no patch changes"), "{:?}", words(&plan));
     assert_eq!(after, files);
+}
+
+#[test]
+fn a_login_that_artifacts_do_not_take_keeps_the_chart_where_it_is() {
+    let secret = |kind: &str| {
+        let mut files = repository();
+        files.push(file(
+            "secret.yaml",
+            format!("apiVersion: v1\nkind: Secret\nmetadata: {name}\n{kind}stringData: {{username: a, password: b}}\n",
+                name = "{name: pull, namespace: flux-system}"),
+        ));
+        files
+    };
+    for kind in ["", "type: Opaque\n"] {
+        let files = secret(kind);
+        let (after, plan) = convert(&files, "HelmRepository/flux-system/app", &oci(None, true), &registry());
+        assert!(
+            words(&plan)[0].contains(
+                "a Secret of the type kubernetes.io/dockerconfigjson, and pull at secret.yaml:1:1 is Opaque"
+            ),
+            "{:?}",
+            words(&plan)
+        );
+        assert_eq!(after, files);
+    }
+    let files = secret("type: kubernetes.io/dockerconfigjson\n");
+    let (_, plan) = convert(&files, "HelmRepository/flux-system/app", &oci(None, true), &registry());
+    assert!(words(&plan)[0].ends_with("before and after"), "{:?}", words(&plan));
 }
 
 #[test]

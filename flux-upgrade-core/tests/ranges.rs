@@ -315,6 +315,19 @@ fn a_pin_of_today_goes_back_to_the_pin_of_then() {
 }
 
 #[test]
+fn what_a_policy_moves_by_now_is_left_to_that() {
+    let then = locked(&repository(), &registry(), None).lock.text();
+    let mut files = repository();
+    let marked = "tag: 1.3.0 # {\"$imagepolicy\": \"apps:range:tag\"}\n    #";
+    files[0].text = files[0].text.replacen("semver: \">=1.0.0 <2.0.0\" #", marked, 1);
+    files.extend(policies());
+    let (after, lines) = back(&files, &then);
+    let why = "app cannot be pinned: ImagePolicy apps/range moves it, and would move it again: `convert --to pin` takes its marker out";
+    assert!(lines.contains(&why.to_owned()), "{lines:?}");
+    assert!(after[0].text.contains(marked), "{}", after[0].text);
+}
+
+#[test]
 fn sites_that_share_a_text_go_back_together_or_not_at_all() {
     let text = |first: &str| {
         format!(

@@ -35,6 +35,7 @@ const CASES: &[Case] = &[
     ("target-namespaces", 50, shapes::namespaces, FEW),
     ("patched-kustomizations", 50, shapes::patched_kustomizations, FEW),
     ("generated-config-maps", 50, shapes::generators, FEW),
+    ("marked-fields", 500, shapes::marked, FEW),
     ("pattern-patches", 100, shapes::patterns, FEW),
 ];
 

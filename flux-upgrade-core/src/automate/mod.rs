@@ -8,11 +8,13 @@
 //! has the same sites, so that a plan moves a marked field as its policy says and in no other way. [`set`] is the last step
 //! alone, for whoever knows already what is elected.
 
+mod beside;
 mod commit;
 mod marker;
 mod objects;
 mod policy;
 mod template;
+mod told;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,7 +34,7 @@ use crate::locate::{
     released,
 };
 use crate::plan::Reason;
-use crate::scan::{Encryption, Inventory, Resource, encryption};
+use crate::scan::{Encryption, Inventory, Placement, Resource, encryption};
 use crate::text::{Location, SourceFile, Span};
 use crate::time::Timestamp;
 use crate::yaml::{Document, Node, Quote};
@@ -45,6 +47,8 @@ pub struct Marker {
     pub setter: Setter,
     /// The policies that it means: one, or one for each cluster.
     pub policies: Vec<Arc<Policy>>,
+    /// The automations of the files that write it as well, in words.
+    pub(crate) automations: Vec<String>,
     /// Tag and digest that the files have now.
     pub(crate) stored: Option<(String, Option<String>)>,
     /// The object that a commit names for it.
@@ -70,30 +74,45 @@ pub fn sites(inventory: &Inventory<'_>) -> Vec<Site> {
     sites_with(inventory, &Links::new(inventory), &Dialects::new(inventory))
 }
 
-/// Namespace of the automation that moves marked fields of a file, with the labels that it selects policies by.
-///
-/// None where no automation does, or where what it selects by cannot be told by labels alone.
-pub(crate) fn covering(inventory: &Inventory<'_>, path: &str) -> Option<(String, BTreeMap<String, String>)> {
-    let objects = Objects::read(inventory, &Links::new(inventory));
-    objects.automations.into_iter().filter(|one| one.idle.is_none() && one.holds(path)).find_map(|one| {
-        let labels = match one.selector {
-            None => BTreeMap::new(),
-            Some(selector) => {
-                let is_plain = selector
-                    .get("matchExpressions")
-                    .is_none_or(|list| list.as_array().is_some_and(Vec::is_empty));
-                let labels = selector
-                    .get("matchLabels")
-                    .and_then(serde_json::Value::as_object)
-                    .filter(|_| is_plain)?;
-                labels
-                    .iter()
-                    .map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
-                    .collect::<Option<_>>()?
-            }
+/// The automation that moves marked fields of a file.
+pub(crate) struct Covering {
+    /// Where it is.
+    pub(crate) place: Placement,
+    /// Labels that it selects policies by.
+    pub(crate) labels: BTreeMap<String, String>,
+}
+
+/// Every ImageUpdateAutomation of the files.
+pub(crate) struct Automations(Vec<objects::Automation>);
+
+impl Automations {
+    pub(crate) fn read(inventory: &Inventory<'_>) -> Self {
+        Self(Objects::read(inventory, &Links::new(inventory)).automations)
+    }
+
+    /// The one that moves marked fields of a file; `clusters` are those that the file is of.
+    ///
+    /// Of several the one of the file's own cluster counts, then the one with the longest path. None where none holds it.
+    ///
+    /// # Errors
+    ///
+    /// Why it moves nothing, or would move no policy that is made for it.
+    pub(crate) fn covering(&self, path: &str, clusters: &[String]) -> Result<Option<Covering>, Reason> {
+        let is_own = |one: &objects::Automation| {
+            clusters.is_empty() || one.place.cluster.as_ref().is_none_or(|cluster| clusters.contains(cluster))
         };
-        Some((one.place.namespace?, labels))
-    })
+        let holding = self.0.iter().filter(|one| one.holds(path));
+        let rank = |one: &&objects::Automation| (is_own(one), one.idle.is_none(), one.path.len());
+        let Some(first) = holding.rev().max_by_key(rank) else { return Ok(None) };
+        if let Some(idle) = &first.idle {
+            return Err(idle.clone());
+        }
+        let labels = first.selector.as_ref().map_or(Some(BTreeMap::new()), objects::labels);
+        let labels = labels.ok_or_else(|| Reason::Requires {
+            detail: format!("a `policySelector` that some labels fit, and that of {}", first.describe()),
+        })?;
+        Ok(Some(Covering { place: first.place.clone(), labels }))
+    }
 }
 
 /// Every ImagePolicy of the files, once for each of its places.
@@ -125,6 +144,7 @@ pub(crate) fn sites_with<'a>(
             }
         }
         remember_tags(&read, &mut out[first..]);
+        beside::hold(&read, &mut out[first..]);
     }
     out.sort_by(|a, b| a.at.cmp(&b.at));
     out
@@ -173,6 +193,9 @@ pub(crate) fn join<'a>(
     sites.extend(kept.map(|(_, site)| site));
 }
 
+/// The policies that a marker moves by, and the automations that write it, in words.
+type Found = (Vec<Arc<Policy>>, Vec<String>);
+
 /// Policies that sites share.
 struct Known {
     policies: Vec<Arc<Policy>>,
@@ -188,7 +211,7 @@ impl Known {
     ///
     /// Source: image-automation-controller `internal/controller`: policies of the automation's namespace that its selector
     /// fits, files below its path.
-    fn of(&self, setter: &Setter, file: &str) -> Result<Vec<Arc<Policy>>, Reason> {
+    fn of(&self, setter: &Setter, file: &str) -> Result<Found, Reason> {
         let is_here =
             |namespace: &Option<String>| namespace.as_ref().is_none_or(|own| *own == setter.namespace);
         let named = |policy: &&Arc<Policy>| policy.name == setter.policy && is_here(&policy.place.namespace);
@@ -199,7 +222,7 @@ impl Known {
         }
         let all = &self.objects.automations;
         if all.is_empty() {
-            return Ok(named.into_iter().cloned().collect());
+            return Ok((named.into_iter().cloned().collect(), Vec::new()));
         }
         let (namespace, policy) = (&setter.namespace, &setter.policy);
         let holds = |one: &&objects::Automation| is_here(&one.place.namespace) && one.holds(file);
@@ -222,7 +245,8 @@ impl Known {
             return Err(idle.clone());
         }
         let moved = named.into_iter().filter(|policy| active.iter().any(|one| one.selects(policy)));
-        Ok(moved.cloned().collect())
+        let automations = active.iter().map(|one| one.describe()).collect();
+        Ok((moved.cloned().collect(), automations))
     }
 }
 
@@ -256,9 +280,9 @@ impl<'f> InFile<'_, 'f> {
             Some(setter) => self.objects.of(setter, self.file.path.as_str()),
             None => Err(Reason::SourceNotFound { source: format!("ImagePolicy of the marker `{marker}`") }),
         };
-        let (policies, why) = match found {
-            Ok(policies) => (policies, None),
-            Err(reason) => (Vec::new(), Some(reason)),
+        let ((policies, automations), why) = match found {
+            Ok(found) => (found, None),
+            Err(reason) => (Found::default(), Some(reason)),
         };
         let blocked = self.blocked(document, (quote, &value), passed_by).or(why);
         let rule = policies.iter().find_map(|policy| policy.source());
@@ -293,7 +317,7 @@ impl<'f> InFile<'_, 'f> {
             is_patch: resource.is_some_and(|resource| resource.is_patch),
             marker: setter.map(|setter| {
                 let object = commit::object(document, node, self.is_alone);
-                Box::new(Marker { setter, policies, stored: None, object })
+                Box::new(Marker { setter, policies, automations, stored: None, object })
             }),
             ..Site::alone(at, self.owner(resource), (&name, part), spot, reader)
         }

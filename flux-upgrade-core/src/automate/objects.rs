@@ -104,6 +104,7 @@ impl Objects {
                 name: resource.name.clone(),
                 place: place.clone(),
                 labels,
+                patches: built.as_ref().map_or_else(|_| Vec::new(), |built| built.patches.clone()),
                 rule: built.and_then(|built| reader.rule(&built, &repositories)),
             }
         });
@@ -189,6 +190,23 @@ fn fits(selector: &Value, labels: &Value) -> bool {
             _ => false,
         }
     })
+}
+
+/// Labels that a selector fits; none where nothing fits it.
+pub(super) fn labels(selector: &Value) -> Option<BTreeMap<String, String>> {
+    let mut out = BTreeMap::new();
+    for (key, value) in selector["matchLabels"].as_object().into_iter().flatten() {
+        out.insert(key.clone(), value.as_str()?.to_owned());
+    }
+    for one in selector["matchExpressions"].as_array().into_iter().flatten() {
+        let value = match one["operator"].as_str() {
+            Some("In") => one["values"].as_array()?.first()?.as_str()?,
+            Some("Exists") => "true",
+            _ => continue,
+        };
+        out.entry(one["key"].as_str()?.to_owned()).or_insert_with(|| value.to_owned());
+    }
+    fits(selector, &serde_json::json!(out)).then_some(out)
 }
 
 type Repositories<'a> = [(&'a Resource, &'a Placement, Result<Effective, Reason>)];

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::proof::{Pair, unchanged};
 use super::release::Markers;
 use super::{Converted, Drafted, Place, To, automation, oci};
-use crate::locate::{Consumer, Part, Site, elections};
+use crate::locate::{Consumer, Part, Site, Spot, elections};
 use crate::patch::{Edit, FilePatch, PatchSet, Refused, apply, verify};
 use crate::plan::{Reason, Standing, is_floating};
 use crate::ranges::everything;
@@ -92,7 +92,9 @@ fn shared(inventory: &Inventory<'_>, sites: &[Site], out: &mut Drafted, edits: &
         let on = |site: &&Site, edit: &Edit| {
             let spots = [Some(&site.spot), site.digest.as_ref()];
             let mut spots = spots.into_iter().flatten().filter(|spot| !spot.raw.is_empty());
-            spots.any(|spot| spot.at.path == edit.path && spot.at.span == edit.span)
+            // A marker stands behind the field, and moves whoever reads that.
+            let behind = |spot: &Spot| edit.span.is_empty() && edit.span.start == spot.at.span.end;
+            spots.any(|spot| spot.at.path == edit.path && (spot.at.span == edit.span || behind(spot)))
         };
         let clash = others.iter().find(|other| converted.edits.iter().any(|edit| on(other, edit)));
         let Some(other) = clash.filter(|other| other.at.span != site.at.span) else { continue };
@@ -146,6 +148,7 @@ fn pin(pins: &Pins<'_, '_>, site: &Site, standing: &Standing) -> Result<Converte
         notes: pinned.notes,
         other_digest: false,
         kept: false,
+        begins: false,
         beside: None,
         comments: Vec::new(),
         gone: Vec::new(),
@@ -175,6 +178,7 @@ fn back(
             notes: Vec::new(),
             other_digest: false,
             kept: true,
+            begins: false,
             beside: None,
             comments: Vec::new(),
             gone: Vec::new(),
@@ -206,6 +210,7 @@ fn to_range(
         notes: ranged.notes,
         other_digest: false,
         kept: false,
+        begins: false,
         beside: None,
         comments: Vec::new(),
         gone: Vec::new(),

@@ -26,7 +26,7 @@ use crate::resolve::select::version_of_tag;
 use crate::rules::Rules;
 use crate::scan::Inventory;
 use crate::text::RepoPath;
-use crate::version::Level;
+use crate::version::{Level, Version};
 pub(crate) use draft::takes_range;
 pub use wanted::{Wanted, WantedError};
 
@@ -86,6 +86,8 @@ struct Converted {
     other_digest: bool,
     /// Whether every value stays as it is written, so that nothing can differ.
     kept: bool,
+    /// Whether something newer than what runs may follow.
+    begins: bool,
     /// The file of a new object that it refers to.
     beside: Option<RepoPath>,
     /// Comments that are new, without their `#`.
@@ -179,12 +181,12 @@ impl Conversion {
         rules: &Rules,
     ) -> (Plan, PatchSet) {
         loop {
-            let mut refused = BTreeMap::new();
-            for (index, outcome) in self.draft.outcomes.iter().enumerate() {
-                if let (Ok(converted), Ok(was)) = (outcome, &self.stands[index])
-                    && let Err(reason) = equal(converted, was, &self.draft.after, resolution, rules)
-                {
-                    refused.insert(index, reason);
+            let (mut refused, after) = (BTreeMap::new(), &self.draft.after);
+            for (index, outcome) in self.draft.outcomes.iter_mut().enumerate() {
+                let (Ok(converted), Ok(was)) = (outcome, &self.stands[index]) else { continue };
+                match equal(converted, was, after, resolution, rules) {
+                    Ok(note) => converted.notes.extend(note),
+                    Err(reason) => drop(refused.insert(index, reason)),
                 }
             }
             if refused.is_empty() {
@@ -217,27 +219,36 @@ impl Conversion {
     }
 }
 
-/// That a converted site stands where it stood.
+/// That a converted site stands where it stood; says where it goes from there, if it does.
 fn equal(
     converted: &Converted,
     was: &Standing,
     after: &[Site],
     resolution: &Resolution,
     rules: &Rules,
-) -> Result<(), Reason> {
+) -> Result<Option<String>, Reason> {
     let same = "that what runs stays the same";
     let Some(site) = converted.after.and_then(|index| after.get(index)) else {
         return Err(Reason::Requires { detail: format!("{same}: the converted site is not found again") });
     };
     if converted.kept {
-        return Ok(());
+        return Ok(None);
     }
     let is = standing(site, resolution, rules)?;
     // A digest or commit says what runs, whatever else has it.
     let by_name = !matches!(site.part, Part::Digest | Part::Commit);
     let same_name = !by_name || version_of_tag(&was.resolved) == version_of_tag(&is.resolved);
     if same_name && (converted.other_digest || was.digest == is.digest) {
-        return Ok(());
+        return Ok(None);
+    }
+    let version = |standing: &Standing| Version::parse(&version_of_tag(&standing.resolved)).ok();
+    let is_newer = || Some(version(was)?.cmp_precedence(&version(&is)?).is_lt());
+    if converted.begins && (same_name || is_newer() == Some(true)) {
+        let digest = is.digest.as_ref().filter(|_| same_name);
+        let elected = digest.map_or(is.resolved.clone(), |digest| format!("{}@{digest}", is.resolved));
+        return Ok(Some(format!(
+            "the policy elects {elected}, which `flux-upgrade automate` or Flux writes next"
+        )));
     }
     let shown = |standing: &Standing| match &standing.digest {
         Some(digest) if same_name => format!("{}@{digest}", standing.resolved),
@@ -252,7 +263,7 @@ fn change(site: usize, at: &Site, converted: Converted, stands: &Standing) -> Ch
     notes.insert(
         0,
         match (&stands.digest, converted.other_digest) {
-            _ if converted.kept => format!("{} before and after", stands.resolved),
+            _ if converted.kept || converted.begins => format!("{} before and after", stands.resolved),
             (Some(digest), false) => format!("{}@{digest} before and after", stands.resolved),
             (_, true) => format!(
                 "{} before and after; archive and artifact have digests of their own",

@@ -35,6 +35,9 @@ const CHART_FIELDS: &[&str] = &["chart", "version", "sourceRef", "interval", "re
 /// Fields of a HelmRepository that an OCIRepository has as well.
 const SHARED_FIELDS: &[&str] = &["provider", "secretRef", "certSecretRef", "insecure", "timeout"];
 
+/// The type of a Secret that OCIRepositories and ImageRepositories log in with.
+const LOGIN: &str = "kubernetes.io/dockerconfigjson";
+
 /// Fields of a HelmRepository that are taken care of otherwise, or mean nothing to a registry.
 const OTHER_FIELDS: &[&str] = &["interval", "type", "url", "passCredentials"];
 
@@ -130,6 +133,7 @@ impl<'a, 'f> Charts<'a, 'f> {
                 other.text_at(&["spec", "url"]).unwrap_or_default().trim_end_matches('/')
             ),
         };
+        let login = if is_http { None } else { login(inventory, source)? };
         let called = self.name(name, &release.name, site.owner.namespace.as_deref());
         let cut = own.cut(root, inventory.lines(inventory.held(release).file)).ok_or_else(|| {
             requires("a `chart` that stands on lines of its own, or in brackets".to_owned())
@@ -159,7 +163,7 @@ impl<'a, 'f> Charts<'a, 'f> {
         self.names.insert(called.clone());
         self.documents.entry(index).or_default().push(document);
         self.moved.extend(inventory.index_of(release));
-        let mut notes = Vec::new();
+        let mut notes: Vec<String> = login.into_iter().collect();
         if is_http && other.at(&["spec", "secretRef"]).is_some() {
             notes.push("the credentials of the old repository are not taken along".to_owned());
         }
@@ -169,6 +173,7 @@ impl<'a, 'f> Charts<'a, 'f> {
             notes,
             other_digest: is_http,
             kept: false,
+            begins: false,
             beside: Some(inventory.file_of(source).path.clone()),
             comments: Vec::new(),
             gone: Vec::new(),
@@ -325,6 +330,49 @@ impl<'a, 'f> Charts<'a, 'f> {
             !self.moved.contains(&index) && paths.iter().any(names)
         })
     }
+}
+
+/// What has to be true of the Secret of a HelmRepository, so that others can log in with it.
+///
+/// # Errors
+///
+/// Where it is another Secret by these files.
+///
+/// Source: HelmRepository spec page (a registry takes `username` and `password` as well), OCIRepository and ImageRepository
+/// spec pages (`kubernetes.io/dockerconfigjson` alone).
+pub(super) fn login(inventory: &Inventory<'_>, source: &Resource) -> Result<Option<String>, Reason> {
+    let spec = inventory.at(source, &["spec"]);
+    let Some(name) = spec.and_then(|spec| spec.text_at(&["secretRef", "name"])) else { return Ok(None) };
+    if source.kind != Kind::HelmRepository {
+        return Ok(None);
+    }
+    let said = format!("Secret {name} has to be of the type {LOGIN}");
+    // Secrets are no objects of the inventory, which has nothing to do with what is in them.
+    let is_here = |namespace: &str| {
+        let mut own = source.placements.iter().filter_map(|place| place.namespace.as_deref());
+        own.any(|own| own == namespace)
+    };
+    let secrets = inventory.files.iter().enumerate();
+    let secrets = secrets.filter(|(_, file)| file.text.contains("Secret") && file.text.contains(name));
+    let found = secrets.into_iter().find_map(|(number, file)| {
+        split(&file.text).into_iter().find_map(|part| {
+            let (documents, _) = parse(&file.text, part, Comments::Skip);
+            let root = documents.first()?.root()?;
+            let is_named = root.text_at(&["kind"]) == Some("Secret")
+                && root.text_at(&["metadata", "name"]) == Some(name)
+                && root.text_at(&["metadata", "namespace"]).is_none_or(is_here);
+            let kind = root.text_at(&["type"]).unwrap_or("Opaque").to_owned();
+            is_named.then(|| (inventory.lines(number).locate(&file.path, root.span()), kind))
+        })
+    });
+    let Some((at, found)) = found else { return Ok(Some(said)) };
+    if found == LOGIN {
+        return Ok(None);
+    }
+    if found.starts_with("ENC[") {
+        return Ok(Some(said));
+    }
+    Err(Reason::Requires { detail: format!("a Secret of the type {LOGIN}, and {name} at {at} is {found}") })
 }
 
 /// The address of a chart below a home, or at it.

@@ -159,8 +159,16 @@ fn flatten(node: Node<'_, '_>, path: String, out: &mut BTreeMap<String, String>)
     }
 }
 
+/// The path of a field in its own object: without that of the list that a List or a ResourceSet holds it in.
+fn own_path(path: &str) -> &str {
+    let in_list = ["spec.resources.", "items."].iter().find_map(|list| path.strip_prefix(list));
+    let item = in_list.and_then(|rest| rest.split_once('.'));
+    item.filter(|(number, _)| number.bytes().all(|byte| byte.is_ascii_digit())).map_or(path, |(_, own)| own)
+}
+
 fn same(key: &str, old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Result<(), String> {
     let may_differ = |path: &str| {
+        let path = own_path(path);
         MAY_DIFFER.iter().any(|known| {
             path.starts_with(known) || format!("{path}.").starts_with(known) || path.ends_with(known)
         })

@@ -11,7 +11,6 @@ use crate::diagnostic::Diagnostic;
 use crate::migrate::Goal;
 use crate::plan::Reason;
 use crate::reference::{normalise_repository, without_login};
-use crate::scan::Kind;
 use crate::text::Location;
 use crate::version::Dialect;
 use crate::yaml::Quote;
@@ -194,18 +193,6 @@ pub enum Consumer {
         /// What the document is moved to.
         goal: Goal,
     },
-}
-
-impl Site {
-    /// Whether it says which of Flux's own manifests are applied, at home or in a mirror that keeps their name.
-    ///
-    /// Source: Flux's release workflow, `ghcr.io/fluxcd/flux-manifests` and `docker.io/fluxcd/flux-manifests`.
-    pub(crate) fn is_flux_artifact(&self) -> bool {
-        let is_followed =
-            matches!(self.consumer, Consumer::Oci { .. }) && self.owner.kind == Kind::OciRepository.name();
-        let is_flux = |repository: &str| repository.ends_with("/fluxcd/flux-manifests");
-        is_followed && matches!(&self.source, Ok(SourceKey::Oci { repository }) if is_flux(repository))
-    }
 }
 
 impl Consumer {

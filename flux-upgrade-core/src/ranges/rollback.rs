@@ -183,6 +183,13 @@ fn is_version_field(site: &Site) -> bool {
 }
 
 fn pinned(pins: &Pins<'_, '_>, site: &Site, entry: &Entry) -> Result<Pinned, Reason> {
+    if let Some(marker) = site.marker.as_ref().filter(|_| site.election().is_none()) {
+        let setter = &marker.setter;
+        return Err(cannot(format!(
+            "ImagePolicy {}/{} moves it, and would move it again: `convert --to pin` takes its marker out",
+            setter.namespace, setter.policy
+        )));
+    }
     let source = site.source.as_ref().map_err(Reason::clone)?.to_string();
     if source != entry.source {
         return Err(cannot(format!(

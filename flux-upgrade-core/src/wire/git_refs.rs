@@ -9,6 +9,7 @@ use super::git_dates::{dated, fetch_request};
 use super::pkt_line::{self, Packet, malformed, packets};
 use super::{Address, Attach, HttpRequest, HttpResponse, Limits, Method, Next, status_failure};
 use crate::plan::Failure;
+use crate::reference::without_login;
 use crate::resolve::{Answer, Candidate};
 
 /// A listing over smart HTTP.
@@ -25,8 +26,11 @@ pub(super) struct Refs {
 
 impl Refs {
     pub(super) fn start(url: &str, limits: Limits) -> Result<(Self, HttpRequest), Failure> {
-        let address = Address::parse(url).filter(|address| address.query.is_none());
-        let address = address.ok_or_else(|| no_address(url))?;
+        let address = Address::parse(url).ok_or_else(|| no_address(url))?;
+        if address.query.is_some() {
+            let detail = format!("`{}` has a query, which no address of git has", without_login(url));
+            return Err(Failure::Malformed { detail });
+        }
         let base =
             format!("{}://{}{}", address.scheme, address.authority, address.path.trim_end_matches('/'));
         let refs =

@@ -157,8 +157,9 @@ fn a_file_that_an_automation_holds_gets_a_policy_beside_its_neighbours() {
     assert_eq!(
         said,
         [
-            "1.0.0 -> ImagePolicy flux/web: 1.0.0 before and after; automation/web-image.yaml: ImageRepository and ImagePolicy flux/web, ^1.0.0",
-            "web requires a range that fits: ^1.0.0 does not admit 2.1.0, which runs",
+            "1.0.0 -> ImagePolicy flux/web: 1.0.0 before and after; automation/web-image.yaml: ImageRepository and ImagePolicy flux/web, ^1.0.0; \
+             the policy elects 1.4.0, which `flux-upgrade automate` or Flux writes next",
+            "web requires a range that fits: ^1.0.0 does not admit 2.1.0, which runs; name another",
         ]
     );
     let line = "          image: registry.example.com/web:1.0.0";
@@ -348,4 +349,239 @@ fn a_digest_beside_a_marked_tag_loses_its_marker_too_or_goes_with_the_tag() {
     let (ranged, plan) = convert(&files, "a.yaml:8", &To::Range(None), &registry);
     assert_eq!(plan.changes.len(), 1, "{:?}", words(&plan));
     assert!(ranged[0].text.ends_with("  ref:\n    semver: 1.x\n"), "{}", ranged[0].text);
+}
+
+const BEGIN: To = To::Automation { range: None, begin: true };
+
+/// An entry point of a cluster, which applies its own folder.
+fn sync(cluster: &str) -> SourceFile {
+    file(
+        &format!("{cluster}/flux-system/gotk-sync.yaml"),
+        format!(
+            "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {{name: flux-system, namespace: flux-system}}\n\
+             spec: {{url: 'https://git.example.com/fleet', ref: {{branch: main}}}}\n---\n\
+             apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {{name: flux-system, namespace: flux-system}}\n\
+             spec: {{path: ./{cluster}, sourceRef: {{kind: GitRepository, name: flux-system}}}}\n"
+        ),
+    )
+}
+
+/// A Flux Kustomization of `flux-system`.
+fn applier(path: &str, folder: &str) -> SourceFile {
+    file(
+        path,
+        format!(
+            "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {{name: {folder}, namespace: flux-system}}\n\
+             spec: {{path: ./{folder}, sourceRef: {{kind: GitRepository, name: flux-system}}}}\n"
+        ),
+    )
+}
+
+fn source(path: &str, name: &str, tag: &str) -> SourceFile {
+    file(
+        path,
+        format!(
+            "apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nmetadata: {{name: {name}, namespace: apps}}\nspec:\n  \
+             url: oci://registry.example.com/{name}\n  ref:\n    tag: {tag}\n"
+        ),
+    )
+}
+
+fn tags(of: &[(&str, &[&str])]) -> Value {
+    let list = |names: &[&str]| -> Vec<Value> {
+        names.iter().map(|name| json!({"tag": name, "digest": A})).collect()
+    };
+    let all: Vec<Value> = of
+        .iter()
+        .map(|(name, names)| json!({"repository": format!("registry.example.com/{name}"), "tags": list(names)}))
+        .collect();
+    json!({"schema": "flux-upgrade/registry-snapshot/v1", "oci": all})
+}
+
+#[test]
+fn all_new_files_beside_one_neighbour_are_listed_in_blocks_and_in_brackets() {
+    let registry = tags(&[("one", &["1.0.0", "1.1.0"]), ("two", &["2.0.0"])]);
+    for (list, expected) in [
+        (
+            "resources:\n  - flux-system/gotk-sync.yaml\n  - apps.yaml # all of them\n",
+            "resources:\n  - flux-system/gotk-sync.yaml\n  - apps.yaml # all of them\n  - one-image.yaml\n  - two-image.yaml\n",
+        ),
+        (
+            "resources: [flux-system/gotk-sync.yaml, \"apps.yaml\"] # all\n",
+            "resources: [flux-system/gotk-sync.yaml, \"apps.yaml\", one-image.yaml, two-image.yaml] # all\n",
+        ),
+    ] {
+        let files = [
+            source("apps/one.yaml", "one", "1.0.0"),
+            source("apps/two.yaml", "two", "2.0.0"),
+            applier("clusters/a/apps.yaml", "apps"),
+            sync("clusters/a"),
+            file("clusters/a/kustomization.yaml", list),
+        ];
+        let (begun, plan) = convert(&files, "all", &BEGIN, &registry);
+        assert_eq!((plan.changes.len(), plan.held.len()), (2, 0), "{:?}", words(&plan));
+        assert_eq!(text(&begun, "clusters/a/kustomization.yaml"), expected);
+        assert_eq!(automated(&begun, &registry).1.len(), 1);
+    }
+    // What no kustomization would apply is not begun.
+    let files = [
+        source("apps/one.yaml", "one", "1.0.0"),
+        applier("clusters/a/apps/apps.yaml", "apps"),
+        file("clusters/a/apps/kustomization.yaml", "components: []\nresources:\n  - &all apps.yaml\n"),
+        sync("clusters/a"),
+        file("clusters/a/kustomization.yaml", "resources: [flux-system/gotk-sync.yaml, apps]\n"),
+    ];
+    let (after, plan) = convert(&files, "all", &BEGIN, &registry);
+    assert!(
+        words(&plan)[0].contains("a kustomization that names clusters/a/apps/one-image.yaml"),
+        "{:?}",
+        words(&plan)
+    );
+    assert_eq!(after, files);
+}
+
+#[test]
+fn a_suspended_automation_stays_the_only_one_and_a_selector_is_fitted() {
+    let registry = tags(&[("one", &["1.0.0", "1.1.0"])]);
+    let files = |spec: &str| {
+        [
+            source("apps/one.yaml", "one", "1.0.0"),
+            applier("clusters/a/apps.yaml", "apps"),
+            file(
+                "clusters/a/automation.yaml",
+                format!(
+                    "apiVersion: image.toolkit.fluxcd.io/v1\nkind: ImageUpdateAutomation\nmetadata: {{name: all, namespace: flux-system}}\n\
+                     spec:\n  update: {{path: ./apps}}\n{spec}"
+                ),
+            ),
+            sync("clusters/a"),
+        ]
+    };
+    let suspended = files("  suspend: true\n");
+    let (after, plan) = convert(&suspended, "all", &BEGIN, &registry);
+    assert!(words(&plan)[0].contains("is suspended"), "{:?}", words(&plan));
+    assert_eq!(after, suspended);
+
+    let selecting = "  policySelector:\n    matchExpressions:\n      - {key: team, operator: In, values: [a, b]}\n      \
+                     - {key: keep, operator: Exists}\n      - {key: off, operator: DoesNotExist}\n";
+    let (begun, plan) = convert(&files(selecting), "all", &BEGIN, &registry);
+    assert_eq!(plan.held, [], "{:?}", words(&plan));
+    let new = text(&begun, "clusters/a/one-image.yaml");
+    assert!(
+        new.contains("  labels:\n    keep: \"true\"\n    team: a\n")
+            && !new.contains("ImageUpdateAutomation"),
+        "{new}"
+    );
+    assert_eq!(automated(&begun, &registry).1.len(), 1);
+
+    let nobody = "  policySelector:\n    matchLabels: {team: a}\n    matchExpressions: [{key: team, operator: DoesNotExist}]\n";
+    let (_, plan) = convert(&files(nobody), "all", &BEGIN, &registry);
+    assert!(words(&plan)[0].contains("a `policySelector` that some labels fit"), "{:?}", words(&plan));
+}
+
+#[test]
+fn each_cluster_gets_objects_of_its_own() {
+    let registry = tags(&[("one", &["1.0.0", "1.1.0"])]);
+    let files = [
+        source("clusters/a/one.yaml", "one", "1.0.0"),
+        sync("clusters/a"),
+        source("clusters/b/one.yaml", "one", "1.0.0"),
+        sync("clusters/b"),
+    ];
+    let (begun, plan) = convert(&files, "all", &BEGIN, &registry);
+    assert_eq!((plan.changes.len(), plan.held.len()), (2, 0), "{:?}", words(&plan));
+    assert!(text(&begun, "clusters/a/one-image.yaml").ends_with("  update:\n    path: ./clusters/a\n"));
+    let other = text(&begun, "clusters/b/one-one-image.yaml");
+    assert!(
+        other.starts_with("apiVersion: image.toolkit.fluxcd.io/v1\nkind: ImageRepository\n")
+            && other.ends_with("  update:\n    path: ./clusters/b\n"),
+        "{other}"
+    );
+    assert!(text(&begun, "clusters/b/one.yaml").contains("\"flux-system:one-one:tag\""));
+    assert_eq!(automated(&begun, &registry).1.len(), 2);
+}
+
+#[test]
+fn tags_of_a_flavour_get_a_filter_and_what_a_policy_cannot_hold_stays() {
+    let registry = tags(&[
+        ("alpine", &["7.2.1-alpine", "7.4.0-alpine", "7.9.0", "7.9.0-bookworm", "8.0.0-alpine"]),
+        ("short", &["16.3", "16.4", "16.9.1", "17.1"]),
+        ("stage", &["1.2.0-rc.1", "1.2.0"]),
+        ("major", &["16", "17"]),
+        ("digest", &["1.2.3", "1.3.0"]),
+        ("noted", &["v1.2.3", "v1.4.0", "1.3.0"]),
+    ]);
+    let deployment = |image: &str| {
+        let image = format!("registry.example.com/{image}");
+        [file(
+            "a.yaml",
+            format!(
+                "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: apps}}\nspec:\n  template:\n    spec:\n      \
+                 containers:\n        - name: web\n          image: {image}\n"
+            ),
+        )]
+    };
+    let filter = |pattern: &str, extract: &str| {
+        format!("  filterTags:\n    pattern: '{pattern}'\n    extract: {extract}\n")
+    };
+    for (image, policy, to) in [
+        (
+            "alpine:7.2.1-alpine",
+            filter(r"^(?P<version>v?\d+\.\d+\.\d+)-alpine$", "$version"),
+            "alpine:7.4.0-alpine",
+        ),
+        ("short:16.3", filter(r"^(?P<version>v?\d+\.\d+)$", "$version.0"), "short:16.4"),
+        ("noted:v1.2.3", String::new(), "noted:v1.4.0"),
+    ] {
+        let (begun, plan) = convert(&deployment(image), "all", &BEGIN, &registry);
+        assert_eq!(plan.held, [], "{image}: {:?}", words(&plan));
+        let new = text(&begun, "web-image.yaml");
+        assert!(new.contains(&policy) && new.contains("filterTags") != policy.is_empty(), "{image}: {new}");
+        let moved = automated(&begun, &registry).1;
+        assert_eq!(moved[0].2, format!("registry.example.com/{to}"), "{image}");
+    }
+    for (image, expected) in
+        [("stage:1.2.0-rc.1", "1.x does not admit 1.2.0-rc.1"), ("major:16", "a tag of three numbers")]
+    {
+        let files = deployment(image);
+        let (after, plan) = convert(&files, "all", &BEGIN, &registry);
+        assert!(words(&plan)[0].contains(expected), "{image}: {:?}", words(&plan));
+        assert_eq!(after, files);
+    }
+
+    // A digest in the text moves along, or the text stays.
+    let (begun, plan) = convert(&deployment(&format!("digest:1.2.3@{A}")), "all", &BEGIN, &registry);
+    assert_eq!(plan.held, [], "{:?}", words(&plan));
+    assert!(text(&begun, "web-image.yaml").contains("digestReflectionPolicy: IfNotPresent"));
+    let moved = automated(&begun, &registry).1;
+    assert_eq!(moved[0].2, format!("registry.example.com/digest:1.3.0@{A}"));
+    let values = [file(
+        "a.yaml",
+        format!(
+            "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {{name: web, namespace: apps}}\nspec:\n  values:\n    \
+             image:\n      repository: registry.example.com/digest\n      tag: 1.2.3@{A}\n"
+        ),
+    )];
+    let (after, plan) = convert(&values, "all", &BEGIN, &registry);
+    assert!(words(&plan)[0].contains("a digest in a field of its own"), "{:?}", words(&plan));
+    assert_eq!(after, values);
+}
+
+#[test]
+fn a_field_that_two_images_share_gets_no_marker_and_neighbours_in_its_file_do() {
+    let registry = tags(&[("one", &["1.0.0", "1.1.0"]), ("two", &["1.0.0", "1.5.0"])]);
+    let files = [file(
+        "a.yaml",
+        "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: web, namespace: apps}\nspec:\n  values:\n    \
+         first:\n      repository: registry.example.com/one\n      tag: &tag 1.0.0\n    second:\n      \
+         repository: registry.example.com/two\n      tag: *tag\n---\n\
+         apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: side, namespace: apps}\nspec:\n  template:\n    spec:\n      \
+         containers:\n        - name: side\n          image: registry.example.com/one:1.0.0\n---\n\
+         apiVersion: v1\nkind: List\nitems:\n  - apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: other, namespace: apps}\n    spec:\n      \
+         template:\n        spec:\n          containers:\n            - name: other\n              args: [run]\n              image: registry.example.com/two:1.0.0\n",
+    )];
+    let (begun, plan) = convert(&files, "all", &BEGIN, &registry);
+    let held: Vec<&str> = plan.held.iter().map(|held| plan.sites[held.site].owner.name.as_str()).collect();
+    assert_eq!((plan.changes.len(), held), (2, vec!["web", "web"]), "{:?}", words(&plan));
+    assert!(text(&begun, "a.yaml").contains("      tag: &tag 1.0.0\n"), "{}", text(&begun, "a.yaml"));
 }

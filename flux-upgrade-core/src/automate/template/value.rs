@@ -8,7 +8,7 @@ use super::Trouble;
 /// A list or map nests no deeper.
 const DEPTH: usize = 50;
 /// A list or map holds no more, all that is inside counted.
-const WEIGHT: usize = 100_000;
+const WEIGHT: usize = 1_000_000;
 
 /// A value of Go.
 #[derive(Debug, Clone, PartialEq)]

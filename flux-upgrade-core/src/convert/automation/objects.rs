@@ -70,8 +70,9 @@ impl Style<'_> {
     ) -> Vec<String> {
         let mut out = self.head("ImagePolicy", name, labels);
         out.extend(["  imageRepositoryRef:".to_owned(), format!("    name: {}", self.text(repository))]);
-        if let Some(pattern) = &says.filter {
-            out.extend(["  filterTags:".to_owned(), format!("    pattern: {}", self.text(pattern))]);
+        if let Some(filter) = &says.filter {
+            out.extend(["  filterTags:".to_owned(), format!("    pattern: {}", self.text(&filter.pattern))]);
+            out.extend(filter.extract.map(|extract| format!("    extract: {}", self.text(extract))));
         }
         out.extend([
             "  policy:".to_owned(),
