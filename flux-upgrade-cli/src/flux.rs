@@ -1,6 +1,7 @@
 //! The commands on Flux itself: `install` and `verify`.
 
 use flux_upgrade_core::SourceFile;
+use flux_upgrade_core::diagnostic::{Diagnostic, Severity};
 use flux_upgrade_core::flux::{self, Declared, Installation, Options, Release};
 use flux_upgrade_core::locate::Site;
 use flux_upgrade_core::{locate, report, scan};
@@ -44,9 +45,15 @@ pub(crate) fn verify(args: &Verify, streams: &mut Streams<'_>, env: &Env) -> Res
             }
         };
         tell(common, &tree.diagnostics, streams, env);
-        let sites = locate(&scan(&tree.files));
+        let inventory = scan(&tree.files);
+        let sites = locate(&inventory);
         let (found, broken) = check((&tree.files, &sites), &releases, streams);
         let declared = flux::declared(&sites, &[]);
+        // What cannot be read may install Flux too; that of Flux's own files is told below.
+        let is_told = |found: &Diagnostic| broken.iter().any(|(path, _)| *path == found.at.path);
+        let mut unread = inventory.diagnostics.clone();
+        unread.retain(|found| found.severity == Severity::Error && !is_told(found));
+        tell(common, &unread, streams, env);
         for (path, error) in &broken {
             streams.err(&Fault::new(format!("{path}: {error} [{}]", error.code())).to_string());
         }
@@ -60,7 +67,8 @@ pub(crate) fn verify(args: &Verify, streams: &mut Streams<'_>, env: &Env) -> Res
         if !common.quiet && found.is_empty() && broken.is_empty() && declared.is_empty() {
             streams.err("note: nothing that installs Flux was found\n");
         }
-        let unclear = common.strict && found.iter().any(Installation::is_unclear);
+        let has_unread = !unread.is_empty() || job::has_errors(&tree.diagnostics);
+        let unclear = common.strict && (has_unread || found.iter().any(Installation::is_unclear));
         if unclear
             || !broken.is_empty()
             || found.iter().any(Installation::is_wrong)

@@ -195,6 +195,22 @@ fn verify_without_releases_is_unclear() {
 }
 
 #[test]
+fn verify_tells_what_it_cannot_read() {
+    let root = tempfile::tempdir().unwrap();
+    let instance =
+        "apiVersion: fluxcd.controlplane.io/v1\nkind: FluxInstance\nmetadata: {name: flux}\nspec:\n";
+    put(
+        root.path(),
+        "repo/flux.yaml",
+        format!("{instance}%{{ if image_automation ~}}\n  distribution: {{version: v2.4.0}}\n"),
+    );
+    let ran = run_in(root.path(), &["verify", "repo"]);
+    assert!(ran.code == 0 && ran.err.contains("flux.yaml:5:1: error: not YAML"), "{} {}", ran.code, ran.err);
+    assert_eq!(run_in(root.path(), &["verify", "repo", "--strict"]).code, 1);
+    assert!(!run_in(root.path(), &["verify", "repo", "--quiet"]).err.contains("not YAML"));
+}
+
+#[test]
 fn verify_knows_flux_where_no_file_holds_its_manifests() {
     let root = tempfile::tempdir().unwrap();
     let instance = |version: &str, path: &str| {

@@ -80,7 +80,8 @@ pub fn declared(sites: &[Site], releases: &[Release]) -> Vec<Declared> {
     sites.iter().filter_map(of).collect()
 }
 
-fn way(site: &Site) -> Option<Way> {
+/// How Flux comes to the cluster by this site, where it does.
+pub(crate) fn way(site: &Site) -> Option<Way> {
     let terraform = site.owner.kind == "resource" && site.owner.name.starts_with("flux_bootstrap_git.");
     match (&site.consumer, site.source.as_ref().ok()?) {
         (Consumer::Flux, SourceKey::Flux) if terraform => Some(Way::Terraform),
@@ -92,7 +93,7 @@ fn way(site: &Site) -> Option<Way> {
             Some(Way::Chart)
         }
         (Consumer::Oci { .. }, SourceKey::Oci { repository })
-            if repository == "ghcr.io/fluxcd/flux-manifests" && site.owner.kind == "OCIRepository" =>
+            if repository.ends_with("/fluxcd/flux-manifests") && site.owner.kind == "OCIRepository" =>
         {
             Some(Way::Artifact)
         }
@@ -110,7 +111,7 @@ fn way(site: &Site) -> Option<Way> {
 /// How far the minors of the chart flux2 are ahead of Flux's own: `2.(10 + m).x` for Flux `2.m`, from 2.2 on.
 ///
 /// Source: the chart's history of `version` and `appVersion`.
-const CHART_AHEAD: u64 = 10;
+pub(crate) const CHART_AHEAD: u64 = 10;
 
 /// The minor that a version, or a range of one minor, names.
 fn minor(way: Way, written: &str) -> Option<FluxMinor> {

@@ -26,9 +26,11 @@ mod upgrade;
 mod verify;
 
 pub use archive::{ArchiveError, Release};
+pub(crate) use declared::{CHART_AHEAD, way};
 pub use declared::{Declared, Way, declared, minors_by_cluster};
 pub use manifest::{Generation, ObjectId};
 pub use options::{Component, LogLevel, OptionError, Options};
+pub(crate) use patches::kustomization_beside;
 pub use patches::{Fit, PatchCheck, check_patches};
 pub use prove::{Cause, Difference, Proof, ProveError, prove};
 pub use recover::{RecoverError, Recovered, recover};

@@ -10,7 +10,8 @@ use super::manifest::{Manifest, Object, ObjectId, normal};
 use super::options::Component;
 use super::recover::{RecoverError, Recovered, recover};
 use super::render::{RenderError, render};
-use crate::yaml::Node;
+use crate::text::Span;
+use crate::yaml::{self, Comments, Node};
 
 /// Why a file cannot be proven.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -233,9 +234,13 @@ impl Explainer<'_, '_> {
             deltas.into_iter().map(|delta| (self.explain(&delta), Some(delta))).collect();
         let told = |id: &ObjectId| explained.iter().any(|(one, _)| one.object.as_ref() == Some(id));
         for (old, new) in pair(self.rendered, self.found) {
-            let (Some(old), Some(new)) = (old, new) else { continue };
-            let (old, new) = (&self.rendered.objects[old], &self.found.objects[new]);
-            if let Some(line) = layout(old, new).filter(|_| !told(&new.id)) {
+            let (Some(old), Some(at)) = (old, new) else { continue };
+            let (old, new) = (&self.rendered.objects[old], &self.found.objects[at]);
+            let line = match told(&new.id) {
+                true => self.comment(at, &explained),
+                false => layout(old, new),
+            };
+            if let Some(line) = line {
                 out.push(Difference { object: Some(new.id.clone()), line, ..whole("layout", Cause::Layout) });
             }
         }
@@ -251,6 +256,19 @@ impl Explainer<'_, '_> {
         let mut out: Vec<_> = out.into_iter().map(|one| (one, None)).chain(explained).collect();
         out.sort_by_key(|(one, _)| one.line);
         out
+    }
+
+    /// The line of the first comment in an object that says something else too: one inside a value that was added goes with it.
+    fn comment(&self, at: usize, explained: &[(Difference, Option<Delta>)]) -> Option<usize> {
+        let object = &self.found.objects[at];
+        memchr::memchr(b'#', object.text().as_bytes())?;
+        let own = explained.iter().filter_map(|(_, delta)| delta.as_ref()?.new).filter(|(of, _)| *of == at);
+        let changed: Vec<Span> =
+            own.filter_map(|(_, node)| Some(object.document.node(node)?.span())).collect();
+        let (documents, _) = yaml::parse(self.found.text, object.span, Comments::Keep);
+        let mut comments = documents.iter().flat_map(|document| document.comments());
+        let is_inside = |span: Span| changed.iter().any(|of| of.start <= span.start && span.end <= of.end);
+        comments.find(|comment| !is_inside(comment.span)).map(|comment| self.line(comment.span.start))
     }
 
     /// The comments at the top; every line of them that Flux writes.

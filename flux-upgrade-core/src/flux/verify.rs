@@ -4,12 +4,11 @@ use serde::Serialize;
 
 use super::archive::Release;
 use super::is_flux_manifest;
-use super::patches::{PatchCheck, check_patches};
+use super::patches::{PatchCheck, check_patches, kustomization_beside};
 use super::prove::{Cause, Difference, prove};
 use super::recover::{RecoverError, Recovered, recover};
 use super::render::{RenderError, is_known};
 use crate::locate::{Consumer, Site};
-use crate::scan::is_kustomization_file;
 use crate::text::{RepoPath, SourceFile};
 use crate::version::Version;
 
@@ -125,12 +124,8 @@ fn installation(
     releases: &[Release],
     recovered: Recovered,
 ) -> Installation {
-    let beside = |other: &&SourceFile| {
-        other.path.folder() == file.path.folder() && is_kustomization_file(other.path.name())
-    };
-    let kustomization = files.iter().find(beside);
-    let patches =
-        kustomization.map(|kustomization| check_patches(kustomization, files, &file.text, &file.text));
+    let patches = kustomization_beside(&file.path, files)
+        .map(|kustomization| check_patches(kustomization, files, &file.text, &file.text));
     let (patches, broken) = match patches.transpose() {
         Ok(patches) => (patches.unwrap_or_default(), None),
         Err(error) => (Vec::new(), Some(ManifestState::Unproven { why: error.to_string() })),

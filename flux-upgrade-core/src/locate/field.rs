@@ -345,7 +345,7 @@ fn says_ignore(comment: &str) -> Option<Option<String>> {
 }
 
 /// The same comment on the line of a value or above it, in a file that is no YAML; comments begin with `#` or `//`.
-pub(super) fn ignored(lines: &Lines<'_>, file: &SourceFile, value: Span) -> Option<Ignore> {
+pub(crate) fn ignored(lines: &Lines<'_>, file: &SourceFile, value: Span) -> Option<Ignore> {
     let at = lines.locate(&file.path, value);
     let comment = |number: usize| {
         let line = lines.line(number);

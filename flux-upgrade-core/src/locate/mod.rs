@@ -26,7 +26,7 @@ mod variable;
 
 pub(crate) use elections::elections;
 pub use field::Ignore;
-pub(crate) use field::{DIGEST, insertion};
+pub(crate) use field::{DIGEST, ignored, insertion};
 pub(crate) use oci::CHART_LAYER;
 pub use site::{Consumer, Frame, Insertion, Owner, Part, Site, SourceKey, Spot, Style};
 pub use unpinned::unpinned;

@@ -58,7 +58,8 @@ impl Problem {
     pub(super) fn partial(at: Span, field: &str) -> Self {
         let message =
             format!("`{field}` stands in a patch: as a list it would replace the list of the patched object");
-        let help = "move the field into the object itself, or write the whole new list here";
+        let help = "move the field into the object itself, or write the whole new list here; if this is no patch, \
+                    write what its kind requires, such as `spec.interval`";
         Self::error(at, "migrate.partial", message, help)
     }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::operator::is_operator;
+use super::step::installed;
 use super::{Change, Plan, Reason, Series, SeriesStep};
 use crate::locate::{Consumer, Part, Site, SourceKey};
 use crate::reference::normalise_git;
@@ -179,7 +180,14 @@ fn bare(to: &str) -> &str {
     let tag = to.split_once('@').map_or(to, |(tag, _)| tag);
     let tag = tag.strip_prefix("refs/tags/").or_else(|| tag.strip_prefix("refs/heads/")).unwrap_or(tag);
     let hex = tag.rsplit_once(':').map_or(tag, |(_, hex)| hex);
-    if hex.len() >= 40 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) { &hex[..7] } else { tag }
+    if hex.len() >= 40 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return &hex[..7];
+    }
+    // Of an image reference as a whole the tag; what stands before it is the package.
+    match tag.rsplit_once(':') {
+        Some((name, tag)) if name.contains('/') && !tag.contains('/') => tag,
+        _ => tag,
+    }
 }
 
 /// Gives one name to changes that cannot be made apart: those that edit the same bytes, and dependencies of one chart, whose lock
@@ -321,7 +329,9 @@ impl Projects {
 }
 
 fn is_flux(site: &Site) -> bool {
-    matches!(site.consumer, Consumer::Flux | Consumer::FluxManifests) || site.source == Ok(SourceKey::Flux)
+    matches!(site.consumer, Consumer::Flux | Consumer::FluxManifests)
+        || site.source == Ok(SourceKey::Flux)
+        || installed(site).is_some()
 }
 
 /// The project of a package: a chart of CRDs belongs to what they are for.

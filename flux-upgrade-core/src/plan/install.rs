@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 
 use super::decide::Stop;
 use super::{Failure, Reason};
-use crate::flux::{Fate, Kind, LocalEdits, Release, Summary, Upgrade, summarize, upgrade};
+use crate::flux::{
+    Fate, Fit, Kind, LocalEdits, PatchCheck, Release, Summary, Upgrade, check_patches, kustomization_beside,
+    summarize, upgrade,
+};
 use crate::locate::Site;
 use crate::patch::{Edit, diff};
 use crate::resolve::{Ask, Resolution};
+use crate::text::SourceFile;
 
 /// Differences that a reason names at most.
 const NAMED: usize = 3;
@@ -39,9 +43,12 @@ pub(super) fn releases<'r>(
 }
 
 /// The edits that make the file the one of the other release, and what a reviewer should know.
+///
+/// `files` are those of the repository: the kustomization beside the file has to do with the new manifests what it did with the
+/// old ones.
 pub(super) fn edits(
     site: &Site,
-    text: &str,
+    (text, files): (&str, &[SourceFile]),
     (from, to): (&Release, &Release),
     local: LocalEdits,
 ) -> Result<(Vec<Edit>, Vec<String>), Reason> {
@@ -56,6 +63,13 @@ pub(super) fn edits(
             format!("a release between {from} and {to}: {} would be served in no version of both", kind.name);
         return Err(Reason::Requires { detail });
     }
+    let misfits = match kustomization_beside(&site.at.path, files) {
+        Some(beside) => {
+            let checks = check_patches(beside, files, text, new);
+            misfits(&checks.map_err(|error| unsupported(error.to_string()))?, to)?
+        }
+        None => Vec::new(),
+    };
     let mut notes: Vec<String> = no_longer_served(lost);
     notes.extend(told(&summary));
     let fates = found.proof.differences.iter().zip(&found.fates);
@@ -63,7 +77,22 @@ pub(super) fn edits(
         Fate::Kept => format!("kept: {one}"),
         _ => format!("not kept: {one}"),
     }));
+    notes.extend(misfits);
     Ok((diff::edits(&site.at.path, text, new), notes))
+}
+
+/// The patches that fit neither release, which is no reason to stay; one that fits the old one alone is.
+fn misfits(checks: &[PatchCheck], to: &Release) -> Result<Vec<String>, Reason> {
+    let told = |one: &PatchCheck, fit: &Fit| format!("{}:{}: {} {fit}", one.at.path, one.at.line, one.patch);
+    let broken = || checks.iter().filter(|one| one.new.is_broken());
+    let mut lost = broken().filter(|one| !one.old.is_broken());
+    if let Some(first) = lost.next() {
+        let more = lost.count();
+        let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+        let (to, first) = (to.version(), told(first, &first.new));
+        return Err(Reason::Requires { detail: format!("patches that fit Flux {to}: {first}{more}") });
+    }
+    Ok(broken().map(|one| format!("does not fit before or after: {}", told(one, &one.new))).collect())
 }
 
 /// The versions that go, each with its kinds.

@@ -5,12 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::decide::still_ignored;
 use super::operator;
 use super::series::{self, First};
-use super::step::{installed, minor};
+use super::step::{installed, is_by_hand, minor_at};
 use super::{Change, Held, Plan, Reason};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::locate::{Consumer, Frame, Owner, Part, Site, SourceKey, Spot, Style};
+use crate::locate::{Consumer, Frame, Owner, Part, Site, SourceKey, Spot, Style, ignored};
 use crate::migrate::{
     Goal, KNOWN, Migrated, Migration, Preflight, Step, beside_migration, migrate_one, needs_migration,
 };
@@ -18,7 +19,7 @@ use crate::patch::Edit;
 use crate::resolve::Resolution;
 use crate::rules::Rules;
 use crate::scan::{Inventory, is_terraform};
-use crate::text::{RepoPath, SourceFile, Span};
+use crate::text::{Lines, RepoPath, SourceFile, Span};
 use crate::version::{FluxMinor, Level};
 use crate::yaml::split;
 
@@ -57,6 +58,12 @@ impl Installation {
         }
     }
 
+    /// Whether a file has its manifests: it stands there itself, or Terraform writes them.
+    pub(super) fn is_at(&self, path: &RepoPath, places: &Places) -> bool {
+        let is_written = || is_terraform(self.path.name()) && places.of_terraform.contains(path);
+        self.path == *path || (is_written() && self.applies_file(&places.clusters(path)))
+    }
+
     /// As far as is known, whether it applies a file of these clusters.
     pub(super) fn applies_file(&self, clusters: &BTreeSet<String>) -> bool {
         self.clusters.is_empty() || clusters.is_empty() || !self.clusters.is_disjoint(clusters)
@@ -69,7 +76,7 @@ pub(super) fn add(inventory: &Inventory<'_>, plan: &mut Plan, resolution: &Resol
     if installations.is_empty() {
         return;
     }
-    let places = Places::of(inventory);
+    let places = Places::of(inventory, plan);
     let without_operator: Vec<(usize, Reason)> = (0..installations.len())
         .filter(|index| installations[*index].change.is_some())
         .filter_map(|index| {
@@ -106,8 +113,7 @@ pub(super) fn add(inventory: &Inventory<'_>, plan: &mut Plan, resolution: &Resol
     // What holds a move is told once, by its reason.
     plan.diagnostics.extend(found.iter().cloned());
     for one in moving.iter().filter(|one| one.moves()) {
-        let by_hand =
-            plan.sites[one.site].consumer == Consumer::FluxManifests || is_terraform(one.path.name());
+        let by_hand = is_by_hand(&plan.sites[one.site]);
         let command = Step { from: one.from, to: one.wanted }.command().filter(|_| by_hand);
         if let (Some(change), Some(command)) = (one.change, command) {
             plan.changes[change].notes.insert(0, format!("before it is merged: `{command}` in the cluster"));
@@ -131,7 +137,7 @@ struct Attempt<'f> {
 
 impl Attempt<'_> {
     /// The documents that would have to move and may not, by their first objects, and what keeps each.
-    fn kept(&self, rules: &Rules, places: &Places) -> Vec<(&Migrated, &'static str)> {
+    fn kept(&self, rules: &Rules, places: &Places) -> Vec<(&Migrated, String)> {
         let parts = split(&self.file.text);
         let firsts = parts.iter().filter_map(|part| {
             let inside = |one: &&Migrated| part.start <= one.at.span.start && one.at.span.end <= part.end;
@@ -150,15 +156,18 @@ impl Attempt<'_> {
 /// What keeps a document as it is though a migration would move it; none where it may move.
 ///
 /// Levels do not count, since how far Flux may go is asked of Flux.
-fn keeper(file: &SourceFile, site: &Site, rules: &Rules) -> Option<&'static str> {
+fn keeper(file: &SourceFile, site: &Site, rules: &Rules) -> Option<String> {
     if !rules.includes(&file.path) {
-        return Some("`only` leaves it out");
+        return Some("`only` leaves it out".to_owned());
     }
-    if is_ignored(&file.text, site.at.line) {
-        return Some("a comment there says to leave it alone");
+    // Few files have such a comment, and the lines of the others need not be told.
+    let is_marked = file.text.contains("flux-upgrade:");
+    let ignore = is_marked.then(|| ignored(&Lines::new(&file.text), file, site.at.span)).flatten();
+    if let Some(by) = ignore.and_then(|ignore| still_ignored(&ignore, rules)) {
+        return Some(format!("{by} says to leave it alone"));
     }
     let may_move = rules.settings(site).allow.admits(Level::Digest);
-    (!may_move).then_some("a rule keeps it (`allow: none`)")
+    (!may_move).then(|| "a rule keeps it (`allow: none`)".to_owned())
 }
 
 fn migrate_files<'f>(
@@ -208,7 +217,7 @@ fn hold_blocked(
             .flat_map(|attempt| attempt.migration.left().filter(|finding| blocks(finding)))
             .collect();
         let Some(found) = left.first() else {
-            let kept: Vec<(&Migrated, &str)> =
+            let kept: Vec<(&Migrated, String)> =
                 own.iter().flat_map(|attempt| attempt.kept(rules, places)).collect();
             if let Some((object, keeper)) = kept.first() {
                 let moves = match object.from == object.to {
@@ -273,7 +282,7 @@ fn installations(plan: &Plan) -> Vec<Installation> {
             let change = number.map(|number| &plan.changes[number]);
             let target = change.map(|change| change.to.clone()).unwrap_or_default();
             let newest = change.and_then(|change| change.beyond.as_ref()).map(|beyond| beyond.newest.clone());
-            let wanted = minor(&target).unwrap_or(from);
+            let wanted = minor_at(site, &target).unwrap_or(from);
             let clusters = site.clusters.iter().cloned().collect();
             let path = site.at.path.clone();
             Some(Installation { site: index, path, clusters, from, wanted, target, newest, change: number })
@@ -289,15 +298,19 @@ fn goal(installations: &[Installation], clusters: &BTreeSet<String>) -> Option<G
     Some(Goal::step(from, to)?.needed())
 }
 
-/// The clusters of each file and folder.
+/// The clusters of each file and folder, and the manifests that Terraform writes.
 pub(super) struct Places {
+    of_terraform: BTreeSet<RepoPath>,
     files: BTreeMap<RepoPath, BTreeSet<String>>,
     folders: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Places {
-    fn of(inventory: &Inventory<'_>) -> Self {
-        let mut out = Self { files: BTreeMap::new(), folders: BTreeMap::new() };
+    fn of(inventory: &Inventory<'_>, plan: &Plan) -> Self {
+        // What holds them as they stand is Terraform, where a file of it installs Flux.
+        let is_written = |site: &&Site| site.consumer == Consumer::FluxManifests && site.blocked.is_some();
+        let of_terraform = plan.sites.iter().filter(is_written).map(|site| site.at.path.clone()).collect();
+        let mut out = Self { of_terraform, files: BTreeMap::new(), folders: BTreeMap::new() };
         for resource in inventory.resources() {
             let path = &inventory.file_of(resource).path;
             let clusters = resource.placements.iter().filter_map(|placement| placement.cluster.clone());
@@ -385,12 +398,6 @@ fn also(one: &Migrated) -> Vec<String> {
     out
 }
 
-/// Whether a comment on a line, or on the line above, says to leave it alone.
-fn is_ignored(text: &str, line: usize) -> bool {
-    let above = line.saturating_sub(2);
-    text.lines().skip(above).take(line - above).any(|line| line.contains("# flux-upgrade: ignore"))
-}
-
 fn site(file: &SourceFile, object: &Migrated, goal: Goal) -> Site {
     let raw = object.at.span.of(&file.text).to_owned();
     let style = match raw.as_bytes().first() {
@@ -448,7 +455,7 @@ fn preflight(inventory: &Inventory<'_>, moving: &[&Installation], places: &Place
         out.extend(found.into_iter().filter(|finding| match finding.code {
             // The plan takes the steps itself.
             "preflight.steps" => false,
-            "preflight.kubernetes" => own.iter().any(|one| one.path == finding.at.path),
+            "preflight.kubernetes" => own.iter().any(|one| one.is_at(&finding.at.path, places)),
             _ => {
                 let clusters = places.clusters(&finding.at.path);
                 own.iter().any(|one| one.applies_file(&clusters))

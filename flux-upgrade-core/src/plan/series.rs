@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use super::Plan;
 use super::migrations::{Installation, Places, blocks};
-use super::step::{before, minor};
+use super::step::{before, is_by_hand, is_chart, minor, minor_at};
 use crate::diagnostic::Diagnostic;
 use crate::locate::{Consumer, SourceKey};
 use crate::migrate::{
     Goal, KNOWN, Migrated, Preflight, Step, beside_migration, migrate_one, needs_migration, steps,
 };
 use crate::resolve::{Candidate, Resolution};
-use crate::scan::{Inventory, is_terraform};
+use crate::scan::Inventory;
 use crate::text::{RepoPath, SourceFile};
 use crate::version::{FluxMinor, Version};
 
@@ -65,7 +65,7 @@ pub(super) fn of(
     for one in installations.iter().filter(|one| one.wants_to_move()) {
         let site = &plan.sites[one.site];
         // The operator migrates stored objects by itself.
-        let by_hand = site.consumer == Consumer::FluxManifests || is_terraform(one.path.name());
+        let by_hand = is_by_hand(site);
         let commands =
             |step: &Step| step.command().filter(|_| by_hand).map(str::to_owned).into_iter().collect();
         let is_own = |path: &RepoPath| one.applies_file(&places.clusters(path));
@@ -82,7 +82,7 @@ pub(super) fn of(
             preflight: mine(first.preflight, one, (one.from, one.wanted), places),
             in_cluster: commands(&Step { from: one.from, to: one.wanted }),
         }];
-        let newest = one.newest.as_deref().and_then(|text| Some((text, minor(text)?)));
+        let newest = one.newest.as_deref().and_then(|text| Some((text, minor_at(site, text)?)));
         let newest = newest.filter(|(_, newest)| before(one.from, *newest).is_some());
         // A step that is held has done nothing to the files yet.
         let held = (!one.moves()).then_some(Step { from: one.from, to: one.wanted });
@@ -96,7 +96,7 @@ pub(super) fn of(
                 continue;
             }
             let known = newest.filter(|(_, minor)| *minor == step.step.to).map(|(text, _)| text.to_owned());
-            let to = known.or_else(|| newest_of(releases, step.step.to));
+            let to = known.or_else(|| newest_of(releases, step.step.to).filter(|_| !is_chart(site)));
             steps.push(SeriesStep {
                 from: steps.last().map(|step| step.to.clone()).unwrap_or_default(),
                 to: to.unwrap_or_else(|| step.step.to.to_string()),
@@ -120,7 +120,7 @@ fn mine(
 ) -> Vec<Diagnostic> {
     let concerns = |finding: &&Diagnostic| match finding.code {
         "preflight.kubernetes" => {
-            finding.at.path == one.path && finding.message.starts_with(&format!("Flux {to} "))
+            one.is_at(&finding.at.path, places) && finding.message.starts_with(&format!("Flux {to} "))
         }
         "preflight.mixed-minors" => finding.at.path == one.path && from == one.from,
         _ => one.applies_file(&places.clusters(&finding.at.path)),

@@ -112,6 +112,11 @@ fn edits_hold_the_file_or_are_kept() {
         "{:?}",
         plan.changes[0].notes
     );
+    // A comment beside an edit is not carried over, which is told.
+    let commented = text.replacen("replicas: 3", "replicas: 3 # ours", 1);
+    let (plan, _) = planned(&commented, "version: 1\ndefaults: {localEdits: keep}\n", &snapshot());
+    let notes = plan.changes[0].notes.join("\n");
+    assert!(notes.contains("layout (comments or layout changed)") && notes.contains("not kept: "), "{notes}");
     let rules = "version: 1\nrules:\n- match: {kind: Flux, path: clusters/**}\n  localEdits: discard\n";
     let (plan, set) = planned(&text, rules, &snapshot());
     assert_eq!(set.files[0].after, rendered_new(&[]));
@@ -130,7 +135,7 @@ fn what_is_not_at_hand_holds_the_file() {
     let text = rendered(&[]);
     let without = Snapshot::parse(RELEASES).expect("a snapshot");
     let reason = held(&text, "version: 1\n", &without);
-    assert_eq!(reason, "manifests.tar.gz of Flux v2.8.1: no answer is recorded for it");
+    assert_eq!(reason, "manifests.tar.gz of Flux v2.8.1: no answer is recorded");
     let broken = without.clone().with_manifests(|place| match place {
         "new.tar.gz" => Some(b"no archive".to_vec()),
         other => read(other),
@@ -191,4 +196,45 @@ fn a_recorded_run_is_replayed_with_its_archives() {
         assert_eq!((&again, &same), (&live, &set), "with the archives inside");
         assert_eq!(live.changes.len(), usize::from(moves), "{:?}", live.held);
     }
+}
+
+#[test]
+fn a_patch_that_fits_the_old_release_alone_holds_the_file() {
+    let patched = |patches: &str| {
+        let kustomization = format!(
+            "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n- gotk-components.yaml\n{patches}"
+        );
+        let files =
+            [file(PATH, rendered(&[])), file("clusters/a/flux-system/kustomization.yaml", kustomization)];
+        let rules = Rules::parse(&files[0].path, "version: 1\n").expect("rules");
+        let inventory = scan(&files);
+        let sites = locate(&inventory);
+        let resolution = offline(&sites, &rules, Some(&snapshot()));
+        plan(&inventory, sites, &resolution, &rules)
+    };
+    // The newer release has a version of the kind less, and an argument more.
+    let gone = "- target: {kind: CustomResourceDefinition, name: things.source-controller.toolkit.fluxcd.io}\n  patch: |\n    - {op: replace, path: /spec/versions/1/served, value: true}\n";
+    let fits = "- target: {kind: Deployment, name: source-controller}\n  patch: |\n    - {op: add, path: /spec/template/spec/containers/0/args/-, value: --concurrent=20}\n";
+    let never = "- target: {kind: Deployment, name: none}\n  patch: |\n    - {op: add, path: /spec/replicas, value: 2}\n";
+    let found = patched(&format!("patches:\n{fits}{gone}{gone}"));
+    assert!(found.changes.is_empty(), "{:?}", found.changes);
+    let [held] = found.held.as_slice() else { panic!("{:?}", found.held) };
+    assert_eq!(
+        held.reason.to_string(),
+        "requires patches that fit Flux v2.9.0: clusters/a/flux-system/kustomization.yaml:9: patches[1] \
+         CustomResourceDefinition/things.source-controller.toolkit.fluxcd.io has no /spec/versions/1/served; and 1 more"
+    );
+
+    let found = patched(&format!("patches:\n{fits}"));
+    assert!(found.held.is_empty(), "{:?}", found.held);
+    assert!(!found.changes[0].notes.iter().any(|note| note.contains("fit")), "{:?}", found.changes[0].notes);
+
+    // What is broken today stays as broken, and is told.
+    let found = patched(&format!("patches:\n{never}{fits}"));
+    assert_eq!(
+        found.changes[0].notes.last().map(String::as_str),
+        Some(
+            "does not fit before or after: clusters/a/flux-system/kustomization.yaml:6: patches[0] matches nothing"
+        )
+    );
 }

@@ -14,9 +14,9 @@ use serde_json::Value;
 use self::selector::Target;
 use super::manifest::{Manifest, normal};
 use super::recover::RecoverError;
-use crate::scan::items;
 use crate::scan::value::{Lists, apply, deletes, merge, name, value};
-use crate::text::{Lines, Location, SourceFile, Span, join};
+use crate::scan::{is_kustomization_file, items};
+use crate::text::{Lines, Location, RepoPath, SourceFile, Span, join};
 use crate::yaml::{self, Comments, Document, Node};
 
 /// Whether something of a kustomization finds what it is for.
@@ -134,6 +134,13 @@ pub fn check_patches(
         check(node, format!("images[{number}]"), &mut |objects| objects.image(wanted));
     }
     Ok(out)
+}
+
+/// The kustomization in the folder of a file.
+pub(crate) fn kustomization_beside<'f>(path: &RepoPath, files: &'f [SourceFile]) -> Option<&'f SourceFile> {
+    files
+        .iter()
+        .find(|other| other.path.folder() == path.folder() && is_kustomization_file(other.path.name()))
 }
 
 fn bom(text: &str) -> usize {
