@@ -103,7 +103,7 @@ pub(crate) struct Plan {
 
     /// Say why one site moves or stays, candidate by candidate
     ///
-    /// SITE is PATH:LINE, PATH:LINE:COLUMN, Kind/namespace/name or Kind/name.
+    /// SITE is PATH:LINE or PATH:LINE:COLUMN as a table names it, Kind/namespace/name, Kind/name, or an `id` of the JSON.
     #[arg(long, value_name = "SITE", conflicts_with = "format")]
     pub(crate) explain: Option<String>,
 

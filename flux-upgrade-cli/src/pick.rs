@@ -1,5 +1,6 @@
 //! The sites that `--explain` names.
 
+use flux_upgrade_core::Location;
 use flux_upgrade_core::locate::{Owner, Site};
 
 use crate::fault::Fault;
@@ -15,16 +16,25 @@ enum Wanted<'t> {
     Place { path: &'t str, line: usize, column: Option<usize> },
     /// An object, perhaps in a namespace.
     Object { kind: &'t str, namespace: Option<&'t str>, name: &'t str },
+    /// The site of one definition, where a field has several: `PATH:LINE:COLUMN#NUMBER`.
+    Id(&'t str),
 }
 
 impl<'t> Wanted<'t> {
-    /// `PATH:LINE`, `PATH:LINE:COLUMN`, `Kind/namespace/name` or `Kind/name`; the table's `Kind namespace/name` too.
+    /// `PATH:LINE`, `PATH:LINE:COLUMN`, `Kind/namespace/name` or `Kind/name`; the table's `Kind namespace/name` too, and
+    /// the `id` of a plan's JSON.
     fn parse(text: &'t str) -> Option<Self> {
         if let Some((head, last)) = number_at_end(text) {
             return Some(match number_at_end(head) {
                 Some((path, line)) => Self::Place { path, line, column: Some(last) },
                 None => Self::Place { path: head, line: last, column: None },
             });
+        }
+        if text
+            .rsplit_once('#')
+            .is_some_and(|(place, number)| number.parse::<usize>().is_ok() && number_at_end(place).is_some())
+        {
+            return Some(Self::Id(text));
         }
         let (kind, rest) = text.split_once(['/', ' '])?;
         let (namespace, name) = match rest.split_once('/') {
@@ -37,11 +47,13 @@ impl<'t> Wanted<'t> {
 
     fn matches(&self, site: &Site) -> bool {
         match *self {
-            Self::Place { path, line, column } => {
-                is_same_file(path, site.at.path.as_str())
-                    && line == site.at.line
-                    && column.is_none_or(|column| column == site.at.column)
-            }
+            // A table names the place of the text, which is elsewhere where a variable gives it.
+            Self::Place { path, line, column } => places(site).any(|at| {
+                is_same_file(path, at.path.as_str())
+                    && line == at.line
+                    && column.is_none_or(|column| column == at.column)
+            }),
+            Self::Id(id) => is_same_file(id, &site.id),
             Self::Object { kind, namespace, name } => {
                 let Owner { kind: found, namespace: in_namespace, name: called } = &site.owner;
                 kind.eq_ignore_ascii_case(found)
@@ -54,10 +66,11 @@ impl<'t> Wanted<'t> {
     /// How far a site is from what is named: the smaller the nearer.
     fn distance(&self, site: &Site) -> usize {
         match *self {
-            Self::Place { path, line, .. } if is_same_file(path, site.at.path.as_str()) => {
-                line.abs_diff(site.at.line).min(1_000)
+            Self::Place { path, line, .. } if is_same_file(path, site.spot.at.path.as_str()) => {
+                line.abs_diff(site.spot.at.line).min(1_000)
             }
-            Self::Place { path, .. } => 1_000 * (1 + distance(path, site.at.path.as_str())),
+            Self::Place { path, .. } => 1_000 * (1 + distance(path, site.spot.at.path.as_str())),
+            Self::Id(id) => distance(id, &site.id),
             Self::Object { kind, namespace, name } => {
                 let other = site.owner.namespace.as_deref();
                 distance(kind, &site.owner.kind)
@@ -66,6 +79,11 @@ impl<'t> Wanted<'t> {
             }
         }
     }
+}
+
+/// Where a site is read, and where its text stands.
+fn places(site: &Site) -> impl Iterator<Item = &Location> {
+    [&site.at, &site.spot.at].into_iter()
 }
 
 /// Whether `asked` names the file at `path`, perhaps with folders before it that lead to the root.
@@ -81,7 +99,7 @@ fn number_at_end(text: &str) -> Option<(&str, usize)> {
 
 /// Indexes of the sites that `text` names among those of all roots, as (root, site).
 pub(crate) fn pick(text: &str, roots: &[&[Site]]) -> Result<Vec<(usize, usize)>, Fault> {
-    let expected = "expected PATH:LINE, PATH:LINE:COLUMN, Kind/namespace/name or Kind/name";
+    let expected = "expected PATH:LINE, PATH:LINE:COLUMN, Kind/namespace/name, Kind/name or an id";
     let wanted = Wanted::parse(text).ok_or_else(|| Fault::bad_value("--explain", text, expected))?;
     let all = || {
         roots.iter().enumerate().flat_map(|(root, sites)| {
@@ -93,8 +111,8 @@ pub(crate) fn pick(text: &str, roots: &[&[Site]]) -> Result<Vec<(usize, usize)>,
         return Ok(found);
     }
     let mut near: Vec<_> = all().map(|(_, site)| (wanted.distance(site), site)).collect();
-    near.sort_by_key(|(distance, site)| (*distance, &site.at));
-    near.dedup_by_key(|(_, site)| &site.at);
+    near.sort_by_key(|(distance, site)| (*distance, &site.spot.at));
+    near.dedup_by_key(|(_, site)| &site.spot.at);
     let mut message = format!("no site at `{text}`");
     if near.is_empty() {
         message.push_str("; there are none in these files");
@@ -104,7 +122,8 @@ pub(crate) fn pick(text: &str, roots: &[&[Site]]) -> Result<Vec<(usize, usize)>,
     for (_, site) in near.iter().take(SHOWN) {
         let Owner { kind, namespace, name } = &site.owner;
         let namespace = namespace.as_ref().map(|namespace| format!("{namespace}/")).unwrap_or_default();
-        message.push_str(&format!("\n  {}:{}  {kind}/{namespace}{name}", site.at.path, site.at.line));
+        let at = &site.spot.at;
+        message.push_str(&format!("\n  {}:{}  {kind}/{namespace}{name}", at.path, at.line));
     }
     Err(Fault::new(message))
 }
@@ -113,7 +132,7 @@ pub(crate) fn pick(text: &str, roots: &[&[Site]]) -> Result<Vec<(usize, usize)>,
 mod tests {
     use super::*;
     use flux_upgrade_core::locate::{Consumer, Frame, Part, SourceKey, Spot, Style};
-    use flux_upgrade_core::{Location, RepoPath, Span};
+    use flux_upgrade_core::{RepoPath, Span};
 
     fn site(path: &str, line: usize, kind: &str, namespace: Option<&str>, name: &str) -> Site {
         let path = RepoPath::parse(path).unwrap();
@@ -153,6 +172,35 @@ mod tests {
             let found = pick(text, &[&[], &sites]).unwrap();
             assert_eq!(found, expected.into_iter().map(|site| (1, site)).collect::<Vec<_>>(), "{text}");
         }
+    }
+
+    /// A field that two clusters fill in by a variable: the table names where each says it, JSON has an id for each.
+    #[test]
+    fn a_site_is_named_by_where_its_text_stands_and_by_its_id() {
+        let mut sites: Vec<Site> =
+            (0..2).map(|_| site("base/release.yaml", 9, "HelmRelease", Some("apps"), "web")).collect();
+        for (number, (site, folder)) in sites.iter_mut().zip(["prod", "test"]).enumerate() {
+            site.spot.at.path = RepoPath::parse(&format!("clusters/{folder}/vars.yaml")).unwrap();
+            site.spot.at.line = 16;
+            if number > 0 {
+                site.id = format!("{}#{}", site.id, number + 1);
+            }
+        }
+        for (text, expected) in [
+            ("clusters/prod/vars.yaml:16", vec![0]),
+            ("clusters/test/vars.yaml:16", vec![1]),
+            ("./clusters/test/vars.yaml:16:12", vec![1]),
+            ("base/release.yaml:9", vec![0, 1]),
+            ("base/release.yaml:9:12#2", vec![1]),
+            ("fleet/base/release.yaml:9:12#2", vec![1]),
+        ] {
+            let found = pick(text, &[&sites]).unwrap();
+            assert_eq!(found, expected.into_iter().map(|site| (0, site)).collect::<Vec<_>>(), "{text}");
+        }
+        let message = pick("clusters/test/vars.yaml:20", &[&sites]).unwrap_err().to_string();
+        let nearest = message.lines().nth(1).map(str::trim);
+        assert_eq!(nearest, Some("clusters/test/vars.yaml:16  HelmRelease/apps/web"));
+        assert!(pick("base/release.yaml:9:12#3", &[&sites]).is_err());
     }
 
     #[test]

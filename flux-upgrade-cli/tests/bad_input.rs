@@ -203,7 +203,7 @@ fn bad_flags_paths_and_snapshots_are_named() {
             caret(
                 "--explain",
                 "nowhere",
-                "expected PATH:LINE, PATH:LINE:COLUMN, Kind/namespace/name or Kind/name",
+                "expected PATH:LINE, PATH:LINE:COLUMN, Kind/namespace/name, Kind/name or an id",
             ),
         ),
         (

@@ -95,7 +95,7 @@ fn a_plan_is_shown_and_writes_nothing() {
 FILE              OBJECT                FROM     TO     LEVEL  PUBLISHED   NOTES
 apps/web.yaml:11  HelmRelease apps/web  1.2.0  → 1.4.0  minor  2026-08-20  newer: 2.0.0 (major)
 
-1 change, 0 majors held, 0 sources unanswered
+1 change, 1 with a newer major, 0 majors held, 0 sources unanswered
 ";
     assert_eq!((ran.code, ran.err.as_str(), ran.out.as_str()), (0, "", expected));
     assert_eq!(release(&root), RELEASE);
@@ -129,7 +129,9 @@ fn apply_writes_the_version_and_nothing_else() {
     let ran = run_in(root.path(), &args);
     assert_eq!((ran.code, ran.err.as_str()), (2, ""));
     assert!(
-        ran.out.ends_with("\n1 change made in 1 file, 0 majors held, 0 sources unanswered\n"),
+        ran.out.ends_with(
+            "\n1 change made in 1 file, 1 with a newer major, 0 majors held, 0 sources unanswered\n"
+        ),
         "{}",
         ran.out
     );

@@ -14,6 +14,7 @@ mod marker;
 mod objects;
 mod policy;
 mod template;
+mod told;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,6 +47,8 @@ pub struct Marker {
     pub setter: Setter,
     /// The policies that it means: one, or one for each cluster.
     pub policies: Vec<Arc<Policy>>,
+    /// The automations of the files that write it as well, in words.
+    pub(crate) automations: Vec<String>,
     /// Tag and digest that the files have now.
     pub(crate) stored: Option<(String, Option<String>)>,
     /// The object that a commit names for it.
@@ -190,6 +193,9 @@ pub(crate) fn join<'a>(
     sites.extend(kept.map(|(_, site)| site));
 }
 
+/// The policies that a marker moves by, and the automations that write it, in words.
+type Found = (Vec<Arc<Policy>>, Vec<String>);
+
 /// Policies that sites share.
 struct Known {
     policies: Vec<Arc<Policy>>,
@@ -205,7 +211,7 @@ impl Known {
     ///
     /// Source: image-automation-controller `internal/controller`: policies of the automation's namespace that its selector
     /// fits, files below its path.
-    fn of(&self, setter: &Setter, file: &str) -> Result<Vec<Arc<Policy>>, Reason> {
+    fn of(&self, setter: &Setter, file: &str) -> Result<Found, Reason> {
         let is_here =
             |namespace: &Option<String>| namespace.as_ref().is_none_or(|own| *own == setter.namespace);
         let named = |policy: &&Arc<Policy>| policy.name == setter.policy && is_here(&policy.place.namespace);
@@ -216,7 +222,7 @@ impl Known {
         }
         let all = &self.objects.automations;
         if all.is_empty() {
-            return Ok(named.into_iter().cloned().collect());
+            return Ok((named.into_iter().cloned().collect(), Vec::new()));
         }
         let (namespace, policy) = (&setter.namespace, &setter.policy);
         let holds = |one: &&objects::Automation| is_here(&one.place.namespace) && one.holds(file);
@@ -239,7 +245,8 @@ impl Known {
             return Err(idle.clone());
         }
         let moved = named.into_iter().filter(|policy| active.iter().any(|one| one.selects(policy)));
-        Ok(moved.cloned().collect())
+        let automations = active.iter().map(|one| one.describe()).collect();
+        Ok((moved.cloned().collect(), automations))
     }
 }
 
@@ -273,9 +280,9 @@ impl<'f> InFile<'_, 'f> {
             Some(setter) => self.objects.of(setter, self.file.path.as_str()),
             None => Err(Reason::SourceNotFound { source: format!("ImagePolicy of the marker `{marker}`") }),
         };
-        let (policies, why) = match found {
-            Ok(policies) => (policies, None),
-            Err(reason) => (Vec::new(), Some(reason)),
+        let ((policies, automations), why) = match found {
+            Ok(found) => (found, None),
+            Err(reason) => (Found::default(), Some(reason)),
         };
         let blocked = self.blocked(document, (quote, &value), passed_by).or(why);
         let rule = policies.iter().find_map(|policy| policy.source());
@@ -310,7 +317,7 @@ impl<'f> InFile<'_, 'f> {
             is_patch: resource.is_some_and(|resource| resource.is_patch),
             marker: setter.map(|setter| {
                 let object = commit::object(document, node, self.is_alone);
-                Box::new(Marker { setter, policies, stored: None, object })
+                Box::new(Marker { setter, policies, automations, stored: None, object })
             }),
             ..Site::alone(at, self.owner(resource), (&name, part), spot, reader)
         }

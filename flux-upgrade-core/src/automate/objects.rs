@@ -104,6 +104,7 @@ impl Objects {
                 name: resource.name.clone(),
                 place: place.clone(),
                 labels,
+                patches: built.as_ref().map_or_else(|_| Vec::new(), |built| built.patches.clone()),
                 rule: built.and_then(|built| reader.rule(&built, &repositories)),
             }
         });

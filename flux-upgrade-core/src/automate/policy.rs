@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::marker::Field;
 use crate::locate::SourceKey;
-use crate::plan::{Failure, Reason};
+use crate::plan::{EMPTY, Failure, Reason};
 use crate::resolve::{Ask, Resolution};
 use crate::scan::Placement;
 use crate::text::Location;
@@ -22,6 +22,8 @@ pub struct Policy {
     pub name: String,
     pub(super) place: Placement,
     pub(super) labels: Value,
+    /// The patches that complete it, in order.
+    pub(super) patches: Vec<Location>,
     pub(super) rule: Result<Rule, Reason>,
 }
 
@@ -156,6 +158,9 @@ impl Policy {
         let failed = |error: PolicyError| Reason::NoCandidate {
             detail: format!("{error}, by the policy {} at {}", self.name, self.at),
         };
+        if list.is_empty() {
+            return Err(Reason::NoCandidate { detail: EMPTY.to_owned() }.into());
+        }
         let stored_tags = stored_order(list, &rule.exclusions, dialect);
         let by = match &rule.order {
             Order::SemVer(range) => &ImagePolicy::semver_in(range, dialect).map_err(failed)?,

@@ -31,7 +31,7 @@ use crate::version::{Flavour, FluxMinor, Range, Version};
 use crate::yaml::{Comments, Node, Quote, parse, split};
 
 /// Fields of a source that an ImageRepository has as well.
-const SHARED_FIELDS: &[&str] = &["provider", "insecure"];
+const SHARED_FIELDS: &[&str] = &["provider", "insecure", "serviceAccountName"];
 
 /// The component that knows ImageRepository and ImagePolicy; image-automation-controller goes with it.
 const CONTROLLER: &str = "image-reflector-controller";
@@ -308,10 +308,18 @@ impl<'a, 'f> Policies<'a, 'f> {
             Some(Field::Text(field, value.to_owned()))
         });
         let mut out: Vec<Field> = shared.collect();
-        for field in ["secretRef", "certSecretRef"] {
+        let is_elsewhere =
+            || source.placements.iter().any(|place| place.namespace.as_ref() != Some(&home.namespace));
+        if let Some(account) = spec.text_at(&["serviceAccountName"]).filter(|_| is_elsewhere()) {
+            notes.push(format!(
+                "ServiceAccount {account} is needed in the namespace {} as well",
+                home.namespace
+            ));
+        }
+        for field in ["secretRef", "certSecretRef", "proxySecretRef"] {
             let Some(secret) = spec.get(field).and_then(|node| node.text_at(&["name"])) else { continue };
             out.push(Field::Named(field, secret.to_owned()));
-            if source.placements.iter().any(|place| place.namespace.as_ref() != Some(&home.namespace)) {
+            if is_elsewhere() {
                 notes.push(format!("Secret {secret} is needed in the namespace {} as well", home.namespace));
             }
         }
@@ -342,12 +350,16 @@ impl<'a, 'f> Policies<'a, 'f> {
         let with_folder = format!("{git}-{}", folder.replace('/', "-"));
         let name = [git, &with_folder].into_iter().find(|name| !self.automations.contains(*name));
         let name = name.unwrap_or(&with_folder).clone();
+        let is_known = branch.is_some();
         let branch = branch.as_deref().unwrap_or("main");
         let document = self.style(home).automation(&name, git, branch, &path);
-        notes.push(format!(
-            "ImageUpdateAutomation {}/{name} for {path} writes to the branch {branch}",
-            home.namespace
-        ));
+        notes.push(
+            format!(
+                "ImageUpdateAutomation {}/{name} for {path} writes to the branch {branch}{}",
+                home.namespace,
+                if is_known { "" } else { ", since the files name no branch of GitRepository " },
+            ) + if is_known { "" } else { git },
+        );
         self.automations.insert(name);
         if let Some(new) = self.files.get_mut(file) {
             new.documents.push(document);

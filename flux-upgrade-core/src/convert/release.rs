@@ -121,16 +121,16 @@ impl<'f> Markers<'f> {
         let spots = converted.flat_map(|site| [Some(&site.spot), site.digest.as_ref()]).flatten();
         let gone: BTreeSet<Released> = spots.map(|spot| released(&spot.at)).collect();
         let is_gone = |place: &Released| gone.contains(place);
-        let kept: BTreeSet<&str> = self
+        let kept: BTreeSet<(&str, &str)> = self
             .fields
             .iter()
             .filter(|(place, _)| !is_gone(place))
-            .map(|(_, marker)| marker.setter.policy.as_str())
+            .map(|(_, marker)| (marker.setter.namespace.as_str(), marker.setter.policy.as_str()))
             .collect();
         let mut found = BTreeMap::new();
         for (_, marker) in self.fields.iter().filter(|(place, _)| is_gone(place)) {
             let Some(policy) = &marker.policy else { continue };
-            if !kept.contains(marker.setter.policy.as_str()) {
+            if !kept.contains(&(marker.setter.namespace.as_str(), marker.setter.policy.as_str())) {
                 found.insert(&policy.at, (&marker.setter.namespace, &policy.name));
             }
         }

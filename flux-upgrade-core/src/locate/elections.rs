@@ -100,5 +100,6 @@ fn mark(site: &mut Site, policies: &[Arc<Policy>]) {
         policy: site.owner.name.clone(),
         field: Field::Tag,
     };
-    site.marker = Some(Box::new(Marker { setter, policies, stored: None, object: None }));
+    let automations = Vec::new();
+    site.marker = Some(Box::new(Marker { setter, policies, automations, stored: None, object: None }));
 }

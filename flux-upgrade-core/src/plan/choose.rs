@@ -1,12 +1,15 @@
 //! The newest candidate that the rules allow.
 
+use std::cmp::Ordering;
+
 use super::decide::{Context, Stop};
 use super::offer::{Offer, Written};
+use super::sink::Sink;
 use super::{Beyond, Reason, Verdict, requires, step};
 use crate::locate::SourceKey;
 use crate::reference::without_login;
 use crate::resolve::{Ask, Candidate};
-use crate::version::{Level, Prereleases, Version, newest};
+use crate::version::{Level, Prereleases, Ranking, Refusal, Version, newest};
 
 /// What was chosen, and what was newer and refused.
 pub(super) struct Choice {
@@ -45,6 +48,7 @@ impl Choice {
         }
         if offers.is_empty() {
             let detail = match &context.site.source {
+                Ok(SourceKey::Oci { .. }) if context.list.is_empty() => EMPTY.to_owned(),
                 Ok(SourceKey::Helm { url, chart }) => format!("{} has no chart {chart}", without_login(url)),
                 Ok(source) => format!("{source} publishes nothing that this field could hold"),
                 Err(reason) => reason.to_string(),
@@ -70,12 +74,12 @@ fn floating(written: &Written) -> Option<Reason> {
 
 /// Takes the newest offer of the written kind that is newer and that every rule admits.
 ///
-/// The verdicts go to `sink`, newest first.
+/// The verdicts go to `sink`: what is newer, newest first, what the file has, what is of another kind, what is older.
 pub(super) fn choose(
     context: &Context<'_>,
     written: &Written,
     offers: &[Offer<'_>],
-    sink: &mut dyn FnMut(Verdict),
+    sink: &mut Sink,
 ) -> Result<Choice, Stop> {
     let keys: Vec<&str> = offers.iter().map(|offer| offer.key.as_str()).collect();
     let prereleases = if context.settings.prerelease { Prereleases::All } else { Prereleases::OwnKind };
@@ -91,7 +95,7 @@ pub(super) fn choose(
     for (place, ranked) in ranking.newer().enumerate() {
         let offer = &offers[ranked.index];
         if choice.taken.is_some() {
-            sink(verdict(offer, false, "older than what is taken".to_owned()));
+            sink.add(|| verdict(offer, false, OLDER_THAN_TAKEN.to_owned()));
             continue;
         }
         let refused = refusal(context, offer, ranked.level).map_err(|stop| {
@@ -101,28 +105,94 @@ pub(super) fn choose(
         })?;
         match refused {
             None => {
-                sink(verdict(offer, true, format!("the newest that the rules allow, {}", ranked.level)));
+                sink.add(|| {
+                    verdict(offer, true, format!("the newest that the rules allow, {}", ranked.level))
+                });
                 choice.taken = Some((ranked.index, ranked.level));
             }
             Some((rule, why)) => {
-                sink(verdict(offer, false, why));
+                sink.add(|| verdict(offer, false, why));
                 if rule != "asOf" {
                     choice.refused.get_or_insert((offer.text.clone(), ranked.level, rule));
                 }
             }
         }
     }
-    for offer in
-        ranking.accepted.iter().filter(|ranked| !ranked.order.is_gt()).map(|ranked| &offers[ranked.index])
-    {
-        let is_current = offer.text == written.text;
-        let why = if is_current { "what the file has" } else { "not newer" };
-        sink(verdict(offer, is_current && choice.taken.is_none(), why.to_owned()));
-    }
-    for (text, why) in &ranking.refused {
-        sink(Verdict { text: (*text).to_owned(), published: None, taken: false, why: why.to_string() });
+    if sink.is_kept() {
+        rest(&ranking, written, offers, &choice, sink);
     }
     Ok(choice)
+}
+
+/// The verdicts on what is not above the written version: that version, what is of another kind, what is older.
+fn rest(ranking: &Ranking<'_>, written: &Written, offers: &[Offer<'_>], choice: &Choice, sink: &mut Sink) {
+    let verdict = |offer: &Offer<'_>, taken: bool, why: String| Verdict {
+        text: offer.text.clone(),
+        published: offer.candidate.created.map(|time| time.to_string()),
+        taken,
+        why,
+    };
+    let below = || ranking.accepted.iter().filter(|ranked| !ranked.order.is_gt());
+    let below = || below().map(|ranked| &offers[ranked.index]);
+    let itself = below().find(|offer| offer.text == written.text);
+    let itself = itself.or_else(|| below().find(|offer| is_same(&offer.text, &written.text)));
+    if let Some(offer) = itself {
+        let spelling = if offer.text == written.text { "" } else { ", in another spelling" };
+        sink.add(|| verdict(offer, choice.taken.is_none(), format!("what the file has{spelling}")));
+    }
+    let mut refused = ranking.refused.clone();
+    // What is nearest to the written first: another spelling, a pre-release, at last what is no version.
+    refused.sort_by(|(left, a), (right, b)| b.cmp(a).then_with(|| by_version(right, left)));
+    let written = Version::parse(&written.key).ok();
+    let is_older = |text: &str| {
+        let pair = Version::parse(text).ok().zip(written.as_ref());
+        pair.is_some_and(|(version, written)| version.cmp_precedence(written).is_le())
+    };
+    let (older, other): (Vec<_>, Vec<_>) = refused.into_iter().partition(|(text, _)| is_older(text));
+    let refusal =
+        |text: &str, why: String| Verdict { text: text.to_owned(), published: None, taken: false, why };
+    if ranking.newer().next().is_none() {
+        let kinds = [Refusal::OtherSuffix, Refusal::OtherParts, Refusal::OtherPrefix];
+        let newer = other.iter().filter(|(text, why)| kinds.contains(why) && Version::parse(text).is_ok());
+        sink.other_kind = newer.map(|(text, _)| *text).max_by(|a, b| by_version(a, b)).map(str::to_owned);
+    }
+    for (text, why) in other {
+        let twin = ranking.accepted.iter().filter(|_| why == Refusal::OtherSpelling);
+        let why = match twin.map(|ranked| ranked.text).find(|other| is_same(other, text)) {
+            Some(twin) => format!("the same version as {twin}, which is written as in the file"),
+            None => why.to_string(),
+        };
+        sink.add(|| refusal(text, why));
+    }
+    let is_itself = |offer: &Offer<'_>| itself.is_some_and(|itself| std::ptr::eq(itself, offer));
+    below()
+        .filter(|offer| !is_itself(offer))
+        .for_each(|offer| sink.add(|| verdict(offer, false, OLDER.to_owned())));
+    older.into_iter().for_each(|(text, _)| sink.add(|| refusal(text, OLDER.to_owned())));
+}
+
+/// What is wrong with a repository that answers and lists nothing.
+pub(crate) const EMPTY: &str = "the repository lists no tags";
+
+/// The verdict on what is not above the current version.
+pub(crate) const OLDER: &str = "not newer";
+
+/// The verdict on what lies between the current version and the one that is taken.
+pub(super) const OLDER_THAN_TAKEN: &str = "older than what is taken";
+
+/// Order of texts by the versions that they name; what names none comes first.
+pub(super) fn by_version(left: &str, right: &str) -> Ordering {
+    let order = match (Version::parse(left), Version::parse(right)) {
+        (Ok(a), Ok(b)) => a.cmp_precedence(&b),
+        (a, b) => a.is_ok().cmp(&b.is_ok()),
+    };
+    order.then_with(|| left.cmp(right))
+}
+
+/// Whether two texts spell one version.
+fn is_same(left: &str, right: &str) -> bool {
+    let read = |text| Version::parse(text).ok();
+    read(left).zip(read(right)).is_some_and(|(left, right)| left.cmp_precedence(&right).is_eq())
 }
 
 /// How many candidates are asked about beyond the one that is needed.

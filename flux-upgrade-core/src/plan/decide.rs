@@ -2,6 +2,7 @@
 
 use super::choose::{Choice, choose, date, refusal};
 use super::offer::{self, Offer};
+use super::sink::Sink;
 use super::{Beyond, Failure, Reason, Verdict};
 use super::{marked, range, requires};
 use crate::locate::{Consumer, Ignore, Part, Site, SourceKey};
@@ -50,9 +51,7 @@ pub(super) struct Context<'a> {
     pub(super) list: &'a [Candidate],
 }
 
-type Sink<'s> = &'s mut dyn FnMut(Verdict);
-
-pub(super) fn decide(site: &Site, resolution: &Resolution, rules: &Rules, sink: Sink<'_>) -> Decision {
+pub(super) fn decide(site: &Site, resolution: &Resolution, rules: &Rules, sink: &mut Sink) -> Decision {
     if let Some(reason) = held_as_it_is(site, rules) {
         return Err(reason.into());
     }
@@ -103,7 +102,7 @@ pub(super) fn still_ignored(ignore: &Ignore, rules: &Rules) -> Option<String> {
 }
 
 /// A tag or version that moves to the newest of its kind.
-fn pinned(context: &Context<'_>, sink: Sink<'_>) -> Decision {
+fn pinned(context: &Context<'_>, sink: &mut Sink) -> Decision {
     let offers = offer::offers(context)?;
     let written = offer::current(context.site);
     if context.site.part == Part::Name && !written.text.starts_with(offer::TAGS) {
@@ -136,6 +135,7 @@ fn pinned(context: &Context<'_>, sink: Sink<'_>) -> Decision {
             if present.is_none() {
                 notes.push(format!("{} is no longer published", written.text));
             }
+            notes.extend(spelling(&written.text, &offers[index].text));
             if offers[index].candidate.deprecated {
                 notes.push("the chart is marked as deprecated".to_owned());
             }
@@ -162,6 +162,18 @@ fn pinned(context: &Context<'_>, sink: Sink<'_>) -> Decision {
             },
         }),
         None => Err(choice.held(context, &written, present.is_some(), &offers).into()),
+    }
+}
+
+/// What to say of a version that begins with a `v` and takes the place of one that does not, or the other way round.
+fn spelling(old: &str, new: &str) -> Option<String> {
+    let has_v = |text: &str| {
+        text.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    match (has_v(old), has_v(new)) {
+        (false, true) => Some("published with a `v`".to_owned()),
+        (true, false) => Some("published without a `v`".to_owned()),
+        _ => None,
     }
 }
 
@@ -232,7 +244,7 @@ pub(super) fn well_formed(site: &Site, digest: String) -> Result<String, (String
 }
 
 /// A digest alone: the version tag that has it says what it is, and the newest tag of that kind where it goes.
-fn by_digest(context: &Context<'_>, sink: Sink<'_>) -> Decision {
+fn by_digest(context: &Context<'_>, sink: &mut Sink) -> Decision {
     let offers = offer::offers(context)?;
     let value = &context.site.spot.value;
     let is_known = offers.iter().any(|offer| offer.candidate.digest.as_deref() == Some(value));
@@ -281,7 +293,7 @@ fn is_whole_reference(site: &Site) -> bool {
 /// An image by its digest alone, that no version tag has: without a tag a reference means `latest`.
 ///
 /// Source: distribution/reference `normalize.go`, `TagNameOnly`.
-fn by_latest(context: &Context<'_>, latest: &Offer<'_>, sink: Sink<'_>) -> Decision {
+fn by_latest(context: &Context<'_>, latest: &Offer<'_>, sink: &mut Sink) -> Decision {
     let target = digest_of(context, latest)?;
     let verdict = |taken, why: String| Verdict {
         text: format!("latest at {target}"),
@@ -290,19 +302,19 @@ fn by_latest(context: &Context<'_>, latest: &Offer<'_>, sink: Sink<'_>) -> Decis
         why,
     };
     if target == context.site.spot.value {
-        sink(verdict(true, "what the file has".to_owned()));
+        sink.add(|| verdict(true, "what the file has".to_owned()));
         return Err(Reason::UpToDate.into());
     }
     let beyond = |rule| Reason::BeyondRules { newest: target.clone(), level: Level::Digest, rule };
     if context.settings.digests == Digests::Keep {
-        sink(verdict(false, "the rules keep digests".to_owned()));
+        sink.add(|| verdict(false, "the rules keep digests".to_owned()));
         return Err(beyond("digests").into());
     }
     if let Some((rule, why)) = refusal(context, latest, Level::Digest)? {
-        sink(verdict(false, why));
+        sink.add(|| verdict(false, why));
         return Err(beyond(rule).into());
     }
-    sink(verdict(true, "what `latest` is now".to_owned()));
+    sink.add(|| verdict(true, "what `latest` is now".to_owned()));
     Ok(Move {
         to: target.clone(),
         locked: None,
@@ -355,7 +367,7 @@ pub(super) fn digest_of(context: &Context<'_>, offer: &Offer<'_>) -> Result<Stri
 }
 
 /// A commit of a branch follows the branch; one without a branch follows the tag that names it.
-fn by_commit(context: &Context<'_>, sink: Sink<'_>) -> Decision {
+fn by_commit(context: &Context<'_>, sink: &mut Sink) -> Decision {
     let Some(branch) = &context.site.branch else { return by_digest(context, sink) };
     let name = format!("refs/heads/{branch}");
     let Some(head) = context.list.iter().find(|candidate| candidate.text == name) else {
@@ -373,24 +385,24 @@ fn by_commit(context: &Context<'_>, sink: Sink<'_>) -> Decision {
         why: why.to_owned(),
     };
     if *commit == context.site.spot.value {
-        sink(verdict(true, "the branch is there"));
+        sink.add(|| verdict(true, "the branch is there"));
         return Err(Reason::UpToDate.into());
     }
     if !context.settings.allow.admits(Level::Digest) {
-        sink(verdict(false, "the rules allow nothing"));
+        sink.add(|| verdict(false, "the rules allow nothing"));
         let reason = Reason::BeyondRules { newest: commit.clone(), level: Level::Digest, rule: "allow" };
         return Err(reason.into());
     }
     if context.settings.digests == Digests::Keep {
-        sink(verdict(false, "the rules keep commits"));
+        sink.add(|| verdict(false, "the rules keep commits"));
         let reason = Reason::BeyondRules { newest: commit.clone(), level: Level::Digest, rule: "digests" };
         return Err(reason.into());
     }
     if let Some((rule, why)) = date(context, head)? {
-        sink(verdict(false, &why));
+        sink.add(|| verdict(false, &why));
         return Err(Reason::BeyondRules { newest: commit.clone(), level: Level::Digest, rule }.into());
     }
-    sink(verdict(true, "the head of the branch"));
+    sink.add(|| verdict(true, "the head of the branch"));
     Ok(Move {
         to: commit.clone(),
         locked: None,

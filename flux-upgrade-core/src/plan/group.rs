@@ -180,7 +180,14 @@ fn bare(to: &str) -> &str {
     let tag = to.split_once('@').map_or(to, |(tag, _)| tag);
     let tag = tag.strip_prefix("refs/tags/").or_else(|| tag.strip_prefix("refs/heads/")).unwrap_or(tag);
     let hex = tag.rsplit_once(':').map_or(tag, |(_, hex)| hex);
-    if hex.len() >= 40 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) { &hex[..7] } else { tag }
+    if hex.len() >= 40 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return &hex[..7];
+    }
+    // Of an image reference as a whole the tag; what stands before it is the package.
+    match tag.rsplit_once(':') {
+        Some((name, tag)) if name.contains('/') && !tag.contains('/') => tag,
+        _ => tag,
+    }
 }
 
 /// Gives one name to changes that cannot be made apart: those that edit the same bytes, and dependencies of one chart, whose lock

@@ -14,11 +14,13 @@ mod range;
 mod reason;
 mod requires;
 mod series;
+mod sink;
 mod standing;
 mod step;
 
 use std::collections::BTreeMap;
 
+pub(crate) use choose::{EMPTY, OLDER};
 pub(crate) use edits::{preferred_quote, replace as replace_spot};
 pub use group::{Group, unanswered_groups};
 pub use reason::{Beyond, Failure, Reason};
@@ -36,6 +38,7 @@ use crate::scan::{Inventory, Kind};
 use crate::text::{RepoPath, SourceFile};
 use crate::version::Level;
 use decide::{Decision, Move, Stop, decide};
+use sink::Sink;
 
 /// What is done with every site: each is a change or is held.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -118,7 +121,11 @@ pub struct Explanation {
     pub site: usize,
     /// Where its candidates are published, or why that is not known.
     pub source: String,
-    /// The candidates, newest first, then those that are of another kind.
+    /// For a field with a marker, what its image policies elect by, in words.
+    pub policies: Vec<String>,
+    /// The newest of what is newer and of another kind, where nothing of its own kind is.
+    pub other_kind: Option<String>,
+    /// The candidates: what is newer, newest first, what the file has, what is of another kind, what is older.
     pub candidates: Vec<Verdict>,
 }
 
@@ -131,7 +138,7 @@ pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution
     let mut concerned = concerned(&sites, rules).into_iter();
     let sites: Vec<Site> = sites.into_iter().filter(|_| concerned.next() == Some(true)).collect();
     let mut decisions: Vec<Decision> =
-        sites.iter().map(|site| decide(site, resolution, rules, &mut |_| {})).collect();
+        sites.iter().map(|site| decide(site, resolution, rules, &mut Sink::default())).collect();
     while agree(&sites, &mut decisions) {}
     let mut out = Plan { diagnostics: inventory.diagnostics.clone(), sites, ..Plan::default() };
     let texts: BTreeMap<&RepoPath, &str> =
@@ -225,19 +232,36 @@ fn change(index: usize, site: &Site, step: Move, group: Option<&str>, edits: Vec
 #[must_use]
 pub fn explain(plan: &Plan, site: usize, resolution: &Resolution, rules: &Rules) -> Option<Explanation> {
     let at = plan.sites.get(site)?;
-    let mut candidates = Vec::new();
+    let mut sink = Sink::keeping();
     // What is decided stands in the plan already; here only the verdicts on the way count.
-    let _ = decide(at, resolution, rules, &mut |verdict| candidates.push(verdict));
+    let _ = decide(at, resolution, rules, &mut sink);
+    let other_kind = sink.other_kind.take();
+    let mut candidates = sink.into_verdicts();
+    let mut policies = Vec::new();
+    if let Some(marker) = &at.marker {
+        candidates = marked::verdicts(at, marker, resolution, rules);
+        policies.extend(marker.policies.iter().map(|policy| policy.told()));
+        policies.dedup();
+    }
+    // It may be held by something that is no matter of candidates, at last by a neighbour on the same bytes.
+    let held = plan.held.iter().find(|held| held.site == site);
+    if let Some(unless) = held.filter(|_| at.part != Part::Range).and_then(|held| held.reason.hinders()) {
+        let current = offer::current(at).text;
+        for verdict in candidates.iter_mut().filter(|verdict| verdict.taken && verdict.text != current) {
+            verdict.taken = false;
+            verdict.why = format!("would be taken, {unless}");
+        }
+    }
     let source = match &at.source {
         Ok(source) => source.to_string(),
         Err(reason) => reason.to_string(),
     };
-    Some(Explanation { site, source, candidates })
+    Some(Explanation { site, source, policies, other_kind, candidates })
 }
 
 /// What a site needs to be asked beyond the lists, as far as the answers up to now tell.
 pub(crate) fn needs(site: &Site, resolution: &Resolution, rules: &Rules) -> Vec<Ask> {
-    match decide(site, resolution, rules, &mut |_| {}) {
+    match decide(site, resolution, rules, &mut Sink::default()) {
         Err(Stop::Needs(asks)) => asks,
         _ => Vec::new(),
     }

@@ -3,6 +3,7 @@
 use super::choose::{AHEAD, ahead, refusal};
 use super::decide::{Context, Decision, Move};
 use super::offer::{Offer, TAGS, offers};
+use super::sink::Sink;
 use super::{Reason, Verdict, step};
 use crate::locate::Consumer;
 use crate::resolve::{Candidate, select};
@@ -10,7 +11,7 @@ use crate::rules::Ranges;
 use crate::version::{Constraint, Level, Pattern, Range, Version, move_range, pin};
 
 /// A range floats while it admits the newest; what happens otherwise is the rule `ranges`.
-pub(super) fn decide(context: &Context<'_>, sink: &mut dyn FnMut(Verdict)) -> Decision {
+pub(super) fn decide(context: &Context<'_>, sink: &mut Sink) -> Decision {
     let site = context.site;
     let text = site.spot.value.trim();
     // Flux reads an absent range as "the highest stable version".
@@ -52,11 +53,13 @@ pub(super) fn decide(context: &Context<'_>, sink: &mut dyn FnMut(Verdict)) -> De
             break;
         }
         if !stable(version) {
-            sink(verdict(
-                offer,
-                false,
-                "a pre-release, and neither the range nor the rules ask for one".to_owned(),
-            ));
+            sink.add(|| {
+                verdict(
+                    offer,
+                    false,
+                    "a pre-release, and neither the range nor the rules ask for one".to_owned(),
+                )
+            });
             continue;
         }
         let level = selected.level_to(version);
@@ -68,17 +71,17 @@ pub(super) fn decide(context: &Context<'_>, sink: &mut dyn FnMut(Verdict)) -> De
         })?;
         match found {
             Some((rule, why)) => {
-                sink(verdict(offer, false, why));
+                sink.add(|| verdict(offer, false, why));
                 refused.get_or_insert((offer.text.clone(), level, rule));
             }
             None => {
-                sink(verdict(offer, false, format!("outside {text}: {}", why_not(&range, version))));
+                sink.add(|| verdict(offer, false, format!("outside {text}: {}", why_not(&range, version))));
                 target = Some((version, *offer, level));
                 break;
             }
         }
     }
-    sink(verdict(current, true, format!("the newest that {text} selects")));
+    sink.add(|| verdict(current, true, format!("the newest that {text} selects")));
     let beyond = |rule: &'static str| match &refused {
         Some((newest, level, rule)) => step::next_step(site, newest)
             .filter(|_| *rule == step::RULE && target.is_none())

@@ -77,7 +77,7 @@ fn brief(text: String) -> String {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotAsked => f.write_str("no answer is recorded for it"),
+            Self::NotAsked => f.write_str("no answer is recorded"),
             Self::NotFound => f.write_str("not found: it does not exist, or it is private"),
             Self::Unauthorized => {
                 f.write_str("credentials are missing or refused: log in to it, or correct the name")
@@ -227,6 +227,20 @@ impl Reason {
         )
     }
 
+    /// What would have to be otherwise for a site to move, where candidates are not what holds it.
+    pub(super) fn hinders(&self) -> Option<String> {
+        match self {
+            Self::UpToDate
+            | Self::BeyondRules { .. }
+            | Self::NoCandidate { .. }
+            | Self::CurrentVanished { .. }
+            | Self::NoDate { .. }
+            | Self::Floating { .. } => None,
+            Self::Unanswered { source, .. } => Some(format!("if there were an answer: {source}")),
+            other => Some(format!("if it were not held: {other}")),
+        }
+    }
+
     /// The reason's name as JSON has it in `kind`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -281,9 +295,9 @@ impl fmt::Display for Reason {
             Self::SourceUnsupported { detail } => write!(f, "cannot be asked for versions: {detail}"),
             Self::Unanswered { source, failure } => write!(f, "{source}: {failure}"),
             Self::CurrentVanished { newest: Some(newest) } => {
-                write!(f, "it is no longer published, and the newest is the lower {newest}")
+                write!(f, "the source does not list it, and the newest of its kind is the lower {newest}")
             }
-            Self::CurrentVanished { newest: None } => f.write_str("it is no longer published"),
+            Self::CurrentVanished { newest: None } => f.write_str("the source does not list it"),
             Self::NoDate { newest } => write!(f, "{newest} has no publication date to judge its age by"),
             Self::Ambiguous { sources } => write!(f, "several sources match: {}", sources.join(", ")),
             Self::Disagree { wishes } => write!(f, "shared by sites that disagree: {}", wishes.join(", ")),

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::summary::Summary;
+use super::table::Clusters;
 use super::words::{clean, count, day, package, short, step, variable};
 use crate::diagnostic::Diagnostic;
 use crate::locate::{Part, Site};
@@ -52,8 +53,10 @@ pub fn markdown(plan: &Plan) -> String {
 
 /// Changes as a table. What else there is to say of them is [`notes_list`]: a cell of many words makes a table that nobody reads.
 pub(super) fn changes_table<'p>(plan: &Plan, changes: impl Iterator<Item = &'p Change>) -> String {
-    let mut text = String::from("| Object | From | To | Level | Published | File |\n");
-    text.push_str("| --- | --- | --- | --- | --- | --- |\n");
+    let clusters = Clusters::of(plan);
+    let (head, line) = if clusters.are_several() { (" Clusters |", " --- |") } else { ("", "") };
+    let mut text = format!("| Object | From | To | Level | Published |{head} File |\n");
+    let _ = writeln!(text, "| --- | --- | --- | --- | --- |{line} --- |");
     for change in changes {
         let site = plan.site_of(change);
         let (from, to) = match (change.from.rsplit_once('/'), change.to.rsplit_once('/')) {
@@ -64,9 +67,14 @@ pub(super) fn changes_table<'p>(plan: &Plan, changes: impl Iterator<Item = &'p C
             _ => step(&change.from, &change.to),
         };
         let published = change.published.as_deref().map(|time| plain(&day(time))).unwrap_or_default();
+        let cell = match clusters.name(site) {
+            _ if !clusters.are_several() => String::new(),
+            names if names.is_empty() => " |".to_owned(),
+            names => format!(" {} |", code(&names)),
+        };
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {published} | {} |",
+            "| {} | {} | {} | {} | {published} |{cell} {} |",
             object(site),
             code(&from),
             code(&to),
@@ -208,7 +216,7 @@ mod tests {
     #[test]
     fn a_plan_reads_like_this() {
         let plan = Plan { series: Vec::new(), ..sample::plan() };
-        let expected = r"**2 changes, 1 major held, 1 source unanswered**
+        let expected = r"**2 changes, 1 of them in files that no cluster applies, 1 with a newer major, 1 major held, 1 source unanswered**
 
 | Object | From | To | Level | Published | File |
 | --- | --- | --- | --- | --- | --- |
@@ -234,6 +242,20 @@ mod tests {
 </details>
 ";
         assert_eq!(markdown(&plan), expected);
+    }
+
+    /// With several clusters a reviewer sees which of them a change reaches.
+    #[test]
+    fn changes_of_several_clusters_name_them() {
+        let mut plan = sample::plan();
+        plan.sites[0].clusters = vec!["production".into(), "staging".into()];
+        let table = changes_table(&plan, plan.changes.iter());
+        let expected = "| Object | From | To | Level | Published | Clusters | File |
+| --- | --- | --- | --- | --- | --- | --- |
+| `HelmRelease apps/podinfo` | `6.5.0` | `6.7.1` | minor | 2024-05-01 | `all` | `apps/podinfo.yaml:2` |
+| `OCIRepository web` `backend` | `1.2.0` | `1.2.1` | patch |  | `staging` | `infra/sources.yaml:1` |
+";
+        assert_eq!(table, expected);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::words::count;
-use crate::plan::{Plan, Reason};
+use crate::plan::{Change, Plan, Reason};
 use crate::version::Level;
 
 /// A plan in numbers; its text is the line under every table: `12 changes, 3 majors held, 1 source unanswered`.
@@ -25,9 +25,20 @@ pub struct Summary {
     pub held_by_reason: BTreeMap<&'static str, usize>,
     /// Sites that stay although a major update is published.
     pub majors_held: usize,
+    /// Sites that move, in files that no cluster applies; 0 where the files tell of no cluster.
+    #[serde(skip)]
+    pub unapplied: usize,
+    /// Sites that move, while a major update is published beyond what the rules allow.
+    #[serde(skip)]
+    pub majors_beyond: usize,
     /// Sources without an answer, each counted once.
     pub sources_unanswered: usize,
 }
+
+/// Reasons that are nobody's decision and that no table lists.
+const UNSEEN: [&str; 5] = ["substituted", "templated", "encrypted", "generated", "nextStep"];
+
+const UNSEEN_HINT: &str = " (`--format json` has each, `--explain` says why)";
 
 impl Summary {
     /// Counts `plan`.
@@ -50,7 +61,13 @@ impl Summary {
                 _ => {}
             }
         }
+        let tells = plan.sites.iter().any(|site| !site.clusters.is_empty());
+        let unapplied = |change: &&Change| tells && plan.site_of(change).clusters.is_empty();
+        let has_major =
+            |change: &&Change| change.beyond.as_ref().is_some_and(|beyond| beyond.level == Level::Major);
         Self {
+            unapplied: plan.changes.iter().filter(unapplied).count(),
+            majors_beyond: plan.changes.iter().filter(has_major).count(),
             sites: plan.sites.len(),
             changes: plan.changes.len(),
             by_level,
@@ -61,10 +78,17 @@ impl Summary {
         }
     }
 
-    /// The counts after the first: `3 majors held, 1 source unanswered`.
+    /// The counts after the first: `3 majors held, 1 source unanswered`, and before them what is to be said of the changes.
     pub(super) fn rest(&self) -> String {
+        let mut of_them = String::new();
+        if self.unapplied > 0 {
+            of_them.push_str(&format!("{} of them in files that no cluster applies, ", self.unapplied));
+        }
+        if self.majors_beyond > 0 {
+            of_them.push_str(&format!("{} with a newer major, ", self.majors_beyond));
+        }
         format!(
-            "{} held, {} unanswered",
+            "{of_them}{} held, {} unanswered",
             count(self.majors_held, "major"),
             count(self.sources_unanswered, "source")
         )
@@ -76,7 +100,9 @@ impl Summary {
         counts.sort_by_key(|(kind, number)| (std::cmp::Reverse(**number), **kind));
         let words: Vec<String> =
             counts.iter().map(|(kind, number)| format!("{number} {}", spaced(kind))).collect();
-        if words.is_empty() { String::new() } else { format!("held: {}", words.join(", ")) }
+        let has_unseen = UNSEEN.iter().any(|kind| self.held_by_reason.contains_key(kind));
+        let hint = if has_unseen { UNSEEN_HINT } else { "" };
+        if words.is_empty() { String::new() } else { format!("held: {}{hint}", words.join(", ")) }
     }
 }
 
@@ -107,7 +133,10 @@ mod tests {
     fn a_summary_speaks_in_singular_and_plural() {
         let plan = sample::plan();
         let summary = Summary::of(&plan);
-        assert_eq!(summary.to_string(), "2 changes, 1 major held, 1 source unanswered");
+        assert_eq!(
+            summary.to_string(),
+            "2 changes, 1 of them in files that no cluster applies, 1 with a newer major, 1 major held, 1 source unanswered"
+        );
         assert_eq!(summary.held_line(), "held: 2 unanswered, 1 beyond rules, 1 up to date");
         let none = Plan::default();
         assert_eq!(Summary::of(&none).to_string(), "0 changes, 0 majors held, 0 sources unanswered");

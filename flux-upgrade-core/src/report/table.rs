@@ -1,12 +1,13 @@
 //! The table for people.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::grid::{Grid, Paint, painted, plain};
 use super::summary::Summary;
 use super::words::{self, clean, count, day, short, variable};
-use crate::locate::{Part, Site};
-use crate::plan::{Change, Plan, Reason};
+use crate::locate::{Part, Site, SourceKey};
+use crate::plan::{Change, Failure, Plan, Reason};
 use crate::version::Level;
 
 /// Columns that a table may have before folders and notes get lines of their own.
@@ -92,11 +93,14 @@ fn grid(plan: &Plan, layout: Layout) -> Grid {
         let names = ["FILE", "OBJECT", "PACKAGE", "FROM", "  TO", "LEVEL", "PUBLISHED", "CLUSTERS", "NOTES"];
         rows.grid.header(&names);
     }
+    // Where no source tells a date at all, there is no column of dates.
+    let undated = if plan.changes.iter().any(|change| change.published.is_some()) { "-" } else { "" };
     for (change, others) in by_place(plan) {
         let site = plan.site_of(change);
-        let published = change.published.as_deref().map(day).unwrap_or_default();
+        let published = change.published.as_deref().map(day).unwrap_or(Cow::Borrowed(undated));
         let (from, to) = words::step(&change.from, &change.to);
-        rows.add(site, [from, to], change.level, &published, notes(site, change, others));
+        let level = (change.level, change.level.to_string());
+        rows.add(site, [from, format!("→ {to}")], level, &published, notes(site, change, others));
     }
     if !held.is_empty() {
         if !plan.changes.is_empty() {
@@ -109,7 +113,8 @@ fn grid(plan: &Plan, layout: Layout) -> Grid {
         let Reason::BeyondRules { newest, level, rule } = &held.reason else { continue };
         let site = &plan.sites[held.site];
         let (from, to) = words::step(&site.written(), newest);
-        rows.add(site, [from, to], *level, rule, String::new());
+        let rule = format!("rule: {rule}");
+        rows.add(site, [from, format!("  {to}")], (*level, format!("({level})")), &rule, String::new());
     }
     rows.grid
 }
@@ -125,14 +130,14 @@ fn by_place(plan: &Plan) -> Vec<(&Change, usize)> {
 }
 
 /// The clusters of a plan, where there are several.
-struct Clusters<'p> {
+pub(super) struct Clusters<'p> {
     all: BTreeSet<&'p str>,
     /// The bytes that all names begin with.
     common: usize,
 }
 
 impl<'p> Clusters<'p> {
-    fn of(plan: &'p Plan) -> Self {
+    pub(super) fn of(plan: &'p Plan) -> Self {
         let all: BTreeSet<&str> =
             plan.sites.iter().flat_map(|site| &site.clusters).map(String::as_str).collect();
         let (first, last) = (all.first().copied().unwrap_or(""), all.last().copied().unwrap_or(""));
@@ -141,8 +146,12 @@ impl<'p> Clusters<'p> {
         Self { all, common }
     }
 
+    pub(super) fn are_several(&self) -> bool {
+        self.all.len() > 1
+    }
+
     /// The clusters of a site in few words; nothing where the plan has one cluster or none.
-    fn name(&self, site: &Site) -> String {
+    pub(super) fn name(&self, site: &Site) -> String {
         match site.clusters.len() {
             0 => String::new(),
             _ if self.all.len() < 2 => String::new(),
@@ -169,7 +178,14 @@ struct Rows<'p> {
 
 impl<'p> Rows<'p> {
     /// One row; `fact` is the day of publication, or the rule that holds it.
-    fn add(&mut self, site: &'p Site, [from, to]: [String; 2], level: Level, fact: &str, notes: String) {
+    fn add(
+        &mut self,
+        site: &'p Site,
+        [from, to]: [String; 2],
+        (level, told): (Level, String),
+        fact: &str,
+        notes: String,
+    ) {
         let (path, line) = (&site.spot.at.path, site.spot.at.line);
         let mut file = format!("{}:{line}", clean(path.as_str()));
         if self.layout.folders {
@@ -198,8 +214,8 @@ impl<'p> Rows<'p> {
             plain(clean(&site.owner.to_string())),
             plain(clean(package)),
             plain(from),
-            plain(format!("→ {to}")),
-            painted(level.to_string(), paint),
+            plain(to),
+            painted(told, paint),
             plain(fact),
             plain(self.clusters.name(site)),
             painted(beside, Paint::Dim),
@@ -248,6 +264,9 @@ fn notes(site: &Site, change: &Change, others: usize) -> String {
         (None, 0) => {}
         (None, _) => notes.push(format!("in {} places", others + 1)),
     }
+    if let Some(marker) = site.marker.as_ref().filter(|_| site.election().is_none()) {
+        notes.push(format!("by the image policy {}", clean(&marker.setter.policy)));
+    }
     if let Some(first) = site.overridden_by.first() {
         let more = site.overridden_by.len() - 1;
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -274,27 +293,63 @@ fn unsettled(plan: &Plan, style: Style) -> String {
     }
     let mut grid = Grid::default();
     grid.alone(painted("Wants a look", Paint::Bold));
-    for held in held.iter().take(SITES_SHOWN) {
+    let clusters = Clusters::of(plan);
+    let mut alike: Vec<(String, String, Vec<&Site>)> = Vec::new();
+    for held in held {
         let site = &plan.sites[held.site];
         let place = format!("{}:{}", clean(site.at.path.as_str()), site.at.line);
         let owner = site.owner.to_string();
-        grid.alone(plain(format!("{place}  {}  {}", clean(&owner), short(&site.written()))));
-        grid.alone(painted(format!("  {}", clean(&held.reason.to_string())), Paint::Yellow));
+        let head = format!("{place}  {}  {}", clean(&owner), short(&site.written()));
+        let why = words::reason(site, &held.reason);
+        match alike.iter_mut().find(|(other, reason, _)| *other == head && *reason == why) {
+            Some((.., sites)) => sites.push(site),
+            None => alike.push((head, why, vec![site])),
+        }
     }
-    if held.len() > SITES_SHOWN {
-        let more = held.len() - SITES_SHOWN;
+    for (head, why, sites) in alike.iter().take(SITES_SHOWN) {
+        grid.alone(plain(head.as_str()));
+        for line in set_at(sites, &clusters) {
+            grid.alone(painted(format!("  {line}"), Paint::Dim));
+        }
+        grid.alone(painted(format!("  {}", clean(why)), Paint::Yellow));
+    }
+    if alike.len() > SITES_SHOWN {
+        let more = alike.len() - SITES_SHOWN;
         grid.alone(painted(format!("and {more} more; --format json has them all"), Paint::Dim));
     }
     grid.alone(plain(""));
     grid.print(style.color)
 }
 
+/// Where the text of sites stands, that is read at one place: a line for each, with its variable and its clusters.
+fn set_at(sites: &[&Site], clusters: &Clusters<'_>) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for site in sites {
+        let mut words = Vec::new();
+        if let Some(name) = &site.variable {
+            let at = &site.spot.at;
+            words.push(format!("by {} at {}:{}", clean(&variable(name)), clean(at.path.as_str()), at.line));
+        }
+        let name = clusters.name(site);
+        if sites.len() > 1 && !name.is_empty() {
+            words.push(format!("in {name}"));
+        }
+        lines.extend(Some(words.join(", ")).filter(|line| !line.is_empty()));
+    }
+    lines.dedup();
+    lines
+}
+
 /// The sources without an answer, each with its failure and the number of its sites.
 fn unanswered(plan: &Plan, style: Style) -> String {
-    let mut sources: BTreeMap<(&str, String), usize> = BTreeMap::new();
+    let mut sources: BTreeMap<(bool, &str, String), usize> = BTreeMap::new();
+    let mut not_asked = false;
     for held in &plan.held {
         if let Reason::Unanswered { source, failure } = &held.reason {
-            *sources.entry((source, failure.to_string())).or_default() += 1;
+            not_asked |= *failure == Failure::NotAsked;
+            // Flux itself stands first: everything else waits for it.
+            let is_flux = plan.sites[held.site].source == Ok(SourceKey::Flux);
+            *sources.entry((!is_flux, source, failure.to_string())).or_default() += 1;
         }
     }
     if sources.is_empty() {
@@ -302,7 +357,7 @@ fn unanswered(plan: &Plan, style: Style) -> String {
     }
     let mut grid = Grid::default();
     grid.alone(painted("Unanswered", Paint::Bold));
-    for ((source, failure), sites) in sources.iter().take(SOURCES_SHOWN) {
+    for ((_, source, failure), sites) in sources.iter().take(SOURCES_SHOWN) {
         grid.row(vec![
             plain(clean(source)),
             plain(clean(failure)),
@@ -310,7 +365,11 @@ fn unanswered(plan: &Plan, style: Style) -> String {
         ]);
     }
     if sources.len() > SOURCES_SHOWN {
-        grid.alone(painted(format!("and {} more", sources.len() - SOURCES_SHOWN), Paint::Dim));
+        let more = sources.len() - SOURCES_SHOWN;
+        grid.alone(painted(format!("and {more} more; --format json has them all"), Paint::Dim));
+    }
+    if not_asked {
+        grid.alone(painted(format!("where no answer is recorded: {}", words::NOT_ASKED), Paint::Dim));
     }
     grid.alone(plain(""));
     grid.print(style.color)
@@ -333,8 +392,30 @@ mod tests {
         let text = table(&plan, Style::default(), Tense::Planned);
         let expected = "Wants a look\n\
             infra/sources.yaml:1  OCIRepository web  1.2.0@aaaaaaa…\n  \
-            it is no longer published, and the newest is the lower 1.1.0\n\n\
+            the source does not list 1.2.0; the newest of its kind is the lower 1.1.0\n\n\
             0 changes, 0 majors held, 0 sources unanswered\n";
+        assert!(text.starts_with(expected), "{text}");
+    }
+
+    /// One place whose text comes from several clusters is one entry, that says where each has it.
+    #[test]
+    fn what_wants_a_look_in_several_clusters_is_said_once() {
+        let mut plan = sample::plan();
+        plan.changes.clear();
+        plan.series.clear();
+        for (site, cluster) in plan.sites.iter_mut().skip(4).zip(["clusters/a", "clusters/b"]) {
+            site.clusters = vec![cluster.into()];
+            site.variable = Some("VERSION".into());
+            site.spot.at.path = crate::text::RepoPath::parse(&format!("{cluster}/vars.yaml")).unwrap();
+        }
+        let reason = || Reason::CurrentVanished { newest: None };
+        plan.held = (4..6).map(|site| crate::plan::Held { site, reason: reason() }).collect();
+        let text = table(&plan, Style::default(), Tense::Planned);
+        let expected = "Wants a look\n\
+            infra/nginx.yaml:1  HelmRelease infra/lost  15.1.0\n  \
+            by ${VERSION} at clusters/a/vars.yaml:1, in clusters/a\n  \
+            by ${VERSION} at clusters/b/vars.yaml:1, in clusters/b\n  \
+            the source does not list 15.1.0\n\n";
         assert!(text.starts_with(expected), "{text}");
     }
 
@@ -344,17 +425,18 @@ mod tests {
         plan.changes[1].notes.clear();
         plan.series.clear();
         let expected = [
-            "FILE                  OBJECT                    PACKAGE  FROM      TO      LEVEL  PUBLISHED   NOTES",
-            "apps/podinfo.yaml:2   HelmRelease apps/podinfo           6.5.0   → 6.7.1   minor  2024-05-01  newer: 7.0.0 (major)",
-            "infra/sources.yaml:1  OCIRepository web         backend  1.2.0   → 1.2.1   patch              suspended",
+            "FILE                  OBJECT                    PACKAGE  FROM      TO      LEVEL    PUBLISHED    NOTES",
+            "apps/podinfo.yaml:2   HelmRelease apps/podinfo           6.5.0   → 6.7.1   minor    2024-05-01   newer: 7.0.0 (major)",
+            "infra/sources.yaml:1  OCIRepository web         backend  1.2.0   → 1.2.1   patch    -            suspended",
             "",
             "Held by the rules",
-            "infra/nginx.yaml:1    HelmRelease infra/nginx            15.1.0  → 18.2.0  major  allow",
+            "infra/nginx.yaml:1    HelmRelease infra/nginx            15.1.0    18.2.0  (major)  rule: allow",
             "",
             "Unanswered",
-            "https://down.example.com away  no answer is recorded for it  2 sites",
+            "https://down.example.com away  no answer is recorded  2 sites",
+            "where no answer is recorded: take the snapshot again with `flux-upgrade snapshot`, or plan without `--offline`",
             "",
-            "2 changes, 1 major held, 1 source unanswered",
+            "2 changes, 1 of them in files that no cluster applies, 1 with a newer major, 1 major held, 1 source unanswered",
             "held: 2 unanswered, 1 beyond rules, 1 up to date",
             "",
         ];
@@ -365,17 +447,17 @@ mod tests {
     #[test]
     fn a_wide_plan_gives_folders_and_notes_lines_of_their_own() {
         let expected = [
-            "FILE              OBJECT                    PACKAGE  FROM      TO      LEVEL  PUBLISHED",
+            "FILE              OBJECT                    PACKAGE  FROM      TO      LEVEL    PUBLISHED",
             "apps/",
-            "  podinfo.yaml:2  HelmRelease apps/podinfo           6.5.0   → 6.7.1   minor  2024-05-01",
+            "  podinfo.yaml:2  HelmRelease apps/podinfo           6.5.0   → 6.7.1   minor    2024-05-01",
             "    newer: 7.0.0 (major)",
             "infra/",
-            "  sources.yaml:1  OCIRepository web         backend  1.2.0   → 1.2.1   patch",
+            "  sources.yaml:1  OCIRepository web         backend  1.2.0   → 1.2.1   patch    -",
             "    suspended; the current tag is no longer published",
             "",
             "Held by the rules",
             "infra/",
-            "  nginx.yaml:1    HelmRelease infra/nginx            15.1.0  → 18.2.0  major  allow",
+            "  nginx.yaml:1    HelmRelease infra/nginx            15.1.0    18.2.0  (major)  rule: allow",
             "",
         ];
         let text = table(&sample::plan(), Style::default(), Tense::Planned);
@@ -386,7 +468,10 @@ mod tests {
     #[test]
     fn what_is_done_is_told_in_the_past() {
         let text = table(&sample::plan(), Style::default(), Tense::Applied { files: 2 });
-        assert!(text.contains("\n2 changes made in 2 files, 1 major held, 1 source unanswered\n"), "{text}");
+        assert!(
+            text.contains("\n2 changes made in 2 files, 1 of them in files that no cluster applies, "),
+            "{text}"
+        );
     }
 
     #[test]
@@ -396,7 +481,7 @@ mod tests {
         for (at, piece) in colored.split('\u{1b}').enumerate() {
             stripped.push_str(if at == 0 { piece } else { piece.split_once('m').unwrap().1 });
         }
-        assert!(colored.contains("\u{1b}[31mmajor\u{1b}[0m"), "{colored:?}");
+        assert!(colored.contains("\u{1b}[31m(major)\u{1b}[0m"), "{colored:?}");
         assert_eq!(stripped, table(&sample::plan(), Style::default(), Tense::Planned));
     }
 

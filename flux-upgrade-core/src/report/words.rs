@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::locate::{Consumer, Site, SourceKey};
+use crate::locate::{Consumer, Part, Site, SourceKey};
+use crate::plan::{Failure, Reason};
+use crate::version::Flavour;
 
 /// What moves, where the object's name does not say it: the chart, the repository's last part, an image without its host.
 pub(super) fn package(site: &Site) -> &str {
@@ -63,19 +65,57 @@ pub(super) fn short(text: &str) -> String {
     text.into_owned()
 }
 
-/// Both sides of a move for narrow columns: a digest that moves along with its tag is left out, a tag that stays is
-/// said once, and so is the folder of a git ref.
+/// A reason in words, as it reads beside the site that it holds.
+pub(super) fn reason(site: &Site, reason: &Reason) -> String {
+    let written = site.tag_and_digest().map_or(site.spot.value.as_str(), |(tag, _)| tag);
+    match reason {
+        Reason::UpToDate => "up to date: nothing newer of its kind is published".to_owned(),
+        Reason::CurrentVanished { newest: Some(newest) } => {
+            let kind = Flavour::of(written).and_then(|flavour| flavour.suffix());
+            let kind = kind.map(|suffix| format!(" (`{suffix}`)")).unwrap_or_default();
+            format!("the source does not list {written}; the newest of its kind{kind} is the lower {newest}")
+        }
+        Reason::CurrentVanished { newest: None } => format!("the source does not list {written}"),
+        Reason::Floating { resolves_to } => match site.part {
+            Part::Range => reason.to_string(),
+            Part::Branch => format!("{resolves_to} is a branch: it moves by itself"),
+            Part::Name if !resolves_to.starts_with("refs/tags/") => {
+                format!("{resolves_to} is a branch: it moves by itself")
+            }
+            _ => format!("{resolves_to} is a tag that moves by itself"),
+        },
+        Reason::Unanswered { failure: Failure::NotAsked, .. } => format!("{reason}; {NOT_ASKED}"),
+        other => other.to_string(),
+    }
+}
+
+/// What to do about a question that nobody was asked.
+pub(super) const NOT_ASKED: &str =
+    "take the snapshot again with `flux-upgrade snapshot`, or plan without `--offline`";
+
+/// Both sides of a move for narrow columns: a digest that moves along with its tag is left out, and so are the folder of
+/// a git ref and the name before the tag of an image where they stay.
 pub(super) fn step(from: &str, to: &str) -> (String, String) {
     for folder in ["refs/tags/", "refs/heads/"] {
         if let (Some(from), Some(to)) = (from.strip_prefix(folder), to.strip_prefix(folder)) {
             return (short(from), short(to));
         }
     }
+    let (from, to) = match (tag_at(from), tag_at(to)) {
+        (Some(old), Some(new)) if from[..old] == to[..new] => (&from[old..], &to[new..]),
+        _ => (from, to),
+    };
     match (from.split_once('@'), to.split_once('@')) {
         (Some((old, _)), Some((new, _))) if old != new => (short(old), short(new)),
-        (Some((old, _)), Some((new, digest))) if old == new => (short(from), short(digest)),
         _ => (short(from), short(to)),
     }
+}
+
+/// Where the tag begins in `host/name:tag`, an image reference as a whole.
+fn tag_at(reference: &str) -> Option<usize> {
+    let name = reference.split('@').next().unwrap_or_default();
+    let colon = name.rfind(':')?;
+    (!name[colon..].contains('/') && name[..colon].contains('/')).then_some(colon + 1)
 }
 
 /// The day of an RFC 3339 time; any other text as it is.
@@ -111,7 +151,10 @@ mod tests {
             ("1.0".to_owned(), "1.1".to_owned(), ["1.0", "1.1"]),
             ("refs/tags/v1".to_owned(), "refs/tags/v2".to_owned(), ["v1", "v2"]),
             (format!("1.0@{a}"), format!("1.1@{b}"), ["1.0", "1.1"]),
-            (format!("1.0@{a}"), format!("1.0@{b}"), ["1.0@aaaaaaa…", "bbbbbbb…"]),
+            (format!("1.0@{a}"), format!("1.0@{b}"), ["1.0@aaaaaaa…", "1.0@bbbbbbb…"]),
+            ("r.io/a/b:1.0".to_owned(), "r.io/a/b:1.1".to_owned(), ["1.0", "1.1"]),
+            ("r.io/a:1.0".to_owned(), "r.io/b:1.1".to_owned(), ["r.io/a:1.0", "r.io/b:1.1"]),
+            ("r.io:80/a".to_owned(), "r.io:80/b".to_owned(), ["r.io:80/a", "r.io:80/b"]),
             (a.clone(), b.clone(), ["aaaaaaa…", "bbbbbbb…"]),
             ("1.0".to_owned(), format!("1.0@{b}"), ["1.0", "1.0@bbbbbbb…"]),
         ] {

@@ -26,11 +26,11 @@ pub struct Flavour {
 }
 
 /// Why a tag is not offered to a site.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
     /// No version: `latest`, a branch, a hash.
-    #[error("it has no order")]
+    #[error("not a version")]
     Unordered,
     /// Other text before the numbers.
     #[error("it has another prefix")]
@@ -45,13 +45,13 @@ pub enum Refusal {
     #[error("it is a pre-release")]
     Prerelease,
     /// A first number of another order of magnitude, as `2028362` beside `2024`.
-    #[error("its first number is out of line")]
+    #[error("looks like a date or a counter, not a version")]
     Giant,
     /// A date among versions that go on without it.
     #[error("it is a date among versions")]
     DateAmongVersions,
     /// The same version in another spelling than the author's.
-    #[error("the same version is published in the author's spelling")]
+    #[error("the same version is published as it is written in the file")]
     OtherSpelling,
 }
 
@@ -112,6 +112,17 @@ impl Flavour {
         let shape = Shape::of(newer)?;
         admits(&self.shape, &shape, Prereleases::All).ok()?;
         Some(level(&self.shape, &shape))
+    }
+
+    /// The suffix that its tags share, with `N` for a number that may change: `-alpine3.N`; none where it has none.
+    pub(crate) fn suffix(&self) -> Option<String> {
+        let pieces = self.shape.suffix.iter().map(|piece| match piece {
+            Piece::Text(text) => text.clone(),
+            Piece::Fixed(number) | Piece::Kept(number) => number.to_string(),
+            Piece::Free(_) => "N".to_owned(),
+            Piece::Hash => "HASH".to_owned(),
+        });
+        Some(pieces.collect::<String>()).filter(|suffix| !suffix.is_empty())
     }
 
     /// Whether the tag is a pre-release such as `1.2.0-rc.1`.

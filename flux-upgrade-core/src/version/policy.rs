@@ -3,8 +3,10 @@
 //! Tags go through the exclusion list, the stored order, the filter and the policy, in this order. Source:
 //! fluxcd/image-reflector-controller `internal/policy`, `internal/controller`.
 
-use super::{Dialect, Pattern, PatternError, Range, RangeError, Template, Version, gofloat};
-use std::collections::HashMap;
+use super::{Dialect, MismatchKind, Pattern, PatternError, Range, RangeError, Template, Version, gofloat};
+use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
 
 /// `ImageRepository.spec.exclusionList`: tags that match any pattern are never stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,6 +103,11 @@ impl TagFilter {
     pub fn parse(pattern: &str, extract: &str) -> Result<TagFilter, PolicyError> {
         let extract = (!extract.is_empty()).then(|| Template::parse(extract));
         Ok(TagFilter { pattern: Pattern::parse(pattern)?, extract })
+    }
+
+    /// The pattern that a tag has to match.
+    pub fn pattern(&self) -> &Pattern {
+        &self.pattern
     }
 
     /// What the policy sees of a tag; `None` if the tag is filtered out.
@@ -294,6 +301,109 @@ impl ImagePolicy {
             ties.into_iter().filter(|&place| place != winner).map(|place| candidates[place].1.to_owned());
         Ok(Election { tag: tag.to_owned(), candidate, ties: ties.collect() })
     }
+}
+
+impl fmt::Display for TagFilter {
+    /// In words: ``tags that match `^main-(?P<ts>\d+)$`, by `$ts` ``.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "tags that match `{}`", self.pattern.text())?;
+        match &self.extract {
+            Some(template) => write!(f, ", by `{template}`"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for ImagePolicy {
+    /// In words: `semver >=1.0.0`, `alphabetical desc`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = |order: &Order| if *order == Order::Asc { "asc" } else { "desc" };
+        match &self.rule {
+            Rule::SemVer(range, _) => write!(f, "semver {}", range.text()),
+            Rule::Alphabetical(order) => write!(f, "alphabetical {}", word(order)),
+            Rule::Numerical(order) => write!(f, "numerical {}", word(order)),
+        }
+    }
+}
+
+impl ImagePolicy {
+    /// Tags in stored order by rank, the elected one first, then those that cannot be elected, each with why.
+    pub(crate) fn judge<'a>(
+        &self,
+        tags: &[&'a str],
+        filter: Option<&TagFilter>,
+    ) -> (Vec<&'a str>, Vec<(&'a str, String)>) {
+        let mut refused = Vec::new();
+        let candidates: Vec<(String, &str)> = match filter {
+            Some(filter) => filter.apply(tags),
+            None => tags.iter().map(|&tag| (tag.to_owned(), tag)).collect(),
+        };
+        if let Some(filter) = filter {
+            let kept: HashSet<&str> = candidates.iter().map(|(_, tag)| *tag).collect();
+            for &tag in tags.iter().filter(|tag| !kept.contains(*tag)) {
+                let why = match filter.candidate(tag) {
+                    None => format!("does not match `{}`", filter.pattern.text()),
+                    Some(same) => format!("another tag gives `{same}` as well"),
+                };
+                refused.push((tag, why));
+            }
+        }
+        let mut ranked: Vec<(Rank, &str)> = Vec::new();
+        for (candidate, tag) in &candidates {
+            match self.rank(candidate) {
+                Ok(rank) => ranked.push((rank, tag)),
+                Err(why) => refused.push((tag, why)),
+            }
+        }
+        ranked.sort_by(|(left, _), (right, _)| self.better(left, right));
+        let mut ranked: Vec<&str> = ranked.into_iter().map(|(_, tag)| tag).collect();
+        let elected = self.elect(tags, filter).ok();
+        let place = elected.and_then(|elected| ranked.iter().position(|tag| *tag == elected.tag()));
+        if let Some(place) = place {
+            ranked[..=place].rotate_right(1);
+        }
+        (ranked, refused)
+    }
+
+    fn rank(&self, candidate: &str) -> Result<Rank, String> {
+        match &self.rule {
+            Rule::SemVer(range, dialect) => {
+                let version = Version::parse_flux_in(candidate, *dialect);
+                let version = version.map_err(|_| "not a version".to_owned())?;
+                match range.explain(&version).first().map(super::Mismatch::kind) {
+                    _ if range.matches(&version) => Ok(Rank::Version(version)),
+                    Some(MismatchKind::Prerelease) => {
+                        Err(format!("a pre-release, and `{}` names none", range.text()))
+                    }
+                    _ => Err(format!("outside `{}`", range.text())),
+                }
+            }
+            Rule::Alphabetical(_) => Ok(Rank::Text(candidate.to_owned())),
+            Rule::Numerical(_) => gofloat::parse(candidate)
+                .map(Rank::Number)
+                .ok_or_else(|| "not a number, which fails the whole policy".to_owned()),
+        }
+    }
+
+    fn better(&self, left: &Rank, right: &Rank) -> Ordering {
+        let ascending = match (left, right) {
+            (Rank::Version(left), Rank::Version(right)) => left.cmp_precedence(right),
+            (Rank::Text(left), Rank::Text(right)) => left.cmp(right),
+            (Rank::Number(left), Rank::Number(right)) => left.total_cmp(right),
+            _ => Ordering::Equal,
+        };
+        match self.rule {
+            Rule::Alphabetical(Order::Desc) | Rule::Numerical(Order::Desc) => ascending,
+            _ => ascending.reverse(),
+        }
+    }
+}
+
+/// By what one candidate stands against another.
+enum Rank {
+    Version(Version),
+    Text(String),
+    Number(f64),
 }
 
 type Candidates<'a> = [(String, &'a str)];

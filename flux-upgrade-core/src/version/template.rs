@@ -1,5 +1,7 @@
 //! Go's replacement templates: `$name`, `${name}`, `$1`, `$$`.
 
+use std::fmt;
+
 /// The text that a tag filter makes of a match.
 ///
 /// A name is the longest run of letters, digits and underscores, so `$1x` is the group named `1x`; a group that does
@@ -7,6 +9,24 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
     pieces: Vec<Piece>,
+}
+
+impl fmt::Display for Template {
+    /// The template as it can be written: `$name`, `$1`, `$$`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.pieces.iter().enumerate().try_for_each(|(place, piece)| {
+            // A name goes on as far as it can, so what follows it decides whether it needs braces.
+            let goes_on = matches!(self.pieces.get(place + 1), Some(Piece::Text(text))
+                if text.starts_with(|c: char| c == '_' || c.is_alphanumeric()));
+            match piece {
+                Piece::Text(text) => f.write_str(&text.replace('$', "$$")),
+                Piece::Number(number) if goes_on => write!(f, "${{{number}}}"),
+                Piece::Number(number) => write!(f, "${number}"),
+                Piece::Name(name) if goes_on => write!(f, "${{{name}}}"),
+                Piece::Name(name) => write!(f, "${name}"),
+            }
+        })
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -585,3 +585,31 @@ fn a_field_that_two_images_share_gets_no_marker_and_neighbours_in_its_file_do() 
     assert_eq!((plan.changes.len(), held), (2, vec!["web", "web"]), "{:?}", words(&plan));
     assert!(text(&begun, "a.yaml").contains("      tag: &tag 1.0.0\n"), "{}", text(&begun, "a.yaml"));
 }
+
+#[test]
+fn what_the_source_needs_to_be_read_goes_along() {
+    let registry = tags(&[("one", &["1.0.0"])]);
+    let mut one = source("apps/one.yaml", "one", "1.0.0");
+    let more = "  provider: aws\n  insecure: true\n  serviceAccountName: reader\n  proxySecretRef:\n    name: proxy\n  ref:";
+    one.text = one.text.replace("  ref:", more);
+    let mut entry = sync("clusters/a");
+    entry.text = entry.text.replace(", ref: {branch: main}", "");
+    let files = [one, applier("clusters/a/apps.yaml", "apps"), entry];
+    let (begun, plan) = convert(&files, "all", &BEGIN, &registry);
+    let said = words(&plan);
+    assert_eq!(plan.held, [], "{said:?}");
+    let new = text(&begun, "clusters/a/one-image.yaml");
+    assert!(
+        new.contains(
+            "  interval: 10m\n  provider: aws\n  insecure: true\n  serviceAccountName: reader\n  proxySecretRef:\n    name: proxy\n---\n"
+        ),
+        "{new}"
+    );
+    for note in [
+        "ServiceAccount reader is needed in the namespace flux-system as well",
+        "Secret proxy is needed in the namespace flux-system as well",
+        "writes to the branch main, since the files name no branch of GitRepository flux-system",
+    ] {
+        assert!(said[0].contains(note), "{note}: {said:?}");
+    }
+}

@@ -135,7 +135,7 @@ fn what_is_not_at_hand_holds_the_file() {
     let text = rendered(&[]);
     let without = Snapshot::parse(RELEASES).expect("a snapshot");
     let reason = held(&text, "version: 1\n", &without);
-    assert_eq!(reason, "manifests.tar.gz of Flux v2.8.1: no answer is recorded for it");
+    assert_eq!(reason, "manifests.tar.gz of Flux v2.8.1: no answer is recorded");
     let broken = without.clone().with_manifests(|place| match place {
         "new.tar.gz" => Some(b"no archive".to_vec()),
         other => read(other),

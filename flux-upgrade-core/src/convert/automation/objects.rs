@@ -52,7 +52,8 @@ impl Style<'_> {
         out.push("  interval: 10m".to_owned());
         for field in fields {
             match field {
-                Field::Text(key, value) => out.push(format!("  {key}: {value}")),
+                Field::Text(key @ "insecure", value) => out.push(format!("  {key}: {value}")),
+                Field::Text(key, value) => out.push(format!("  {key}: {}", self.text(value))),
                 Field::Named(key, name) => {
                     out.extend([format!("  {key}:"), format!("    name: {}", self.text(name))]);
                 }
