@@ -295,8 +295,10 @@ fn installations(plan: &Plan) -> Vec<Installation> {
             let newest = change.and_then(|change| change.beyond.as_ref()).map(|beyond| beyond.newest.clone());
             let wanted = minor_at(site, &target).unwrap_or(from);
             let clusters: BTreeSet<String> = site.clusters.iter().cloned().collect();
-            let others = if clusters.is_empty() { with_flux.clone() } else { BTreeSet::new() };
             let path = site.at.path.clone();
+            // The manifests of a cluster may be what Terraform writes.
+            let is_apart = clusters.is_empty() && !is_terraform(path.name());
+            let others = if is_apart { with_flux.clone() } else { BTreeSet::new() };
             Some(Installation {
                 site: index,
                 path,
