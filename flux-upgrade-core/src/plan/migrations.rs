@@ -28,6 +28,8 @@ pub(super) struct Installation {
     pub(super) site: usize,
     pub(super) path: RepoPath,
     clusters: BTreeSet<String>,
+    /// Of one that names no cluster: the clusters that have a Flux of their own, whose files are not its business.
+    others: BTreeSet<String>,
     pub(super) from: FluxMinor,
     /// The minor that it would move to if nothing held it, the release of it, and the newest release.
     pub(super) wanted: FluxMinor,
@@ -53,7 +55,7 @@ impl Installation {
     /// Whether it may apply a file of these clusters; where the files do not tell, only one that moves may.
     fn applies(&self, clusters: &BTreeSet<String>) -> bool {
         match self.clusters.is_empty() {
-            true => self.moves(),
+            true => self.moves() && self.applies_file(clusters),
             false => !self.clusters.is_disjoint(clusters),
         }
     }
@@ -66,7 +68,10 @@ impl Installation {
 
     /// As far as is known, whether it applies a file of these clusters.
     pub(super) fn applies_file(&self, clusters: &BTreeSet<String>) -> bool {
-        self.clusters.is_empty() || clusters.is_empty() || !self.clusters.is_disjoint(clusters)
+        match self.clusters.is_empty() {
+            true => clusters.is_empty() || !clusters.is_subset(&self.others),
+            false => clusters.is_empty() || !self.clusters.is_disjoint(clusters),
+        }
     }
 }
 
@@ -209,7 +214,11 @@ fn hold_blocked(
     let mut held = Vec::new();
     for (index, one) in installations.iter().enumerate().filter(|(_, one)| one.moves()) {
         let is_own = |attempt: &&Attempt<'_>| {
-            one.clusters.is_empty() || !one.clusters.is_disjoint(&places.clusters(&attempt.file.path))
+            let clusters = places.clusters(&attempt.file.path);
+            match one.clusters.is_empty() {
+                true => one.applies_file(&clusters),
+                false => !one.clusters.is_disjoint(&clusters),
+            }
         };
         let own: Vec<&Attempt<'_>> = migrated.iter().filter(is_own).collect();
         let left: Vec<&Diagnostic> = own
@@ -274,8 +283,10 @@ fn change_of(plan: &Plan) -> BTreeMap<usize, usize> {
 
 fn installations(plan: &Plan) -> Vec<Installation> {
     let change_of = change_of(plan);
-    let sites = plan.sites.iter().enumerate().filter(|(_, site)| !site.is_test);
-    sites
+    let sites = || plan.sites.iter().enumerate().filter(|(_, site)| !site.is_test);
+    let with_flux = sites().filter(|(_, site)| installed(site).is_some());
+    let with_flux: BTreeSet<String> = with_flux.flat_map(|(_, site)| site.clusters.iter().cloned()).collect();
+    sites()
         .filter_map(|(index, site)| {
             let from = installed(site)?;
             let number = change_of.get(&index).copied();
@@ -283,9 +294,22 @@ fn installations(plan: &Plan) -> Vec<Installation> {
             let target = change.map(|change| change.to.clone()).unwrap_or_default();
             let newest = change.and_then(|change| change.beyond.as_ref()).map(|beyond| beyond.newest.clone());
             let wanted = minor_at(site, &target).unwrap_or(from);
-            let clusters = site.clusters.iter().cloned().collect();
+            let clusters: BTreeSet<String> = site.clusters.iter().cloned().collect();
             let path = site.at.path.clone();
-            Some(Installation { site: index, path, clusters, from, wanted, target, newest, change: number })
+            // The manifests of a cluster may be what Terraform writes.
+            let is_apart = clusters.is_empty() && !is_terraform(path.name());
+            let others = if is_apart { with_flux.clone() } else { BTreeSet::new() };
+            Some(Installation {
+                site: index,
+                path,
+                clusters,
+                others,
+                from,
+                wanted,
+                target,
+                newest,
+                change: number,
+            })
         })
         .collect()
 }
