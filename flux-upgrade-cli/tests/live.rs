@@ -132,18 +132,12 @@ fn offline_without_a_snapshot_is_what_was_kept() {
     let env = env(folder.path());
     let plan = |flags: &[&str]| run_in(&env, &[&["plan", "."], flags].concat());
     let (code, table, _) = plan(&["--offline"]);
-    assert!(
-        code == 0 && table.contains("no answer is recorded for it") && !table.contains("1.1.0"),
-        "{table}"
-    );
+    assert!(code == 0 && table.contains("no answer is recorded") && !table.contains("1.1.0"), "{table}");
     let (_, online, _) = plan(&["--allow-host", "127.0.0.1"]);
     assert!(online.contains("1.1.0") && online.contains("not found"), "{online}");
     // What was not found is not kept, and nobody is asked about it.
     let (code, table, _) = plan(&["--offline"]);
-    assert!(
-        code == 0 && table.contains("1.1.0") && table.contains("no answer is recorded for it"),
-        "{table}"
-    );
+    assert!(code == 0 && table.contains("1.1.0") && table.contains("no answer is recorded"), "{table}");
     let (code, _, err) = plan(&["--offline", "--no-cache"]);
     assert!(code == 1 && err.contains("name a snapshot, or drop one of them"), "{err}");
 }

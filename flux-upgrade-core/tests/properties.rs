@@ -451,7 +451,14 @@ proptest! {
 
 /// Case folders in which a second plan moves on, and why.
 const MOVES_AGAIN: &[(&str, &str)] = &[
+    ("a-flux-of-no-cluster-leaves-the-files-of-a-cluster-alone", "Flux moves one safe step at a time"),
     ("a-value-that-a-migration-moves-follows-it", "a value waits for the migration of its document"),
+    ("flux-manifests-artifact-moves-one-safe-step", "Flux moves one safe step at a time"),
+    ("flux-manifests-artifact-of-a-mirror-moves-one-safe-step", "Flux moves one safe step at a time"),
+    (
+        "flux-of-an-artifact-a-remote-resource-or-a-chart-moves-one-safe-step",
+        "Flux moves one safe step at a time",
+    ),
     ("flux-instance-moves-one-safe-step", "Flux moves one safe step at a time"),
     ("flux-instance-range-moves-one-safe-step", "Flux moves one safe step at a time"),
 ];

@@ -60,7 +60,7 @@ fn nobody_is_asked_for_what_is_young_enough_or_offline() {
     let (setup, text) = (Setup::at_home(home.path()), text(&server.authority()));
     let cache = tempfile::tempdir().unwrap();
 
-    assert_eq!(run(&setup, cache.path(), offline(), &text), all("no answer is recorded for it"));
+    assert_eq!(run(&setup, cache.path(), offline(), &text), all("no answer is recorded"));
     assert_eq!(server.seen().len(), 0);
     assert_eq!(run(&setup, cache.path(), CacheOptions::default(), &text), all("1.1.0"));
     let asked = server.seen().len();
@@ -75,7 +75,7 @@ fn nobody_is_asked_for_what_is_young_enough_or_offline() {
     // Somebody else sees nothing of what was kept.
     let stranger = tempfile::tempdir().unwrap();
     let found = run(&Setup::at_home(stranger.path()), cache.path(), offline(), &text);
-    assert_eq!(found, all("no answer is recorded for it"));
+    assert_eq!(found, all("no answer is recorded"));
     assert_eq!(run(&setup, cache.path(), CacheOptions::default(), &text), all("1.1.0"));
 }
 
