@@ -32,7 +32,8 @@ pub(crate) struct DeliverFlags {
     #[arg(long, value_name = "PREFIX", requires = "commit")]
     branch_prefix: Option<String>,
 
-    /// The branch that they begin at, and are to be merged into [default: the one that HEAD is on]
+    /// The branch that they begin at, and are to be merged into [default: the one that HEAD is on; with --push the remote's
+    /// default branch]
     #[arg(long, value_name = "BRANCH", requires = "commit")]
     base: Option<String>,
 
@@ -92,6 +93,7 @@ pub(crate) struct Delivering<'a> {
     /// The base's name, without `refs/heads/`.
     base: String,
     how: Deliver,
+    notes: Vec<String>,
 }
 
 /// What was done, for people and for tools.
@@ -119,10 +121,23 @@ impl<'a> Delivering<'a> {
         let fault = |error: GitError| Fault::of(&error);
         let author = flags.author.as_deref().map(str::parse).transpose().map_err(fault)?;
         let repository = Repository::discover(&env.folder.join(path)).map_err(fault)?;
-        let base = flags.base.clone().or_else(|| repository.head_branch());
-        let base = base.ok_or_else(|| Fault::of(&GitError::NoBranch))?;
         let prefix =
             flags.branch_prefix.as_deref().unwrap_or(rules::Wording::default().branch_prefix()).to_owned();
+        let default = match flags.push {
+            true => repository.ask_remote(&flags.remote, &prefix, &git(env)).map_err(fault)?,
+            false => None,
+        };
+        let named = flags.base.as_deref().map(|base| base.strip_prefix("refs/heads/").unwrap_or(base));
+        let here = repository.head_branch();
+        let base = named.or(default.as_deref()).or(here.as_deref());
+        let base = base.ok_or_else(|| Fault::of(&GitError::NoBranch))?.to_owned();
+        let mut notes = Vec::new();
+        if let (None, Some(here)) = (named, here.filter(|here| *here != base)) {
+            let remote = &flags.remote;
+            notes.push(format!(
+                "the base is `{base}`, the default branch of `{remote}`; for `{here}`, where HEAD is, say `--base {here}`"
+            ));
+        }
         let start = if flags.push {
             repository.fetch(&flags.remote, Some(&base), &prefix, &git(env)).map_err(fault)?;
             format!("refs/remotes/{}/{base}", flags.remote)
@@ -131,6 +146,7 @@ impl<'a> Delivering<'a> {
         };
         let how = Deliver {
             base: repository.resolve(&start).map_err(fault)?,
+            into: Some(base.clone()),
             prefix,
             remote: flags.push.then(|| flags.remote.clone()),
             author,
@@ -141,7 +157,10 @@ impl<'a> Delivering<'a> {
             },
             now: env.time(),
         };
-        Ok(Self { flags, repository, base, how })
+        if flags.branch_prefix.is_some() {
+            how.check().map_err(fault)?;
+        }
+        Ok(Self { flags, repository, base, how, notes })
     }
 
     /// Where the repository keeps its branches, which one run can deliver to once.
@@ -163,12 +182,15 @@ impl<'a> Delivering<'a> {
         if self.flags.branch_prefix.is_none() && self.how.prefix != wording.branch_prefix() {
             self.how.prefix = wording.branch_prefix().to_owned();
             if let Some(remote) = &self.how.remote {
+                let asked = self.repository.ask_remote(remote, &self.how.prefix, &git(env));
+                asked.map_err(|error| Fault::of(&error))?;
                 let fetched = self.repository.fetch(remote, None, &self.how.prefix, &git(env));
                 fetched.map_err(|error| Fault::of(&error))?;
             }
         }
+        self.how.check().map_err(|error| Fault::of(&error))?;
         let forge = self.flags.pull_request.then(|| self.forge(env)).transpose()?;
-        let mut report = Report { rows: Vec::new(), has_failed: false, notes: Vec::new() };
+        let mut report = Report { rows: Vec::new(), has_failed: false, notes: std::mem::take(&mut self.notes) };
         let names: Vec<String> =
             parcels.iter().map(|parcel| format!("{}{}", self.how.prefix, parcel.id)).collect();
         let declined = match &forge {

@@ -258,6 +258,83 @@ fn pull_requests_follow_the_branches_on_each_forge() {
     }
 }
 
+/// A job on a pull request of ours has its branch checked out, or its merge as a commit alone: the base is the remote's.
+#[test]
+fn our_own_branch_is_never_the_base() {
+    let Some(fleet) = Fleet::new() else { return };
+    fleet.apply(&["--push"]);
+    let first = refs(&fleet.bare());
+    for checkout in [&["flux-upgrade/podinfo"][..], &["--detach", "flux-upgrade/podinfo"]] {
+        git(&fleet.work(), &[&["checkout", "-q"], checkout].concat());
+        let again = fleet.apply(&["--push"]);
+        assert_eq!((again.code, refs(&fleet.bare())), (0, first.clone()), "{}", again.err);
+        assert!(!again.out.contains("obsolete") && again.out.contains(" unchanged "), "{}", again.out);
+        let told = again.err.contains("the base is `main`, the default branch of `origin`");
+        assert_eq!(told, checkout.len() == 1, "{}", again.err);
+    }
+    git(&fleet.work(), &["checkout", "-q", "flux-upgrade/podinfo"]);
+    for arguments in [&[][..], &["--push", "--base", "flux-upgrade/podinfo"]] {
+        let ran = fleet.apply(arguments);
+        assert_eq!((ran.code, refs(&fleet.bare())), (1, first.clone()), "{}", ran.out);
+        assert!(ran.err.contains("`flux-upgrade/podinfo` begins with `flux-upgrade/`"), "{}", ran.err);
+    }
+    // Of another branch it is told; a remote without a default leaves the one that is here.
+    git(&fleet.work(), &["checkout", "-q", "-b", "topic", "main"]);
+    git(&fleet.work(), &["push", "-q", "origin", "topic"]);
+    let ran = fleet.apply(&["--push"]);
+    assert!(ran.err.contains("for `topic`, where HEAD is, say `--base topic`"), "{}", ran.err);
+    git(&fleet.bare(), &["symbolic-ref", "HEAD", "refs/heads/gone"]);
+    let ran = fleet.apply(&["--push"]);
+    assert!(ran.code == 0 && !ran.err.contains("the base is"), "{}", ran.err);
+}
+
+/// What others have under our prefix is not ours, wherever it stands.
+#[test]
+fn branches_of_others_under_the_prefix_are_left_alone() {
+    let Some(fleet) = Fleet::new() else { return };
+    for (name, adds) in [("feature/at-the-base", false), ("feature/with-a-commit", true)] {
+        git(&fleet.work(), &["checkout", "-q", "-b", name, "main"]);
+        if adds {
+            git(&fleet.work(), &["commit", "-q", "--allow-empty", "-m", "Theirs"]);
+        }
+        git(&fleet.work(), &["push", "-q", "origin", name]);
+        git(&fleet.work(), &["checkout", "-q", "main"]);
+    }
+    fleet.apply(&["--push", "--branch-prefix", "feature/"]);
+    git(&fleet.work(), &["merge", "-q", "--squash", "feature/podinfo"]);
+    git(&fleet.work(), &["commit", "-qm", "Merged"]);
+    git(&fleet.work(), &["push", "-q", "origin", "main"]);
+    // Somebody has gone on from a commit of ours, which was merged without theirs.
+    git(&fleet.work(), &["checkout", "-q", "-b", "feature/more", "feature/podinfo"]);
+    git(&fleet.work(), &["commit", "-q", "--allow-empty", "-m", "Theirs"]);
+    git(&fleet.work(), &["push", "-q", "origin", "feature/more"]);
+    git(&fleet.work(), &["checkout", "-q", "main"]);
+    let ran = fleet.apply(&["--push", "--branch-prefix", "feature/"]);
+    let gone = |line: &&str| line.contains(" obsolete");
+    let rows: Vec<String> = ran.out.lines().filter(gone).map(without_commit).collect();
+    assert_eq!(rows, ["feature/more obsolete", "feature/podinfo obsolete"], "{}", ran.out);
+    assert!(ran.out.contains("but it has a commit that is not ours"), "{}", ran.out);
+}
+
+/// A branch of the prefix's own name leaves no room for ours, here or at the remote.
+#[test]
+fn a_branch_named_as_the_prefix_is_told_with_the_way_out() {
+    let Some(fleet) = Fleet::new() else { return };
+    git(&fleet.work(), &["branch", "flux-upgrade"]);
+    let ran = fleet.apply(&[]);
+    let here = "this repository has a branch `flux-upgrade`, beside which git can have none that begins with `flux-upgrade/`";
+    assert!(ran.code == 1 && ran.err.contains(here), "{}", ran.err);
+    assert!(ran.err.contains("`git branch -m flux-upgrade NAME`, or take another"), "{}", ran.err);
+    git(&fleet.work(), &["push", "-q", "origin", "flux-upgrade"]);
+    git(&fleet.work(), &["branch", "-D", "-q", "flux-upgrade"]);
+    let ran = fleet.apply(&["--push"]);
+    assert!(ran.code == 1 && ran.err.contains("`origin` has a branch `flux-upgrade`"), "{}", ran.err);
+    assert!(ran.err.contains("`git push origin NAME :flux-upgrade`"), "{}", ran.err);
+    assert!(refs(&fleet.work()).lines().count() == 1, "nothing was made");
+    let other = fleet.apply(&["--push", "--branch-prefix", "flux-upgrade-"]);
+    assert!(other.code == 0 && other.out.contains("flux-upgrade-podinfo"), "{}{}", other.out, other.err);
+}
+
 #[test]
 fn the_rules_name_branches_and_commits() {
     let Some(fleet) = Fleet::new() else { return };
@@ -309,9 +386,13 @@ fn what_cannot_be_done_is_said_before_anything_is() {
     let before = refs(&fleet.work());
     for (arguments, expected) in [
         (&["--base", "gone"][..], "no commit `refs/heads/gone`"),
-        (&["--push", "--remote", "nowhere"][..], "`git fetch` failed"),
+        (&["--push", "--remote", "nowhere"][..], "`git ls-remote` failed"),
         (&["--push", "--pull-request"][..], "names no project of a forge"),
-        (&["--branch-prefix", "a..b/"][..], "is no name for a branch"),
+        (&["--branch-prefix", "a..b/"][..], "`a..b/` is not how the name of a branch can begin"),
+        (&["--branch-prefix", ""][..], "`` is not how the name of a branch can begin"),
+        (&["--branch-prefix", "deps"][..], "`deps` is not how the name of a branch can begin"),
+        (&["--branch-prefix", "refs/heads/deps/"][..], "`refs/heads/deps/` is not how"),
+        (&["--branch-prefix", "ma-", "--base", "ma-in"][..], "no commit `refs/heads/ma-in`"),
         (&["--pull-request"][..], "--push"),
     ] {
         let ran = fleet.apply(arguments);

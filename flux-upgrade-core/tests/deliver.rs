@@ -65,6 +65,7 @@ fn how(repository: &Repository, remote: Option<&str>) -> Deliver {
     let base = if remote.is_some() { "refs/remotes/origin/main" } else { "refs/heads/main" };
     Deliver {
         base: repository.resolve(base).unwrap(),
+        into: Some("main".to_owned()),
         prefix: "flux-upgrade/".to_owned(),
         remote: remote.map(str::to_owned),
         author: Some("Upgrade Bot <bot@example.com>".parse().unwrap()),

@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::repository::{Author, CommitId, GitError, Push, Repository, Signing};
+use super::repository::{Author, CommitId, GitError, Push, Repository, Signing, folders};
 use super::write::Replacement;
+use crate::rules::is_branch_prefix;
 use crate::time::Timestamp;
 
 /// A branch that shall be there.
@@ -29,6 +30,8 @@ pub struct Wanted<'t> {
 pub struct Deliver {
     /// The commit that branches begin at.
     pub base: CommitId,
+    /// The branch that they are to be merged into, without `refs/heads/`; `None` where the base is a commit alone.
+    pub into: Option<String>,
     /// How the names of all our branches begin, such as `flux-upgrade/`.
     pub prefix: String,
     /// The remote whose branches, as fetched, count over those here.
@@ -39,6 +42,30 @@ pub struct Deliver {
     pub signing: Signing,
     /// The time of the commits; `None` for that of the system.
     pub now: Option<Timestamp>,
+}
+
+impl Deliver {
+    /// Whether branches can be made in this way at all; [`Repository::deliver`] asks it too.
+    ///
+    /// # Errors
+    ///
+    /// [`GitError::BadPrefix`], and [`GitError::OwnBase`] where the base is among the branches of that prefix.
+    pub fn check(&self) -> Result<(), GitError> {
+        if !is_branch_prefix(&self.prefix) {
+            return Err(GitError::BadPrefix { found: self.prefix.clone() });
+        }
+        match &self.into {
+            Some(base) if self.is_under(base) => {
+                Err(GitError::OwnBase { base: base.clone(), prefix: self.prefix.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a branch stands right under the prefix, not under a longer one.
+    fn is_under(&self, branch: &str) -> bool {
+        branch.strip_prefix(self.prefix.as_str()).is_some_and(|rest| !rest.contains('/'))
+    }
 }
 
 /// What became of the branches.
@@ -107,7 +134,7 @@ impl BranchState {
     }
 }
 
-/// A branch of ours that nothing is wanted of any more.
+/// A branch of ours that nothing is wanted of any more: it holds a commit of ours. What others made under our prefix is not.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Obsolete {
     /// Its name, without `refs/heads/`.
@@ -124,7 +151,7 @@ impl Repository {
     ///
     /// # Errors
     ///
-    /// [`GitError`] where objects or references cannot be read or written, or a commit cannot be signed. Objects that were
+    /// [`GitError`] as [`Deliver::check`] has it, and where a branch has the name that the prefix needs for a folder, objects or references cannot be read or written, or a commit cannot be signed. Objects that were
     /// written by then are garbage to git, and no branch has moved.
     ///
     /// # Examples
@@ -144,6 +171,7 @@ impl Repository {
     /// };
     /// let how = Deliver {
     ///     base: repository.resolve("main")?,
+    ///     into: Some("main".to_owned()),
     ///     prefix: "flux-upgrade/".to_owned(),
     ///     remote: None,
     ///     author: None,
@@ -156,9 +184,17 @@ impl Repository {
     /// # Ok::<(), flux_upgrade_core::host::GitError>(())
     /// ```
     pub fn deliver(&self, wanted: &[Wanted<'_>], how: &Deliver) -> Result<Delivery, GitError> {
+        how.check()?;
         let unlocked = self.settle_moves()?;
         let hand = self.hand(how.author.as_ref(), how.signing, how.now)?;
         let seen = Seen::of(self, how)?;
+        if let Some(branch) = folders(&how.prefix).find(|name| self.has_branch(name)) {
+            return Err(GitError::PrefixTaken {
+                branch: branch.to_owned(),
+                prefix: how.prefix.clone(),
+                remote: None,
+            });
+        }
         let checked_out = self.checked_out();
         let mut done: Vec<Delivered> = Vec::new();
         let mut moves = Vec::new();
@@ -212,9 +248,9 @@ impl Repository {
         if !moves.is_empty() {
             self.move_branches(&moves, &hand)?;
         }
-        let obsolete = seen.others(wanted, how).into_iter().map(|(branch, tip)| {
-            let is_ours = self.ours(tip).is_some() || self.is_ancestor(tip, how.base);
-            Obsolete { branch, is_ours }
+        let obsolete = seen.others(wanted, how).into_iter().filter_map(|(branch, tip)| {
+            let is_ours = self.ours(tip).is_some();
+            (is_ours || self.stands_on_ours(tip, how.base)).then_some(Obsolete { branch, is_ours })
         });
         Ok(Delivery { obsolete: obsolete.collect(), branches: done, unlocked })
     }
@@ -313,10 +349,7 @@ impl Seen {
         let wanted: BTreeSet<&str> = wanted.iter().map(|want| want.branch.as_str()).collect();
         // Where there is a remote, a leftover here is nobody's business but the user's.
         let all = if how.remote.is_some() { self.remote } else { self.local };
-        let is_other = |branch: &str| {
-            let rest = branch.strip_prefix(how.prefix.as_str());
-            rest.is_some_and(|rest| !rest.contains('/')) && !wanted.contains(branch)
-        };
+        let is_other = |branch: &str| how.is_under(branch) && !wanted.contains(branch);
         all.into_iter().filter(|(branch, _)| is_other(branch)).collect()
     }
 }

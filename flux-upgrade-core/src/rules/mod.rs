@@ -24,7 +24,7 @@ pub use promote::{Promote, Staged};
 pub use renovate::Renovate;
 pub(crate) use requires::Requires;
 pub use schedule::{Schedule, ScheduleError};
-pub(crate) use wording::Template;
+pub(crate) use wording::{PREFIX, Template, is_branch_prefix};
 pub use wording::Wording;
 
 use crate::diagnostic::Diagnostic;

@@ -76,8 +76,7 @@ impl Wording {
                 }
                 _ => {
                     let message = format!("`{text}` is not how the name of a branch can begin");
-                    let help = "write for example `deps/`: letters, digits, `-`, `_`, `.` and `/`";
-                    want(is_prefix(text), &message, help)?;
+                    want(is_branch_prefix(text), &message, PREFIX)?;
                     out.branch_prefix = Some(text.to_owned());
                 }
             }
@@ -86,8 +85,13 @@ impl Wording {
     }
 }
 
-/// Whether git takes a branch of this beginning with a group's id behind it (git-check-ref-format(1), and narrower).
-fn is_prefix(text: &str) -> bool {
+/// What the beginning of a branch's name looks like.
+pub(crate) const PREFIX: &str =
+    "write for example `deps/`: letters, digits, `-`, `_`, `.` and `/`, and at its end `/`, `-` or `_`";
+
+/// Whether git takes a branch of this beginning with a group's id behind it (git-check-ref-format(1), and narrower: an end that
+/// tells it from the id, and not a reference's full name).
+pub(crate) fn is_branch_prefix(text: &str) -> bool {
     let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte));
     let mut parts = text.split('/').rev();
     let last = parts.next().unwrap_or_default();
@@ -95,6 +99,8 @@ fn is_prefix(text: &str) -> bool {
         && text.len() <= 100
         && !text.is_empty()
         && !text.starts_with('-')
+        && !text.starts_with("refs/")
+        && text.ends_with(['/', '-', '_'])
         && !text.contains("..")
         && !last.starts_with('.')
         && parts.all(|part| {
@@ -211,6 +217,8 @@ mod tests {
             ("{branchPrefix: \"a b/\"}", "`a b/` is not how the name of a branch can begin"),
             ("{branchPrefix: \"/\"}", "`/` is not how the name of a branch can begin"),
             ("{branchPrefix: \"a/..\"}", "`a/..` is not how the name of a branch can begin"),
+            ("{branchPrefix: \"deps\"}", "`deps` is not how the name of a branch can begin"),
+            ("{branchPrefix: refs/heads/deps/}", "`refs/heads/deps/` is not how the name of a branch can begin"),
             ("{branchPrefix: \"a.lock/\"}", "`a.lock/` is not how the name of a branch can begin"),
             ("{commits: x}", "`commits` is no key of this mapping"),
         ] {

@@ -182,6 +182,19 @@ impl Repository {
         (none.is_none() && sealed.trim_end() == expected).then_some(CommitId(parent))
     }
 
+    /// Whether somebody has gone on from a commit of ours that is not in the base.
+    pub(in crate::host) fn stands_on_ours(&self, tip: CommitId, base: CommitId) -> bool {
+        const MOST: usize = 100;
+        let first_parent = |commit: &CommitId| {
+            let found = self.git.find_commit(commit.0).ok()?;
+            found.parent_ids().next().map(|parent| CommitId(parent.detach()))
+        };
+        std::iter::successors(Some(tip), first_parent)
+            .take(MOST)
+            .take_while(|commit| !self.is_ancestor(*commit, base))
+            .any(|commit| self.ours(commit).is_some())
+    }
+
     /// Who committed, for people.
     pub(in crate::host) fn committer_of(&self, commit: CommitId) -> String {
         let name = self.git.find_commit(commit.0).ok().and_then(|found| {

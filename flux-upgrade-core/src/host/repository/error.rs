@@ -34,6 +34,38 @@ pub enum GitError {
         /// The commit, or the branch.
         commit: String,
     },
+    /// The beginning that our branches' names shall have is none.
+    #[error("`{found}` is not how the name of a branch can begin; {}", crate::rules::PREFIX)]
+    BadPrefix {
+        /// What was found.
+        found: String,
+    },
+    /// The base is one of the branches that we make.
+    #[error(
+        "`{base}` begins with `{prefix}` as the branches do that are made here, and cannot be the one that they are for; \
+         name that with `--base`, or another beginning with `--branch-prefix`"
+    )]
+    OwnBase {
+        /// The base.
+        base: String,
+        /// How the names of our branches begin.
+        prefix: String,
+    },
+    /// A branch has the name that ours would need for a folder.
+    #[error(
+        "{} has a branch `{branch}`, beside which git can have none that begins with `{prefix}`; rename it with \
+         `git branch -m {branch} NAME`{}, or take another beginning with `--branch-prefix`",
+        remote.as_deref().map_or("this repository".to_owned(), |remote| format!("`{remote}`")),
+        remote.as_deref().map_or(String::new(), |remote| format!(" and `git push {remote} NAME :{branch}`"))
+    )]
+    PrefixTaken {
+        /// The branch.
+        branch: String,
+        /// How the names of our branches begin.
+        prefix: String,
+        /// The remote that has it; `None` for this repository.
+        remote: Option<String>,
+    },
     /// A name that no branch can have.
     #[error("`{name}` is no name for a branch")]
     BadBranch {
@@ -89,6 +121,9 @@ impl GitError {
             Self::NoSuchRevision { .. } => "git.no-revision",
             Self::NoBranch => "git.no-branch",
             Self::Changed { .. } => "git.changed",
+            Self::BadPrefix { .. } => "git.bad-prefix",
+            Self::OwnBase { .. } => "git.own-base",
+            Self::PrefixTaken { .. } => "git.prefix-taken",
             Self::BadBranch { .. } => "git.bad-branch",
             Self::BadAuthor { .. } => "git.bad-author",
             Self::References { .. } => "git.references",

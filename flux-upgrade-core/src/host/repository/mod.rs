@@ -18,7 +18,7 @@ use gix::bstr::ByteSlice as _;
 
 pub use commit::{Author, Signing};
 pub use error::GitError;
-pub(super) use program::without_logins;
+pub(super) use program::{folders, without_logins};
 pub use program::{Git, Push};
 
 /// A commit of a repository.
@@ -109,6 +109,11 @@ impl Repository {
     pub fn head_branch(&self) -> Option<String> {
         let name = self.git.head_name().ok()??;
         Some(name.as_bstr().to_str().ok()?.strip_prefix("refs/heads/")?.to_owned())
+    }
+
+    /// Whether there is a branch of this name.
+    pub(super) fn has_branch(&self, name: &str) -> bool {
+        self.git.find_reference(format!("refs/heads/{name}").as_str()).is_ok()
     }
 
     /// The references whose full names begin with `prefix`, each with its commit.

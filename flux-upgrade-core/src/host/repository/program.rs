@@ -31,6 +31,31 @@ impl Repository {
         config.string(format!("remote.{remote}.url").as_str()).map(|url| url.to_string())
     }
 
+    /// Asks a remote for its default branch, which its `HEAD` is on, and whether a branch has the name that `prefix` needs for a
+    /// folder.
+    ///
+    /// # Errors
+    ///
+    /// [`GitError::PrefixTaken`], and [`GitError::Program`] with what git says.
+    pub fn ask_remote(&self, remote: &str, prefix: &str, git: &Git) -> Result<Option<String>, GitError> {
+        let taken: Vec<String> = folders(prefix).map(|name| format!("refs/heads/{name}")).collect();
+        let arguments = ["ls-remote", "--quiet", "--symref", remote, "HEAD"].map(str::to_owned);
+        let said = self.run(git, &[&arguments[..], &taken].concat())?;
+        let mut default = None;
+        for (what, name) in said.lines().filter_map(|line| line.split_once('\t')) {
+            if let Some(branch) = what.strip_prefix("ref: refs/heads/").filter(|_| name == "HEAD") {
+                default = Some(branch.to_owned());
+            } else if taken.iter().any(|taken| taken == name) {
+                return Err(GitError::PrefixTaken {
+                    branch: name.trim_start_matches("refs/heads/").to_owned(),
+                    prefix: prefix.to_owned(),
+                    remote: Some(remote.to_owned()),
+                });
+            }
+        }
+        Ok(default)
+    }
+
     /// Fetches a branch, if one is named, and all branches that begin with `prefix`, into the remote's own references.
     ///
     /// # Errors
@@ -91,6 +116,11 @@ impl Repository {
         }
         Err(failed(last_lines(&String::from_utf8_lossy(&output.stderr))))
     }
+}
+
+/// The names that git has folders for when branches begin with `prefix`: of `a/b/` they are `a` and `a/b`.
+pub(in crate::host) fn folders(prefix: &str) -> impl Iterator<Item = &str> {
+    prefix.match_indices('/').map(|(at, _)| &prefix[..at])
 }
 
 /// The end of what a program says, without what it may know of passwords in URLs.
