@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use flux_upgrade_core::host::{
     BranchState, Closing, Deliver, Delivered, Delivery, Forge, ForgeKind, Git, GitError, Home, HttpOptions,
-    Limits, Proposal, Push, Repository, Signing, Synced, SyncedState, Tree, Wanted,
+    Limits, Proposal, Push, Repository, Signing, Synced, SyncedState, Tree, Unpushed, Wanted,
 };
 use flux_upgrade_core::{plan, rules};
 
@@ -190,7 +191,8 @@ impl<'a> Delivering<'a> {
         }
         self.how.check().map_err(|error| Fault::of(&error))?;
         let forge = self.flags.pull_request.then(|| self.forge(env)).transpose()?;
-        let mut report = Report { rows: Vec::new(), has_failed: false, notes: std::mem::take(&mut self.notes) };
+        let mut report =
+            Report { rows: Vec::new(), has_failed: false, notes: std::mem::take(&mut self.notes) };
         let names: Vec<String> =
             parcels.iter().map(|parcel| format!("{}{}", self.how.prefix, parcel.id)).collect();
         let declined = match &forge {
@@ -261,17 +263,12 @@ impl<'a> Delivering<'a> {
                 }
             }
         }
-        let delivery = self.repository.deliver(&wanted, &self.how).map_err(|error| Fault::of(&error))?;
+        let (delivery, unpushed) = self.bring(&wanted, env)?;
         if delivery.unlocked > 0 {
             report.notes.push(format!(
                 "an earlier run was killed while it moved branches; {} that it had locked are free again",
                 delivery.unlocked
             ));
-        }
-        if let Some(remote) = &self.how.remote {
-            let pushes: Vec<Push> =
-                delivery.branches.iter().filter_map(|branch| branch.push.clone()).collect();
-            self.repository.push(remote, &pushes, &git(env)).map_err(|error| Fault::of(&error))?;
         }
         let of = |branch: &str| names.iter().position(|name| name == branch).map(|number| &parcels[number]);
         for delivered in &delivery.branches {
@@ -280,7 +277,12 @@ impl<'a> Delivering<'a> {
             let parcel = of(&delivered.branch);
             let first: Vec<&str> =
                 parcel.iter().flat_map(|parcel| &parcel.after).map(|at| names[*at].as_str()).collect();
-            report.rows.push(branch_row(delivered, parcel, &first));
+            let mut row = branch_row(delivered, parcel, &first);
+            if let Some(left) = unpushed.iter().find(|left| left.branch == row.branch) {
+                report.has_failed = true;
+                row = Row { state: "refused", why: Some(left.why.clone()), pushed: false, ..row };
+            }
+            report.rows.push(row);
         }
         let kept_from = report.rows.len();
         let spared: BTreeSet<String> = plan::unanswered_groups(&planned.plan, &planned.rules)
@@ -290,10 +292,61 @@ impl<'a> Delivering<'a> {
             .collect();
         let obsolete = obsolete(&delivery, is_all, &spared, &mut report);
         if let Some(forge) = &forge {
+            let delivery = Delivery {
+                branches: delivery
+                    .branches
+                    .into_iter()
+                    .filter(|branch| unpushed.iter().all(|left| left.branch != branch.branch))
+                    .collect(),
+                ..delivery
+            };
             self.pull_requests(forge, &delivery, &wanted, &of, &obsolete, &mut report)?;
         }
         report.rows[..kept_from].sort_by(|a, b| a.branch.cmp(&b.branch));
         Ok(report)
+    }
+
+    /// Makes the branches and pushes them. Where another run, or a person, was faster, it looks again.
+    fn bring(&self, wanted: &[Wanted<'_>], env: &Env) -> Result<(Delivery, Vec<Unpushed>), Fault> {
+        const TRIES: usize = 3;
+        let fault = |error: GitError| Fault::of(&error);
+        let mut done: BTreeMap<String, Delivered> = BTreeMap::new();
+        let mut unlocked = 0;
+        let mut tried = 0;
+        loop {
+            tried += 1;
+            let mut delivery = match self.repository.deliver(wanted, &self.how) {
+                Err(GitError::References { .. }) if tried < TRIES => {
+                    std::thread::sleep(Duration::from_millis(500));
+                    continue;
+                }
+                other => other.map_err(fault)?,
+            };
+            unlocked += delivery.unlocked;
+            let pushes: Vec<Push> =
+                delivery.branches.iter().filter_map(|branch| branch.push.clone()).collect();
+            let unpushed = match &self.how.remote {
+                Some(remote) => self.repository.push(remote, &pushes, &git(env)).map_err(fault)?,
+                None => Vec::new(),
+            };
+            // What was done before the second look is `unchanged` at it.
+            for branch in &mut delivery.branches {
+                if unpushed.iter().any(|left| left.branch == branch.branch) {
+                    continue;
+                }
+                match done.get(&branch.branch) {
+                    Some(before) if branch.state == BranchState::Unchanged => *branch = before.clone(),
+                    _ => drop(done.insert(branch.branch.clone(), branch.clone())),
+                }
+            }
+            let is_stale = unpushed.iter().any(|left| left.is_stale);
+            match &self.how.remote {
+                Some(remote) if is_stale && tried < TRIES => {
+                    self.repository.fetch(remote, None, &self.how.prefix, &git(env)).map_err(fault)?;
+                }
+                _ => return Ok((Delivery { unlocked, ..delivery }, unpushed)),
+            }
+        }
     }
 
     fn forge(&self, env: &Env) -> Result<Forge, Fault> {

@@ -90,9 +90,18 @@ impl Fleet {
     }
 
     fn apply(&self, arguments: &[&str]) -> Ran {
+        self.apply_in("work", arguments)
+    }
+
+    fn apply_in(&self, folder: &str, arguments: &[&str]) -> Ran {
         let mut variables = Env::of_process().variables;
         variables.extend(self.variables.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-        let env = Env { folder: self.work(), now: Some(1_787_356_800), variables, ..Env::default() };
+        let env = Env {
+            folder: self.root.path().join(folder),
+            now: Some(1_787_356_800),
+            variables,
+            ..Env::default()
+        };
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let fixed = ["flux-upgrade", "apply", ".", "--offline", "../fleet.registry.json"];
         let fixed =
@@ -333,6 +342,81 @@ fn a_branch_named_as_the_prefix_is_told_with_the_way_out() {
     assert!(refs(&fleet.work()).lines().count() == 1, "nothing was made");
     let other = fleet.apply(&["--push", "--branch-prefix", "flux-upgrade-"]);
     assert!(other.code == 0 && other.out.contains("flux-upgrade-podinfo"), "{}{}", other.out, other.err);
+}
+
+/// A remote that refuses one branch, by a hook as forges have for patterns, stops that one and what stands on it.
+#[cfg(unix)]
+#[test]
+fn a_branch_that_the_remote_refuses_stops_no_other() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let Some(mut fleet) = Fleet::new() else { return };
+    let fake = Fake::start(Kind::GitHub);
+    let url = "git@git.example.com:acme/fleet.git";
+    let bare = fleet.bare();
+    git(&fleet.work(), &["config", &format!("url.{}.insteadOf", bare.display()), url]);
+    git(&fleet.work(), &["remote", "set-url", "origin", url]);
+    fleet.variables.extend([("GH_TOKEN", String::new()), ("GITHUB_TOKEN", TOKEN.to_owned())]);
+    let hook = bare.join("hooks/pre-receive");
+    let text = "#!/bin/sh\nwhile read -r old new name; do case $name in */trust-manager)\n\
+                echo 'GH013: this pattern is protected' >&2; exit 1;; esac; done\n";
+    fs::write(&hook, text).unwrap();
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+    let flags = ["--push", "--pull-request", "--forge", "github", "--forge-url", &fake.api()];
+    for _ in 0..2 {
+        let ran = fleet.apply(&flags);
+        assert_eq!((ran.code, fake.count()), (1, 9), "{}{}", ran.out, ran.err);
+        let said = "`origin` refuses it: pre-receive hook declined; GH013: this pattern is protected\n";
+        assert!(ran.out.contains(said), "{}", ran.out);
+        assert_eq!(ran.out.matches(" refused ").count(), 8, "{}", ran.out);
+        assert!(
+            ran.out.contains("flux-upgrade/trust-manager, which it stands on, was not pushed"),
+            "{}",
+            ran.out
+        );
+        assert_eq!(refs(&bare).lines().count(), 10, "main and nine");
+    }
+    fs::remove_file(hook).unwrap();
+    let ran = fleet.apply(&flags);
+    assert_eq!((ran.code, fake.count(), refs(&bare).lines().count()), (0, 17, 18), "{}{}", ran.out, ran.err);
+    assert_eq!(ran.out.matches(" created ").count(), 8, "{}", ran.out);
+    fake.assert_no_violation();
+}
+
+/// Two runs at the same time, from clones of their own or from one: all is done, and neither has anything to say of it.
+#[test]
+fn two_runs_at_once_end_well() {
+    let Some(fleet) = Fleet::new() else { return };
+    git(fleet.root.path(), &["clone", "-q", "origin.git", "other"]);
+    for folders in [["work", "other"], ["work", "work"]] {
+        fleet.publish("6.9.1", "6.9.2");
+        let runs: Vec<Ran> = std::thread::scope(|scope| {
+            let of = |folder: &'static str| {
+                let fleet = &fleet;
+                scope.spawn(move || fleet.apply_in(folder, &["--push"]))
+            };
+            let all = folders.map(of);
+            all.into_iter().map(|run| run.join().unwrap()).collect()
+        });
+        for ran in &runs {
+            assert_eq!(ran.code, 0, "{folders:?}: {}{}", ran.out, ran.err);
+        }
+        assert_eq!(refs(&fleet.bare()).lines().count(), 18);
+        let again = fleet.apply(&["--push"]);
+        assert_eq!(again.out.matches(" unchanged ").count(), 17, "{}", again.out);
+        fleet.publish("6.9.2", "6.9.1");
+    }
+}
+
+/// Somebody deletes a branch: it comes again, and is told as new.
+#[test]
+fn a_branch_that_was_deleted_at_the_remote_is_created_again() {
+    let Some(fleet) = Fleet::new() else { return };
+    fleet.apply(&["--push"]);
+    git(&fleet.bare(), &["branch", "-q", "-D", "flux-upgrade/podinfo"]);
+    let ran = fleet.apply(&["--push"]);
+    assert!(ran.out.contains("flux-upgrade/podinfo         created"), "{}", ran.out);
+    assert_eq!(ran.out.matches(" unchanged ").count(), 16, "{}", ran.out);
+    assert_eq!(refs(&fleet.work()), refs(&fleet.bare()));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use flux_upgrade_core::RepoPath;
 use flux_upgrade_core::host::{
-    BranchState, Deliver, Delivery, Git, GitError, Limits, Replacement, Repository, Signing, Wanted,
+    BranchState, Deliver, Delivery, Git, GitError, Limits, Push, Replacement, Repository, Signing, Wanted,
 };
 use flux_upgrade_core::time::Timestamp;
 use tempfile::TempDir;
@@ -250,15 +250,30 @@ fn a_push_never_goes_over_what_was_not_seen() {
     git(&human, &["commit", "-q", "--allow-empty", "-m", "Theirs"]);
     git(&human, &["push", "-q", "origin", "HEAD"]);
     let repository = Repository::discover(&home).unwrap();
-    let push = flux_upgrade_core::host::Push {
+    let push = Push {
         branch: "flux-upgrade/app".to_owned(),
         old: first.branches[0].tip,
         new: repository.resolve("main").unwrap(),
+        onto: None,
     };
-    let error = repository.push("origin", &[push], &Git::default()).unwrap_err();
-    assert!(matches!(error, GitError::Program { .. }), "{error}");
+    let above =
+        Push { branch: "flux-upgrade/above".into(), old: None, onto: Some(push.branch.clone()), ..push };
+    let beside = Push { branch: "flux-upgrade/beside".into(), onto: None, ..above.clone() };
+    let left = repository.push("origin", &[push, above, beside.clone()], &Git::default()).unwrap();
+    let left: Vec<_> =
+        left.iter().map(|left| (left.branch.as_str(), left.is_stale, left.why.as_str())).collect();
+    assert_eq!(
+        left,
+        [
+            ("flux-upgrade/app", true, "`origin` has moved it since it was looked at: stale info"),
+            ("flux-upgrade/above", true, "flux-upgrade/app, which it stands on, was not pushed"),
+        ]
+    );
     let bare = root.path().join("origin.git");
     assert_eq!(git(&bare, &["rev-parse", "flux-upgrade/app"]), git(&human, &["rev-parse", "HEAD"]));
+    assert!(!git(&bare, &["branch", "--list", "flux-upgrade/beside"]).is_empty());
+    let error = repository.push("nowhere", &[beside], &Git::default()).unwrap_err();
+    assert!(matches!(error, GitError::Program { .. }), "{error}");
 }
 
 #[test]
@@ -295,6 +310,12 @@ fn a_branch_that_is_checked_out_is_left() {
     let delivery = deliver(&home, None, &[newer, TWO]);
     assert_eq!(words(&delivery), ["checked out", "created"]);
     assert_eq!(git(&home.parent().unwrap().join("beside"), &["status", "--porcelain"]), "");
+    // At the remote it moves all the same.
+    let here = git(&home, &["rev-parse", "flux-upgrade/app"]);
+    assert_eq!(words(&deliver(&home, Some("origin"), &[newer, TWO])), ["created", "created"]);
+    assert_eq!(git(&home, &["rev-parse", "flux-upgrade/app"]), here);
+    assert_eq!(git(&home, &["show", &format!("origin/flux-upgrade/app:{APP}")]), "tag: 1.2.0");
+    assert_eq!(words(&deliver(&home, Some("origin"), &[newer, TWO])), ["unchanged", "unchanged"]);
 }
 
 #[test]

@@ -218,30 +218,37 @@ impl Repository {
             };
             let (local, remote) = seen.tips(&want.branch);
             let found = self.judge(want, [remote, local], parent, how)?;
+            let is_new = if how.remote.is_some() { remote.is_none() } else { local.is_none() };
             let (state, tip) = match found {
+                // What was deleted at the remote is new to it.
+                Found::Fits(tip) if is_new => (BranchState::Created, tip),
                 Found::Fits(tip) => (BranchState::Unchanged, tip),
                 Found::Kept(tip, by) => {
                     done.push(want.left(BranchState::Kept { by }, Some(tip)));
                     continue;
                 }
                 Found::Free => {
-                    let is_new = if how.remote.is_some() { remote.is_none() } else { local.is_none() };
                     let state = if is_new { BranchState::Created } else { BranchState::Moved };
                     (state, self.commit(tree, parent, &want.message, &hand)?)
                 }
             };
             let name = format!("refs/heads/{}", want.branch);
             if local != Some(tip) {
-                if let Some(folder) = checked_out.get(&name) {
-                    done.push(want.left(BranchState::CheckedOut { folder: folder.clone() }, None));
-                    continue;
+                match checked_out.get(&name) {
+                    None => moves.push((name, local, tip)),
+                    // What counts is the remote's; here it is behind, as it is wherever else it is checked out.
+                    Some(_) if how.remote.is_some() => {}
+                    Some(folder) => {
+                        done.push(want.left(BranchState::CheckedOut { folder: folder.clone() }, None));
+                        continue;
+                    }
                 }
-                moves.push((name, local, tip));
             }
             let push = (how.remote.is_some() && remote != Some(tip)).then(|| Push {
                 branch: want.branch.clone(),
                 old: remote,
                 new: tip,
+                onto: want.onto.map(|below| wanted[below].branch.clone()),
             });
             done.push(Delivered { branch: want.branch.clone(), state, tip: Some(tip), push });
         }

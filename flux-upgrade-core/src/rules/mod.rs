@@ -24,8 +24,10 @@ pub use promote::{Promote, Staged};
 pub use renovate::Renovate;
 pub(crate) use requires::Requires;
 pub use schedule::{Schedule, ScheduleError};
-pub(crate) use wording::{PREFIX, Template, is_branch_prefix};
+pub(crate) use wording::Template;
 pub use wording::Wording;
+#[cfg(feature = "native")]
+pub(crate) use wording::{PREFIX, is_branch_prefix};
 
 use crate::diagnostic::Diagnostic;
 use crate::flux::LocalEdits;

@@ -218,7 +218,10 @@ mod tests {
             ("{branchPrefix: \"/\"}", "`/` is not how the name of a branch can begin"),
             ("{branchPrefix: \"a/..\"}", "`a/..` is not how the name of a branch can begin"),
             ("{branchPrefix: \"deps\"}", "`deps` is not how the name of a branch can begin"),
-            ("{branchPrefix: refs/heads/deps/}", "`refs/heads/deps/` is not how the name of a branch can begin"),
+            (
+                "{branchPrefix: refs/heads/deps/}",
+                "`refs/heads/deps/` is not how the name of a branch can begin",
+            ),
             ("{branchPrefix: \"a.lock/\"}", "`a.lock/` is not how the name of a branch can begin"),
             ("{commits: x}", "`commits` is no key of this mapping"),
         ] {

@@ -18,8 +18,8 @@ use gix::bstr::ByteSlice as _;
 
 pub use commit::{Author, Signing};
 pub use error::GitError;
+pub use program::{Git, Push, Unpushed};
 pub(super) use program::{folders, without_logins};
-pub use program::{Git, Push};
 
 /// A commit of a repository.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

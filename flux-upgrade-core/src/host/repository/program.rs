@@ -1,7 +1,7 @@
 //! Git's own program, for what talks to a remote.
 
 use std::collections::BTreeMap;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use super::{CommitId, GitError, Repository};
 
@@ -21,6 +21,53 @@ pub struct Push {
     pub old: Option<CommitId>,
     /// Where it shall be.
     pub new: CommitId,
+    /// The branch that it stands on: it does not go where that is refused.
+    pub onto: Option<String>,
+}
+
+/// A branch that did not move at the remote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unpushed {
+    /// The branch, without `refs/heads/`.
+    pub branch: String,
+    /// Why, with the remote's own words.
+    pub why: String,
+    /// Whether somebody else has moved it since it was fetched: worth another look.
+    pub is_stale: bool,
+}
+
+/// What git says of one branch that was refused.
+struct Refusal {
+    /// Such as `pre-receive hook declined`.
+    reason: String,
+    /// The remote's lines.
+    said: Vec<String>,
+}
+
+impl Refusal {
+    /// Reads what `git push` of one branch says: ` ! [remote rejected] id -> name (reason)`, and lines of `remote:`.
+    fn of(text: &str) -> Option<Self> {
+        let line = text.lines().map(str::trim).find(|line| line.starts_with("! ["))?;
+        let reason = line.rsplit_once(" (").map_or(line, |(_, reason)| reason.trim_end_matches(')'));
+        let said = text.lines().filter_map(|line| line.strip_prefix("remote:")).map(str::trim);
+        let said = said.filter(|line| !line.is_empty()).take(8).map(without_logins);
+        Some(Self { reason: without_logins(reason), said: said.collect() })
+    }
+
+    /// Whether the branch is not where it was seen.
+    fn is_stale(&self) -> bool {
+        let is_elsewhere = self.reason.contains("is at ") && self.reason.contains("but expected");
+        is_elsewhere
+            || ["stale info", "fetch first", "already exists", "failed to update ref", "incorrect old value"]
+                .iter()
+                .any(|word| self.reason.contains(word))
+    }
+
+    fn words(&self) -> String {
+        let shown = |text: &String| text.chars().filter(|c| !c.is_control()).collect::<String>();
+        let all: Vec<String> = [&self.reason].into_iter().chain(&self.said).map(shown).collect();
+        all.join("; ")
+    }
 }
 
 impl Repository {
@@ -71,50 +118,97 @@ impl Repository {
         self.run(git, &arguments).map(drop)
     }
 
-    /// Pushes branches together; none moves that is not where it was seen, and no history but `old` is given up.
+    /// Pushes branches; none moves that is not where it was seen, and no history but `old` is given up.
     ///
-    /// A remote that cannot move several at once is given them one after the other.
+    /// They go together, or one after the other where the remote does not take them so: one that it refuses stops only those that
+    /// stand on it. Given back are those that did not move.
     ///
     /// # Errors
     ///
-    /// [`GitError::Program`] with what git says.
-    pub fn push(&self, remote: &str, branches: &[Push], git: &Git) -> Result<(), GitError> {
-        if branches.is_empty() {
-            return Ok(());
+    /// [`GitError::Program`] with what git says, where nothing could be asked of the remote.
+    pub fn push(&self, remote: &str, branches: &[Push], git: &Git) -> Result<Vec<Unpushed>, GitError> {
+        if branches.is_empty() || self.push_once(remote, branches, true, git)?.status.success() {
+            return Ok(Vec::new());
         }
-        let arguments = |atomic: bool| {
-            let mut arguments = vec!["push".to_owned(), "--quiet".to_owned()];
-            arguments.extend(atomic.then(|| "--atomic".to_owned()));
-            for Push { branch, old, .. } in branches {
-                let old = old.map(|old| old.to_string()).unwrap_or_default();
-                arguments.push(format!("--force-with-lease=refs/heads/{branch}:{old}"));
-            }
-            arguments.push(remote.to_owned());
-            arguments
-                .extend(branches.iter().map(|Push { branch, new, .. }| format!("{new}:refs/heads/{branch}")));
-            arguments
-        };
-        match self.run(git, &arguments(true)) {
-            Err(GitError::Program { detail, .. }) if detail.contains("does not support --atomic") => {
-                self.run(git, &arguments(false)).map(drop)
-            }
-            other => other.map(drop),
+        let mut left: Vec<Unpushed> = Vec::new();
+        let mut lost: Option<String> = None;
+        for push in branches {
+            let below = left.iter().find(|other| push.onto.as_ref() == Some(&other.branch));
+            let (why, is_stale) = if let Some(below) = below {
+                (format!("{}, which it stands on, was not pushed", below.branch), below.is_stale)
+            } else if let Some(why) = &lost {
+                (why.clone(), false)
+            } else {
+                let output = self.push_once(remote, std::slice::from_ref(push), false, git)?;
+                if output.status.success() {
+                    continue;
+                }
+                let text = String::from_utf8_lossy(&output.stderr);
+                match Refusal::of(&text) {
+                    Some(refusal) if refusal.is_stale() => {
+                        (format!("`{remote}` has moved it since it was looked at: {}", refusal.words()), true)
+                    }
+                    Some(refusal) => (format!("`{remote}` refuses it: {}", refusal.words()), false),
+                    None => {
+                        let why = format!("`git push` failed: {}", last_lines(&text));
+                        // Where git has not got as far as the branch, it does not with the next either.
+                        lost = (output.status.code() != Some(1)).then(|| why.clone());
+                        (why, false)
+                    }
+                }
+            };
+            left.push(Unpushed { branch: push.branch.clone(), why, is_stale });
         }
+        Ok(left)
+    }
+
+    /// One run of `git push`: what it says, also where branches were refused.
+    fn push_once(
+        &self,
+        remote: &str,
+        branches: &[Push],
+        is_atomic: bool,
+        git: &Git,
+    ) -> Result<Output, GitError> {
+        let mut arguments = vec!["push".to_owned(), "--quiet".to_owned()];
+        arguments.extend(is_atomic.then(|| "--atomic".to_owned()));
+        for Push { branch, old, .. } in branches {
+            let old = old.map(|old| old.to_string()).unwrap_or_default();
+            arguments.push(format!("--force-with-lease=refs/heads/{branch}:{old}"));
+        }
+        arguments.push(remote.to_owned());
+        arguments
+            .extend(branches.iter().map(|Push { branch, new, .. }| format!("{new}:refs/heads/{branch}")));
+        let output = self.start(git, &arguments)?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        let goes_on =
+            !is_atomic || output.status.code() == Some(1) || said.contains("does not support --atomic");
+        if !output.status.success() && !goes_on {
+            return Err(GitError::Program { command: "push".to_owned(), detail: last_lines(&said) });
+        }
+        Ok(output)
     }
 
     /// Runs git in the repository, and gives what it prints.
     fn run(&self, git: &Git, arguments: &[String]) -> Result<String, GitError> {
-        let shown = arguments.first().cloned().unwrap_or_default();
-        let failed = |detail: String| GitError::Program { command: shown.clone(), detail };
+        let output = self.start(git, arguments)?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        let detail = last_lines(&String::from_utf8_lossy(&output.stderr));
+        Err(GitError::Program { command: arguments.first().cloned().unwrap_or_default(), detail })
+    }
+
+    /// Runs git in the repository, and gives what it says, however it ends.
+    fn start(&self, git: &Git, arguments: &[String]) -> Result<Output, GitError> {
         let mut command = Command::new("git");
         command.args(arguments).current_dir(self.folder()).envs(&git.variables);
         // It must not wait for somebody to type a password where there is nobody.
         command.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C").stdin(Stdio::null());
-        let output = command.output().map_err(|error| failed(format!("it cannot be started: {error}")))?;
-        if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-        }
-        Err(failed(last_lines(&String::from_utf8_lossy(&output.stderr))))
+        command.output().map_err(|error| GitError::Program {
+            command: arguments.first().cloned().unwrap_or_default(),
+            detail: format!("it cannot be started: {error}"),
+        })
     }
 }
 
