@@ -3,6 +3,7 @@
 //! Inside the core a place is a half-open range of UTF-8 bytes. [`Lines`] is the only code that turns bytes into
 //! lines and columns, UTF-16 units (JavaScript) or code points (Python).
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Serialize;
@@ -268,6 +269,24 @@ impl<'t> Lines<'t> {
         let (line, column) = self.position(span.start);
         Location { path: path.clone(), span, line, column }
     }
+}
+
+/// `text` without characters that steer a terminal or turn the direction of writing; each becomes `\u{…}`.
+///
+/// Paths and values come from a repository, and a plan of somebody else's repository must not paint its own screen.
+pub(crate) fn clean(text: &str) -> Cow<'_, str> {
+    if !text.contains(steers) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if steers(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
+    }
+    Cow::Owned(out)
+}
+
+fn steers(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+pub(super) use crate::text::clean;
+
 use crate::locate::{Consumer, Part, Site, SourceKey};
 use crate::plan::{Failure, Reason};
 use crate::version::Flavour;
@@ -30,24 +32,6 @@ pub(super) fn variable(name: &str) -> String {
         Some(_) => name.to_owned(),
         None => format!("${{{name}}}"),
     }
-}
-
-/// `text` without characters that steer a terminal or turn the direction of writing; each becomes `\u{…}`.
-///
-/// Paths and values come from a repository, and a plan of somebody else's repository must not paint its own screen.
-pub(super) fn clean(text: &str) -> Cow<'_, str> {
-    if !text.contains(steers) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len() + 8);
-    for c in text.chars() {
-        if steers(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
-    }
-    Cow::Owned(out)
-}
-
-fn steers(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
 }
 
 /// A version for a narrow column: of digests and commits the first seven digits, as git shows them.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::text::clean;
 use crate::yaml::Quote;
 
 use super::{Allow, CredentialFrom, Digests, Glob, Layer, Ranges, Requires, Rules, Username};
@@ -79,8 +80,9 @@ pub(super) fn show(rules: &Rules) -> String {
         writeln!(out, "# below these: {path}, of which this has no effect here:")
             .expect("writing to a String does not fail");
         for finding in rules.renovate.findings() {
-            writeln!(out, "#   {}: {}", finding.at, finding.message)
-                .expect("writing to a String does not fail");
+            // What it says quotes the file, and a line end there must not begin a rule here.
+            let line = format!("{}: {}", finding.at, finding.message);
+            writeln!(out, "#   {}", clean(&line)).expect("writing to a String does not fail");
         }
     }
     out

@@ -340,6 +340,15 @@ fn what_does_not_count_is_listed_with_its_place() {
 }
 
 #[test]
+fn what_a_finding_quotes_begins_no_rule() {
+    let rules = Rules::default().over(read(r#"{"a\nallow: none": 1, "extends": ["x\u0000\u001b[31m"]}"#));
+    let shown = rules.show();
+    assert!(shown.contains("`a\\u{a}allow: none` has no effect here\n"), "{shown}");
+    assert!(shown.contains("the preset `x\\u{0}\\u{1b}[31m` is not known here\n"), "{shown}");
+    assert!(!shown.contains("\nallow"), "{shown}");
+}
+
+#[test]
 fn what_is_no_configuration_is_refused_at_its_place() {
     let path = RepoPath::parse("renovate.json").unwrap();
     for (text, message) in [
