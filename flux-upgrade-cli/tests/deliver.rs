@@ -412,7 +412,11 @@ fn a_missing_answer_does_not_dissolve_the_order() {
     assert_eq!(ran.out.matches(" waits ").count(), 6, "{}", ran.out);
     // Two texts say what is not known of groups before them.
     assert!(fake.writes() - writes <= 2 && fake.pull(stacked).base == "flux-upgrade/trust-manager");
+    // Nor does a run for a part of the files.
     fs::write(fleet.registry(), &whole).unwrap();
+    let part =
+        fleet.apply(&[&flags[..], &["--only", "infrastructure/controllers/ingress-nginx.yaml"]].concat());
+    assert!(part.out.contains("flux-upgrade/ingress-nginx  waits"), "{}{}", part.out, part.err);
     let back = fleet.apply(&flags);
     assert_eq!(back.out.matches(" unchanged ").count(), 17, "{}", back.out);
 
