@@ -91,12 +91,12 @@ impl Plan {
         for step in self.series.iter_mut().flat_map(|series| &mut series.steps) {
             step.changes = step.changes.iter().filter_map(|change| places[*change]).collect();
         }
-        let mut moved = Vec::new();
+        let mut moved: Vec<Option<usize>> = Vec::new();
         let mut groups: Vec<Group> = Vec::new();
         let all = std::mem::take(&mut self.groups);
         let ids: Vec<String> = all.iter().map(|group| group.id.clone()).collect();
         for mut group in all {
-            let gone = group.after.iter().filter(|before| moved[**before] == None::<usize>);
+            let gone = group.after.iter().filter(|before| moved[**before].is_none());
             group.awaits.extend(gone.map(|before| ids[*before].clone()));
             group.awaits.sort();
             group.awaits.dedup();
