@@ -204,6 +204,10 @@ impl Repository {
                 remote: None,
             });
         }
+        let tips = seen.local.values().chain(seen.remote.values());
+        let pairs: BTreeSet<(Option<CommitId>, CommitId)> =
+            tips.filter_map(|tip| self.ours(*tip).map(|fork| (Some(fork), *tip))).collect();
+        self.backfill(&Vec::from_iter(pairs));
         let checked_out = self.checked_out();
         let mut done: Vec<Delivered> = Vec::new();
         let mut moves = Vec::new();
