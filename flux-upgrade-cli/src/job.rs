@@ -153,7 +153,10 @@ fn check_rules_file(tree: &Tree) -> Result<(), Fault> {
     };
     if let Some(wrong) = wrong {
         let way = "put the rules there, or name them with --config FILE";
-        return Err(Fault::new(format!("`{}` is {wrong}, and rules are read from a regular file; {way}")));
+        return Err(Fault::new(format!(
+            "`{}` is {wrong}, and rules are read from a regular file; {way}",
+            Rules::FILE
+        )));
     }
     for name in Rules::OTHER_NAMES {
         if kind_of(name)? == Some(EntryKind::File) {

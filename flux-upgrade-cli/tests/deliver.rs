@@ -62,6 +62,14 @@ impl Fleet {
         Some(fleet)
     }
 
+    /// The remote by the name that a forge would have for it, and its token.
+    fn on_forge(&mut self) {
+        let url = "git@git.example.com:acme/fleet.git";
+        git(&self.work(), &["config", &format!("url.{}.insteadOf", self.bare().display()), url]);
+        git(&self.work(), &["remote", "set-url", "origin", url]);
+        self.variables.extend([("GH_TOKEN", String::new()), ("GITHUB_TOKEN", TOKEN.to_owned())]);
+    }
+
     fn work(&self) -> PathBuf {
         self.root.path().join("work")
     }
@@ -351,11 +359,8 @@ fn a_branch_that_the_remote_refuses_stops_no_other() {
     use std::os::unix::fs::PermissionsExt as _;
     let Some(mut fleet) = Fleet::new() else { return };
     let fake = Fake::start(Kind::GitHub);
-    let url = "git@git.example.com:acme/fleet.git";
+    fleet.on_forge();
     let bare = fleet.bare();
-    git(&fleet.work(), &["config", &format!("url.{}.insteadOf", bare.display()), url]);
-    git(&fleet.work(), &["remote", "set-url", "origin", url]);
-    fleet.variables.extend([("GH_TOKEN", String::new()), ("GITHUB_TOKEN", TOKEN.to_owned())]);
     let hook = bare.join("hooks/pre-receive");
     let text = "#!/bin/sh\nwhile read -r old new name; do case $name in */trust-manager)\n\
                 echo 'GH013: this pattern is protected' >&2; exit 1;; esac; done\n";
@@ -379,6 +384,54 @@ fn a_branch_that_the_remote_refuses_stops_no_other() {
     let ran = fleet.apply(&flags);
     assert_eq!((ran.code, fake.count(), refs(&bare).lines().count()), (0, 17, 18), "{}{}", ran.out, ran.err);
     assert_eq!(ran.out.matches(" created ").count(), 8, "{}", ran.out);
+    fake.assert_no_violation();
+}
+
+/// A source has no answer for once: what needs its group stays on its branch, and nothing new is armed before it.
+#[test]
+fn a_missing_answer_does_not_dissolve_the_order() {
+    let Some(mut fleet) = Fleet::new() else { return };
+    let fake = Fake::start(Kind::GitHub);
+    fleet.on_forge();
+    let flags = ["--push", "--pull-request", "--automerge", "--forge", "github", "--forge-url", &fake.api()];
+    let at = |branch: &str| (0..fake.count()).find(|at| fake.pull(*at).head == branch).unwrap();
+    let answers = |fleet: &Fleet| fs::read_to_string(fleet.registry()).unwrap();
+    let whole = answers(&fleet);
+    let silent =
+        |fleet: &Fleet| fleet.publish("https://charts.jetstack.io\"", "https://charts.silent.example\"");
+    fleet.apply(&flags);
+    let stacked = at("flux-upgrade/gateway-api");
+    assert_eq!(fake.pull(stacked).base, "flux-upgrade/trust-manager");
+    assert!(!fake.pull(stacked).merges_itself && fake.pull(at("flux-upgrade/trust-manager")).merges_itself);
+    let (branches, writes) = (refs(&fleet.bare()), fake.writes());
+    silent(&fleet);
+    let ran = fleet.apply(&flags);
+    assert_eq!((ran.code, refs(&fleet.bare())), (0, branches), "{}{}", ran.out, ran.err);
+    let why = "it stands on flux-upgrade/trust-manager, of which this run knows nothing: after `trust-manager` (nothing is known of it)";
+    assert!(ran.out.contains("flux-upgrade/gateway-api     waits") && ran.out.contains(why), "{}", ran.out);
+    assert_eq!(ran.out.matches(" waits ").count(), 6, "{}", ran.out);
+    // Two texts say what is not known of groups before them.
+    assert!(fake.writes() - writes <= 2 && fake.pull(stacked).base == "flux-upgrade/trust-manager");
+    // Nor does a run for a part of the files.
+    fs::write(fleet.registry(), &whole).unwrap();
+    let part =
+        fleet.apply(&[&flags[..], &["--only", "infrastructure/controllers/ingress-nginx.yaml"]].concat());
+    assert!(part.out.contains("flux-upgrade/ingress-nginx  waits"), "{}{}", part.out, part.err);
+    let back = fleet.apply(&flags);
+    assert_eq!(back.out.matches(" unchanged ").count(), 17, "{}", back.out);
+
+    // New while the answer is missing: it stands on the base, says what it needs, and is not merged by itself.
+    let Some(mut fleet) = Fleet::new() else { return };
+    let fake = Fake::start(Kind::GitHub);
+    fleet.on_forge();
+    let flags = ["--push", "--pull-request", "--automerge", "--forge", "github", "--forge-url", &fake.api()];
+    silent(&fleet);
+    let ran = fleet.apply(&flags);
+    let at = |branch: &str| (0..fake.count()).find(|at| fake.pull(*at).head == branch).unwrap();
+    let pull = fake.pull(at("flux-upgrade/gateway-api"));
+    assert_eq!((pull.base.as_str(), pull.merges_itself), ("main", false), "{}", ran.out);
+    assert!(pull.body.contains("Needs `trust-manager`, of which nothing was known"), "{}", pull.body);
+    assert!(fake.pull(at("flux-upgrade/audit-log")).merges_itself, "it needs nothing");
     fake.assert_no_violation();
 }
 
