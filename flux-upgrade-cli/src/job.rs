@@ -172,10 +172,9 @@ pub(crate) fn rules_above(tree: &Tree, flags: &RulesFlags) -> Option<PathBuf> {
     let top = tree.work_tree.as_ref().filter(|top| **top != tree.root)?;
     let above = |name: &str| Some(top.join(name)).filter(|file| file.is_file());
     let is_own = |name: &str| tree.files.iter().any(|file| file.path.as_str() == name);
-    if flags.config.is_none() && rules_file(tree).is_none() && !is_own(Rules::FILE) {
-        if let Some(file) = above(Rules::FILE) {
-            return Some(file);
-        }
+    let reads = flags.config.is_none() && rules_file(tree).is_none() && !is_own(Rules::FILE);
+    if let Some(file) = reads.then(|| above(Rules::FILE)).flatten() {
+        return Some(file);
     }
     let renovate = || Renovate::FILES.iter().find_map(|name| above(name));
     let reads = !flags.no_renovate && !Renovate::FILES.iter().any(|name| is_own(name));
