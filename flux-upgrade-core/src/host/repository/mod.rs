@@ -21,6 +21,7 @@ pub use commit::{Author, Signing};
 pub use error::GitError;
 pub use program::{Git, Push, Unpushed};
 pub(super) use program::{folders, without_logins};
+pub use read::EntryKind;
 
 /// A commit of a repository.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,6 +96,12 @@ impl Repository {
     #[must_use]
     pub fn home(&self) -> &Path {
         self.git.common_dir()
+    }
+
+    /// The folder that it is seen from, below the top of its worktree: empty for the top itself, else with `/` at its end.
+    #[must_use]
+    pub fn below(&self) -> &str {
+        &self.below
     }
 
     /// Where git's program is run: the worktree, or the bare repository.
