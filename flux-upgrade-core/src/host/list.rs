@@ -159,7 +159,7 @@ mod tests {
         ];
         for name in names.concat() {
             let has = |pattern: &&str| name.contains(pattern.trim_matches('*'));
-            assert!(is_wanted(name) && PATTERNS.iter().any(|pattern| has(&pattern)), "{name}");
+            assert!(is_wanted(name) && PATTERNS.iter().any(has), "{name}");
         }
     }
 }
