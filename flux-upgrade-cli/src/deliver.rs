@@ -169,6 +169,11 @@ impl<'a> Delivering<'a> {
         self.repository.home().canonicalize().unwrap_or_else(|_| self.repository.home().to_path_buf())
     }
 
+    /// Its path, below the top of the repository: empty, or with `/` at its end. What stands elsewhere is not in its plan.
+    pub(crate) fn below(&self) -> &str {
+        self.repository.below()
+    }
+
     /// The files as the base has them.
     pub(crate) fn tree(&self) -> Result<Tree, Fault> {
         self.repository.read(self.how.base, &Limits::default()).map_err(|error| Fault::of(&error))
@@ -177,6 +182,8 @@ impl<'a> Delivering<'a> {
     /// Makes the branches, pushes them and brings the pull requests there. `is_all` is whether what is not in the plan
     /// can be taken for obsolete.
     pub(crate) fn run(&mut self, planned: &Planned, is_all: bool, env: &Env) -> Result<Report, Fault> {
+        // What was taken out, since it could not be proven, is not gone.
+        let is_all = is_all && planned.set.refused.is_empty();
         let files = &planned.tree.files;
         let wording = planned.rules.wording();
         let parcels = parcels(files, &planned.plan, wording);
@@ -238,14 +245,13 @@ impl<'a> Delivering<'a> {
                 report.rows.push(row("not due", Some(why)));
                 continue;
             }
-            let below = match parcel.after.as_slice() {
-                [onto] if made.contains_key(onto) => made.get(onto).copied(),
-                [onto] => {
-                    report.rows.push(row("waits", Some(format!("it stands on {}", names[*onto]))));
+            let below = match parcel.onto.map(|onto| (onto, made.get(&onto))) {
+                Some((onto, None)) => {
+                    report.rows.push(row("waits", Some(format!("it stands on {}", names[onto]))));
                     continue;
                 }
-                // A commit has one parent; of several the pull request says that they go first.
-                _ => None,
+                Some((_, below)) => below.copied(),
+                None => None,
             };
             match &parcel.files {
                 Err(why) => {
@@ -257,6 +263,7 @@ impl<'a> Delivering<'a> {
                     wanted.push(Wanted {
                         branch: names[number].clone(),
                         onto: below,
+                        is_unsure: parcel.onto.is_none() && !(is_all && parcel.awaits.is_empty()),
                         message: parcel.message.clone(),
                         files: replacements(set),
                     });
@@ -275,8 +282,14 @@ impl<'a> Delivering<'a> {
             report.has_failed |=
                 matches!(delivered.state, BranchState::Refused { .. } | BranchState::CheckedOut { .. });
             let parcel = of(&delivered.branch);
-            let first: Vec<&str> =
-                parcel.iter().flat_map(|parcel| &parcel.after).map(|at| names[*at].as_str()).collect();
+            let mut first: Vec<String> = Vec::new();
+            if let Some(parcel) = parcel {
+                first.extend(parcel.after.iter().map(|at| match parcels[*at].delivery {
+                    rules::Delivery::Inline => format!("`{}` (the cluster delivers it)", parcels[*at].id),
+                    _ => names[*at].clone(),
+                }));
+                first.extend(parcel.awaits.iter().map(|id| format!("`{id}` (nothing is known of it)")));
+            }
             let mut row = branch_row(delivered, parcel, &first);
             if let Some(left) = unpushed.iter().find(|left| left.branch == row.branch) {
                 report.has_failed = true;
@@ -396,7 +409,7 @@ impl<'a> Delivering<'a> {
                     reviewers: flags.reviewer.clone(),
                     draft: flags.draft,
                     // What others go before is merged by somebody who sees that they have.
-                    automerge: flags.automerge && parcel.after.is_empty(),
+                    automerge: flags.automerge && parcel.after.is_empty() && parcel.awaits.is_empty(),
                 })
             })
             .collect();
@@ -456,18 +469,21 @@ fn obsolete(
         });
     }
     if !is_all && all.count() > 0 {
-        let why = "since it is a part of the whole: --only, or a file with an error";
+        let why = "since it is a part of the whole: --only, a PATH below the top, a file with an error, or edits that could \
+                   not be proven";
         report.notes.push(format!("branches that are not in this plan are left alone, {why}"));
     }
     ours
 }
 
-fn branch_row(delivered: &Delivered, parcel: Option<&Parcel>, first: &[&str]) -> Row {
+fn branch_row(delivered: &Delivered, parcel: Option<&Parcel>, first: &[String]) -> Row {
     let why = match &delivered.state {
         BranchState::Kept { by } => Some(format!("it has a commit of {by}, and stays as it is")),
         BranchState::CheckedOut { folder } => {
             Some(format!("it is checked out in `{}`; switch to another branch there", folder.display()))
         }
+        BranchState::Waits { why } if first.is_empty() => Some(why.clone()),
+        BranchState::Waits { why } => Some(format!("{why}: after {}", first.join(", "))),
         BranchState::Refused { why } => Some(why.clone()),
         _ if !first.is_empty() => Some(format!("after {}", first.join(", "))),
         _ => None,

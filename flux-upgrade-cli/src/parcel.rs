@@ -18,8 +18,12 @@ pub(crate) struct Parcel {
     pub(crate) labels: Vec<String>,
     /// How the rules want it delivered.
     pub(crate) delivery: Delivery,
-    /// The parcels that have to be merged before it, by their indices. It stands on one; beside several it says so.
+    /// The parcels that have to be merged before it, by their indices.
     pub(crate) after: Vec<usize>,
+    /// Ids of those that it needs, of which the plan knows nothing.
+    pub(crate) awaits: Vec<String>,
+    /// The one that it stands on: where it needs one alone. Beside several it says so, since a commit has one parent.
+    pub(crate) onto: Option<usize>,
     /// Its files, or why they could not be made.
     pub(crate) files: Result<Vec<Made>, String>,
 }
@@ -50,22 +54,28 @@ fn parcel(number: usize, files: &[SourceFile], plan: &Plan, wording: &Wording) -
         message: report::commit_message(plan, number, wording)?.to_string(),
         labels: words.labels,
         delivery: group.delivery,
-        after: after(plan, group),
+        after: group.after.clone(),
+        awaits: group.awaits.clone(),
+        onto: onto(plan, group),
         files: own.and_then(|own| made(own, &below, files, plan, group)),
     })
 }
 
-/// The groups that are delivered and have to be merged before one.
-fn after(plan: &Plan, group: &Group) -> Vec<usize> {
-    let is_delivered = |other: &usize| plan.groups[*other].delivery != Delivery::Inline;
-    group.after.iter().copied().filter(is_delivered).collect()
+/// The group that another's branch stands on: the only one that it needs, of those that have a branch.
+fn onto(plan: &Plan, group: &Group) -> Option<usize> {
+    let has_branch = |other: &&usize| plan.groups[**other].delivery != Delivery::Inline;
+    let mut all = group.after.iter().filter(has_branch);
+    match (all.next(), all.next()) {
+        (Some(one), None) if group.awaits.is_empty() => Some(*one),
+        _ => None,
+    }
 }
 
 /// The groups that a group's branch stands on, one on the other: a commit has one parent.
 fn below(plan: &Plan, number: usize) -> Vec<usize> {
     let mut found = Vec::new();
     let mut at = number;
-    while let [next] = after(plan, &plan.groups[at])[..] {
+    while let Some(next) = onto(plan, &plan.groups[at]) {
         found.push(next);
         at = next;
     }

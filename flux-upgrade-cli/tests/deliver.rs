@@ -62,6 +62,14 @@ impl Fleet {
         Some(fleet)
     }
 
+    /// The remote by the name that a forge would have for it, and its token.
+    fn on_forge(&mut self) {
+        let url = "git@git.example.com:acme/fleet.git";
+        git(&self.work(), &["config", &format!("url.{}.insteadOf", self.bare().display()), url]);
+        git(&self.work(), &["remote", "set-url", "origin", url]);
+        self.variables.extend([("GH_TOKEN", String::new()), ("GITHUB_TOKEN", TOKEN.to_owned())]);
+    }
+
     fn work(&self) -> PathBuf {
         self.root.path().join("work")
     }
@@ -351,11 +359,8 @@ fn a_branch_that_the_remote_refuses_stops_no_other() {
     use std::os::unix::fs::PermissionsExt as _;
     let Some(mut fleet) = Fleet::new() else { return };
     let fake = Fake::start(Kind::GitHub);
-    let url = "git@git.example.com:acme/fleet.git";
+    fleet.on_forge();
     let bare = fleet.bare();
-    git(&fleet.work(), &["config", &format!("url.{}.insteadOf", bare.display()), url]);
-    git(&fleet.work(), &["remote", "set-url", "origin", url]);
-    fleet.variables.extend([("GH_TOKEN", String::new()), ("GITHUB_TOKEN", TOKEN.to_owned())]);
     let hook = bare.join("hooks/pre-receive");
     let text = "#!/bin/sh\nwhile read -r old new name; do case $name in */trust-manager)\n\
                 echo 'GH013: this pattern is protected' >&2; exit 1;; esac; done\n";
@@ -379,6 +384,54 @@ fn a_branch_that_the_remote_refuses_stops_no_other() {
     let ran = fleet.apply(&flags);
     assert_eq!((ran.code, fake.count(), refs(&bare).lines().count()), (0, 17, 18), "{}{}", ran.out, ran.err);
     assert_eq!(ran.out.matches(" created ").count(), 8, "{}", ran.out);
+    fake.assert_no_violation();
+}
+
+/// A source has no answer for once: what needs its group stays on its branch, and nothing new is armed before it.
+#[test]
+fn a_missing_answer_does_not_dissolve_the_order() {
+    let Some(mut fleet) = Fleet::new() else { return };
+    let fake = Fake::start(Kind::GitHub);
+    fleet.on_forge();
+    let flags = ["--push", "--pull-request", "--automerge", "--forge", "github", "--forge-url", &fake.api()];
+    let at = |branch: &str| (0..fake.count()).find(|at| fake.pull(*at).head == branch).unwrap();
+    let answers = |fleet: &Fleet| fs::read_to_string(fleet.registry()).unwrap();
+    let whole = answers(&fleet);
+    let silent =
+        |fleet: &Fleet| fleet.publish("https://charts.jetstack.io\"", "https://charts.silent.example\"");
+    fleet.apply(&flags);
+    let stacked = at("flux-upgrade/gateway-api");
+    assert_eq!(fake.pull(stacked).base, "flux-upgrade/trust-manager");
+    assert!(!fake.pull(stacked).merges_itself && fake.pull(at("flux-upgrade/trust-manager")).merges_itself);
+    let (branches, writes) = (refs(&fleet.bare()), fake.writes());
+    silent(&fleet);
+    let ran = fleet.apply(&flags);
+    assert_eq!((ran.code, refs(&fleet.bare())), (0, branches), "{}{}", ran.out, ran.err);
+    let why = "it stands on flux-upgrade/trust-manager, of which this run knows nothing: after `trust-manager` (nothing is known of it)";
+    assert!(ran.out.contains("flux-upgrade/gateway-api     waits") && ran.out.contains(why), "{}", ran.out);
+    assert_eq!(ran.out.matches(" waits ").count(), 6, "{}", ran.out);
+    // Two texts say what is not known of groups before them.
+    assert!(fake.writes() - writes <= 2 && fake.pull(stacked).base == "flux-upgrade/trust-manager");
+    // Nor does a run for a part of the files.
+    fs::write(fleet.registry(), &whole).unwrap();
+    let part =
+        fleet.apply(&[&flags[..], &["--only", "infrastructure/controllers/ingress-nginx.yaml"]].concat());
+    assert!(part.out.contains("flux-upgrade/ingress-nginx  waits"), "{}{}", part.out, part.err);
+    let back = fleet.apply(&flags);
+    assert_eq!(back.out.matches(" unchanged ").count(), 17, "{}", back.out);
+
+    // New while the answer is missing: it stands on the base, says what it needs, and is not merged by itself.
+    let Some(mut fleet) = Fleet::new() else { return };
+    let fake = Fake::start(Kind::GitHub);
+    fleet.on_forge();
+    let flags = ["--push", "--pull-request", "--automerge", "--forge", "github", "--forge-url", &fake.api()];
+    silent(&fleet);
+    let ran = fleet.apply(&flags);
+    let at = |branch: &str| (0..fake.count()).find(|at| fake.pull(*at).head == branch).unwrap();
+    let pull = fake.pull(at("flux-upgrade/gateway-api"));
+    assert_eq!((pull.base.as_str(), pull.merges_itself), ("main", false), "{}", ran.out);
+    assert!(pull.body.contains("Needs `trust-manager`, of which nothing was known"), "{}", pull.body);
+    assert!(fake.pull(at("flux-upgrade/audit-log")).merges_itself, "it needs nothing");
     fake.assert_no_violation();
 }
 
@@ -561,4 +614,80 @@ fn promotion_follows_the_history_of_staging() {
             }
         }
     }
+}
+
+/// What a folder's plan does not have stands elsewhere: no branch of it is obsolete.
+#[test]
+fn a_folder_below_the_top_says_nothing_of_the_rest() {
+    let Some(mut fleet) = Fleet::new() else { return };
+    fs::copy(fleet.registry(), fleet.work().join("fleet.registry.json")).unwrap();
+    git(&fleet.work(), &["rm", "-q", ".flux-upgrade.yaml"]);
+    git(&fleet.work(), &["commit", "-q", "-m", "No rules"]);
+    git(&fleet.work(), &["push", "-q", "origin", "main"]);
+    let fake = Fake::start(Kind::GitHub);
+    let url = "git@git.example.com:acme/fleet.git";
+    git(&fleet.work(), &["config", &format!("url.{}.insteadOf", fleet.bare().display()), url]);
+    git(&fleet.work(), &["remote", "set-url", "origin", url]);
+    fleet.variables.push(("GH_TOKEN", TOKEN.to_owned()));
+    let to_forge = ["--push", "--pull-request", "--forge", "github", "--forge-url", &fake.api()];
+    let whole = fleet.apply(&to_forge);
+    assert_eq!(whole.code, 0, "{}{}", whole.out, whole.err);
+    let open = || (0..fake.count()).filter(|at| fake.pull(*at).state == "open").count();
+    assert_eq!(open(), 17);
+
+    let part = fleet.apply_in("work/apps", &to_forge);
+    assert_eq!(part.code, 0, "{}{}", part.out, part.err);
+    assert!(!part.out.contains("obsolete"), "{}", part.out);
+    assert!(
+        part.err.contains("left alone, since it is a part of the whole: --only, a PATH below the top"),
+        "{}",
+        part.err
+    );
+    assert_eq!(open(), 17);
+
+    // Rules at the top hold for the folder too, and it would not know them.
+    fleet.rule("defaults: {allow: patch}");
+    for file in [".flux-upgrade.yaml", "renovate.json"] {
+        let refused = fleet.apply_in("work/apps", &to_forge);
+        assert_eq!(refused.code, 1, "{}", refused.err);
+        assert!(
+            refused.err.contains(&format!("{file}` would not count, since PATH is below it")),
+            "{}",
+            refused.err
+        );
+        assert!(refused.err.contains("--only 'apps/**'"), "{}", refused.err);
+        fs::rename(fleet.work().join(".flux-upgrade.yaml"), fleet.work().join("renovate.json")).ok();
+    }
+}
+
+/// Rules that would not count do not do so in silence.
+#[test]
+fn what_looks_like_a_rules_file_is_refused() {
+    let Some(fleet) = Fleet::new() else { return };
+    let commit = |message: &str| {
+        git(&fleet.work(), &["add", "-A"]);
+        git(&fleet.work(), &["commit", "-q", "-m", message]);
+    };
+    let rules = fleet.work().join(".flux-upgrade.yaml");
+    let refused = |why: &str| {
+        let ran = fleet.apply(&[]);
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{}", ran.err);
+        assert!(ran.err.contains(why), "{}", ran.err);
+    };
+    fs::write(fleet.work().join(".flux-upgrade.yml"), "version: 1\n").unwrap();
+    commit("Another ending");
+    refused("`.flux-upgrade.yml` is not read: rules stand in `.flux-upgrade.yaml`; rename it");
+    fs::rename(fleet.work().join(".flux-upgrade.yml"), fleet.work().join("rules.yaml")).unwrap();
+    fs::remove_file(&rules).unwrap();
+    std::os::unix::fs::symlink("rules.yaml", &rules).unwrap();
+    commit("A link");
+    refused("`.flux-upgrade.yaml` is a symbolic link, and rules are read from a regular file");
+    // What the base has counts, whatever stands in the worktree.
+    fs::remove_file(&rules).unwrap();
+    refused("`.flux-upgrade.yaml` is a symbolic link");
+    fs::create_dir(&rules).unwrap();
+    fs::write(rules.join("rules.yaml"), "version: 1\n").unwrap();
+    commit("A folder");
+    refused("`.flux-upgrade.yaml` is a folder, and rules are read from a regular file");
+    assert!(!refs(&fleet.work()).contains("flux-upgrade/"));
 }

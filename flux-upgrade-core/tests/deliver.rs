@@ -91,6 +91,7 @@ fn deliver(
         .map(|((name, _, before, after, onto), path)| Wanted {
             branch: format!("flux-upgrade/{name}"),
             onto: *onto,
+            is_unsure: name.ends_with("-unsure"),
             message: format!("Update {name}\n\nIt is newer."),
             files: vec![Replacement { path, before, after }],
         })
@@ -298,6 +299,132 @@ fn a_branch_can_stand_on_another() {
     assert_eq!(git(&home, &["rev-list", "--count", "main..flux-upgrade/stacked"]), "1");
 }
 
+/// A run that does not know what a branch has to stand on leaves it on what it stands on, as long as that is there.
+#[test]
+fn a_branch_whose_order_is_not_known_stays_on_another() {
+    if !has_git() {
+        return;
+    }
+    let (_root, home) = repository();
+    let above = |onto, to| ("above-unsure", OTHER, "tag: 5.0.0\n", to, onto);
+    let all = deliver(&home, Some("origin"), &[ONE, above(Some(0), "tag: 5.1.0\n")]);
+    let stays = deliver(&home, Some("origin"), &[above(None, "tag: 5.2.0\n")]);
+    assert_eq!((words(&stays), stays.branches[0].tip), (vec!["waits"], all.branches[1].tip));
+    let why = "it stands on flux-upgrade/app, of which this run knows nothing".to_owned();
+    assert_eq!(stays.branches[0].state, BranchState::Waits { why });
+    // What stands on one that waits does so too.
+    let third = ("third", APP, "tag: 1.0.0\n", "tag: 1.5.0\n", Some(0));
+    let both = deliver(&home, Some("origin"), &[above(None, "tag: 5.2.0\n"), third]);
+    assert_eq!(words(&both), ["waits", "waits"]);
+    // Merged as one commit of its own, and deleted: there is nothing left to stand on.
+    git(&home, &["merge", "-q", "--squash", "flux-upgrade/app"]);
+    git(&home, &["commit", "-qm", "Squashed"]);
+    git(&home, &["push", "-q", "origin", "main", ":flux-upgrade/app"]);
+    assert_eq!(words(&deliver(&home, Some("origin"), &[above(None, "tag: 5.2.0\n")])), ["moved"]);
+    assert_eq!(words(&deliver(&home, Some("origin"), &[above(None, "tag: 5.3.0\n")])), ["moved"]);
+}
+
+/// Somebody has changed the branch below so that ours does not fit it: that is theirs to finish, and no error.
+#[test]
+fn a_branch_waits_for_what_somebody_has_made_of_the_one_below() {
+    if !has_git() {
+        return;
+    }
+    let (root, home) = repository();
+    let above = ("stacked", APP, "tag: 1.1.0\n", "tag: 1.1.0 # twice\n", Some(0));
+    deliver(&home, Some("origin"), &[ONE, above]);
+    git(root.path(), &["clone", "-q", "-b", "flux-upgrade/app", "origin.git", "human"]);
+    let human = root.path().join("human");
+    fs::write(human.join(APP), "tag: 1.1.0-hotfix\n").unwrap();
+    git(&human, &["commit", "-qam", "Mine"]);
+    git(&human, &["push", "-q", "origin", "HEAD"]);
+    let delivery = deliver(&home, Some("origin"), &[ONE, above]);
+    assert_eq!(words(&delivery), ["kept", "waits"]);
+    let why = "it stands on flux-upgrade/app, which has a commit of A Human".to_owned();
+    assert_eq!(delivery.branches[1].state, BranchState::Waits { why });
+}
+
+/// What a partial clone has left at its remote is brought when it is read.
+#[test]
+fn a_partial_clone_does_what_a_whole_one_does() {
+    if !has_git() {
+        return;
+    }
+    let (root, home) = repository();
+    let above = ("stacked", APP, "tag: 1.1.0\n", "tag: 1.1.0 # twice\n", Some(0));
+    deliver(&home, Some("origin"), &[ONE, above]);
+    let bare = root.path().join("origin.git");
+    git(&bare, &["config", "uploadpack.allowFilter", "true"]);
+    for filter in ["blob:none", "tree:0"] {
+        let folder = filter.replace(':', "-");
+        let (filter, url) = (format!("--filter={filter}"), format!("file://{}", bare.display()));
+        git(root.path(), &["clone", "-q", "--no-checkout", &filter, &url, &folder]);
+        let fresh = root.path().join(folder);
+        let repository = Repository::discover(&fresh).unwrap();
+        let tree = repository.read(repository.resolve("main").unwrap(), &Limits::default()).unwrap();
+        assert_eq!(tree.files.len(), 3, "{filter}");
+        assert_eq!(
+            words(&deliver(&fresh, Some("origin"), &[ONE, above])),
+            ["unchanged", "unchanged"],
+            "{filter}"
+        );
+        let newer = (ONE.0, ONE.1, ONE.2, "tag: 1.2.0\n", None);
+        assert_eq!(words(&deliver(&fresh, Some("origin"), &[newer])), ["moved"], "{filter}");
+        assert_eq!(
+            words(&deliver(&fresh, Some("origin"), &[ONE, above])),
+            ["moved", "unchanged"],
+            "{filter}"
+        );
+    }
+}
+
+#[test]
+fn a_repository_of_sha256_is_read_and_written() {
+    if !has_git() {
+        return;
+    }
+    let root = tempfile::tempdir().unwrap();
+    let home = root.path().join("work");
+    fs::create_dir_all(home.join("apps")).unwrap();
+    git(&home, &["init", "-q", "-b", "main", "--object-format=sha256"]);
+    fs::write(home.join(APP), "tag: 1.0.0\n").unwrap();
+    git(&home, &["add", "-A"]);
+    git(&home, &["commit", "-q", "-m", "First"]);
+    git(root.path(), &["init", "-q", "--bare", "-b", "main", "--object-format=sha256", "origin.git"]);
+    git(&home, &["remote", "add", "origin", "../origin.git"]);
+    git(&home, &["push", "-q", "origin", "main"]);
+    let first = deliver(&home, Some("origin"), &[ONE]);
+    assert_eq!(words(&first), ["created"]);
+    assert_eq!(
+        git(&home, &["rev-parse", "origin/flux-upgrade/app"]),
+        first.branches[0].tip.unwrap().to_string()
+    );
+    assert_eq!(words(&deliver(&home, Some("origin"), &[ONE])), ["unchanged"]);
+    git(&home, &["fsck", "--strict"]);
+}
+
+/// In a container the files may be another's, and git takes no configuration from there: that is what is to be said.
+#[test]
+fn a_repository_of_another_owner_is_told_as_git_tells_it() {
+    if !has_git() {
+        return;
+    }
+    let (_root, home) = repository();
+    let repository = Repository::discover(&home).unwrap();
+    let variables = [("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1"), ("GIT_CONFIG_GLOBAL", "/dev/null")];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let error = repository.ask_remote("origin", "flux-upgrade/", &Git { variables }).unwrap_err().to_string();
+    assert!(error.contains("dubious ownership") && error.contains("safe.directory"), "{error}");
+}
+
+#[test]
+fn a_broken_repository_is_told_as_one() {
+    let root = tempfile::tempdir().unwrap();
+    assert_eq!(Repository::discover(root.path()).unwrap_err().code(), "git.no-repository");
+    fs::create_dir(root.path().join(".git")).unwrap();
+    assert_eq!(Repository::discover(root.path()).unwrap_err().code(), "git.failed");
+}
+
 #[test]
 fn a_branch_that_is_checked_out_is_left() {
     if !has_git() {
@@ -309,6 +436,8 @@ fn a_branch_that_is_checked_out_is_left() {
     let newer = (ONE.0, ONE.1, ONE.2, "tag: 1.2.0\n", None);
     let delivery = deliver(&home, None, &[newer, TWO]);
     assert_eq!(words(&delivery), ["checked out", "created"]);
+    let above = ("above", OTHER, "tag: 5.0.0\n", "tag: 5.1.0\n", Some(0));
+    assert_eq!(words(&deliver(&home, None, &[newer, above])), ["checked out", "waits"]);
     assert_eq!(git(&home.parent().unwrap().join("beside"), &["status", "--porcelain"]), "");
     // At the remote it moves all the same.
     let here = git(&home, &["rev-parse", "flux-upgrade/app"]);
@@ -350,7 +479,7 @@ fn a_file_that_is_not_what_was_planned_refuses_its_branch_alone() {
     let (_root, home) = repository();
     let stale = ("stale", APP, "tag: 0.9.0\n", "tag: 1.1.0\n", None);
     let onto = ("above", OTHER, "tag: 5.0.0\n", "tag: 5.1.0\n", Some(0));
-    assert_eq!(words(&deliver(&home, None, &[stale, onto, TWO])), ["refused", "refused", "created"]);
+    assert_eq!(words(&deliver(&home, None, &[stale, onto, TWO])), ["refused", "waits", "created"]);
     assert!(git(&home, &["branch", "--list", "flux-upgrade/stale"]).is_empty());
 }
 
@@ -368,6 +497,7 @@ fn a_lock_that_was_left_is_told_and_nothing_moves() {
     let wanted = Wanted {
         branch: "flux-upgrade/app".to_owned(),
         onto: None,
+        is_unsure: false,
         message: "Update".to_owned(),
         files: vec![Replacement { path: &path, before: ONE.2, after: ONE.3 }],
     };
@@ -406,6 +536,7 @@ fn commits_are_signed_with_the_configured_program() {
     let wanted = Wanted {
         branch: "flux-upgrade/app".to_owned(),
         onto: None,
+        is_unsure: false,
         message: "Update".to_owned(),
         files: vec![Replacement { path: &path, before: ONE.2, after: ONE.3 }],
     };
@@ -419,6 +550,7 @@ fn commits_are_signed_with_the_configured_program() {
     let wanted = Wanted {
         branch: "flux-upgrade/other".to_owned(),
         onto: None,
+        is_unsure: false,
         message: "Update".to_owned(),
         files: vec![Replacement { path: &path, before: TWO.2, after: TWO.3 }],
     };
@@ -443,6 +575,7 @@ fn deliver_signed(home: &Path) {
     let wanted = Wanted {
         branch: "flux-upgrade/app".to_owned(),
         onto: None,
+        is_unsure: false,
         message: "Update".to_owned(),
         files: vec![Replacement { path: &path, before: ONE.2, after: ONE.3 }],
     };

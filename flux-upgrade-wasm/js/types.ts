@@ -241,6 +241,8 @@ export interface Group {
   readonly changes: readonly string[];
   /** Ids of the groups before it. */
   readonly after: readonly string[];
+  /** Ids of groups that it needs and that the plan knows nothing of; absent where there is none. */
+  readonly awaits?: readonly string[];
 }
 
 /** What one ImageUpdateAutomation would commit. */

@@ -19,6 +19,8 @@ pub struct Wanted<'t> {
     pub branch: String,
     /// The one before it, by its index, that it stands on; `None` for the base.
     pub onto: Option<usize>,
+    /// Whether it is not known in this run what it has to stand on: where it stands on another branch of ours, it stays there.
+    pub is_unsure: bool,
     /// The message of its commit; the seal is added.
     pub message: String,
     /// The files, each with the text that it has where the branch begins, and its new one.
@@ -112,6 +114,11 @@ pub enum BranchState {
         /// The worktree.
         folder: PathBuf,
     },
+    /// What it stands on is not there to stand on, or not known: it stays as it is.
+    Waits {
+        /// For what.
+        why: String,
+    },
     /// It could not be made.
     Refused {
         /// Why.
@@ -129,6 +136,7 @@ impl BranchState {
             Self::Moved => "moved",
             Self::Kept { .. } => "kept",
             Self::CheckedOut { .. } => "checked out",
+            Self::Waits { .. } => "waits",
             Self::Refused { .. } => "refused",
         }
     }
@@ -166,6 +174,7 @@ impl Repository {
     /// let wanted = Wanted {
     ///     branch: "flux-upgrade/podinfo".to_owned(),
     ///     onto: None,
+    ///     is_unsure: false,
     ///     message: "Update podinfo to 6.9.1".to_owned(),
     ///     files: vec![Replacement { path: &path, before: "tag: 6.8.0\n", after: "tag: 6.9.1\n" }],
     /// };
@@ -195,28 +204,46 @@ impl Repository {
                 remote: None,
             });
         }
+        let tips = seen.local.values().chain(seen.remote.values());
+        let pairs: BTreeSet<(Option<CommitId>, CommitId)> =
+            tips.filter_map(|tip| self.ours(*tip).map(|fork| (Some(fork), *tip))).collect();
+        self.backfill(&Vec::from_iter(pairs));
         let checked_out = self.checked_out();
         let mut done: Vec<Delivered> = Vec::new();
         let mut moves = Vec::new();
         for want in wanted {
-            let parent = match want.onto {
-                None => Some(how.base),
-                Some(below) => done.get(below).and_then(|below| below.tip),
+            let (local, remote) = seen.tips(&want.branch);
+            let below = want.onto.and_then(|below| done.get(below));
+            let parent = match (want.onto, below.and_then(Delivered::stand)) {
+                (None, _) => how.base,
+                (_, Some(tip)) => tip,
+                _ => {
+                    let name = below.map(|below| below.branch.as_str()).unwrap_or_default();
+                    let why = format!("it stands on {name}");
+                    done.push(want.left(BranchState::Waits { why }, remote.or(local)));
+                    continue;
+                }
             };
-            let Some(parent) = parent else {
-                let why = "the branch that it stands on could not be made".to_owned();
-                done.push(want.left(BranchState::Refused { why }, None));
+            let tip = remote.or(local).filter(|_| want.is_unsure);
+            if let Some(other) = tip.and_then(|tip| self.stands_on_another(tip, how, &seen)) {
+                let why = format!("it stands on {other}, of which this run knows nothing");
+                done.push(want.left(BranchState::Waits { why }, tip));
                 continue;
-            };
+            }
             let tree = match self.tree_with(parent, &want.files) {
                 Ok(tree) => tree,
+                // What somebody has made of the branch below is theirs to finish.
+                Err(GitError::Changed { .. }) if let Some((name, by)) = below.and_then(Delivered::keeper) => {
+                    let why = format!("it stands on {name}, which has a commit of {by}");
+                    done.push(want.left(BranchState::Waits { why }, remote.or(local)));
+                    continue;
+                }
                 Err(error @ GitError::Changed { .. }) => {
                     done.push(want.left(BranchState::Refused { why: error.to_string() }, None));
                     continue;
                 }
                 Err(error) => return Err(error),
             };
-            let (local, remote) = seen.tips(&want.branch);
             let found = self.judge(want, [remote, local], parent, how)?;
             let is_new = if how.remote.is_some() { remote.is_none() } else { local.is_none() };
             let (state, tip) = match found {
@@ -260,6 +287,13 @@ impl Repository {
             (is_ours || self.stands_on_ours(tip, how.base)).then_some(Obsolete { branch, is_ours })
         });
         Ok(Delivery { obsolete: obsolete.collect(), branches: done, unlocked })
+    }
+
+    /// The branch of ours that a commit of ours stands on, as long as that is not merged.
+    fn stands_on_another<'s>(&self, tip: CommitId, how: &Deliver, seen: &'s Seen) -> Option<&'s str> {
+        let fork = self.ours(tip).filter(|fork| !self.is_ancestor(*fork, how.base))?;
+        let all = if how.remote.is_some() { &seen.remote } else { &seen.local };
+        all.iter().find(|(_, tip)| **tip == fork).map(|(branch, _)| branch.as_str())
     }
 
     /// What is to be thought of a branch as it stands, here and at the remote.
@@ -306,6 +340,25 @@ impl Repository {
             Ok(tree) => Ok(tree == self.tree_id(tip)?),
             Err(GitError::Changed { .. }) => Ok(false),
             Err(error) => Err(error),
+        }
+    }
+}
+
+impl Delivered {
+    /// The commit that another branch can stand on; `None` where this one is not what it should be.
+    fn stand(&self) -> Option<CommitId> {
+        let is_left = matches!(
+            self.state,
+            BranchState::Waits { .. } | BranchState::CheckedOut { .. } | BranchState::Refused { .. }
+        );
+        self.tip.filter(|_| !is_left)
+    }
+
+    /// Its name and whose commit it has, where it is kept for that.
+    fn keeper(&self) -> Option<(&str, &str)> {
+        match &self.state {
+            BranchState::Kept { by } => Some((&self.branch, by)),
+            _ => None,
         }
     }
 }

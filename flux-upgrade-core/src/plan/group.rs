@@ -25,6 +25,9 @@ pub struct Group {
     pub changes: Vec<usize>,
     /// Indices into [`Plan::groups`] of those that have to be merged before it; each is smaller than its own.
     pub after: Vec<usize>,
+    /// Ids of groups that it needs before it, of which this plan cannot say whether they have changes: their source had no answer,
+    /// `--only` leaves them out, or they were taken out of the plan. In order, without repetition.
+    pub awaits: Vec<String>,
     /// How it is delivered, by its rules.
     pub delivery: Delivery,
     /// When it may be delivered, by its rules; see [`Group::is_due`].
@@ -64,12 +67,13 @@ impl Plan {
             groups: vec![Group {
                 changes: (0..changes().count()).collect(),
                 after: Vec::new(),
+                awaits: Vec::new(),
                 ..group.clone()
             }],
         }
     }
 
-    /// Takes changes out; groups lose them, and a group that has none left goes.
+    /// Takes changes out; groups lose them, and a group that has none left goes: those that need it await it.
     pub fn retain(&mut self, keep: impl Fn(&Change) -> bool) {
         let mut kept = 0;
         let places: Vec<Option<usize>> = self
@@ -87,9 +91,15 @@ impl Plan {
         for step in self.series.iter_mut().flat_map(|series| &mut series.steps) {
             step.changes = step.changes.iter().filter_map(|change| places[*change]).collect();
         }
-        let mut moved = Vec::new();
+        let mut moved: Vec<Option<usize>> = Vec::new();
         let mut groups: Vec<Group> = Vec::new();
-        for mut group in std::mem::take(&mut self.groups) {
+        let all = std::mem::take(&mut self.groups);
+        let ids: Vec<String> = all.iter().map(|group| group.id.clone()).collect();
+        for mut group in all {
+            let gone = group.after.iter().filter(|before| moved[**before].is_none());
+            group.awaits.extend(gone.map(|before| ids[*before].clone()));
+            group.awaits.sort();
+            group.awaits.dedup();
             group.changes = group.changes.into_iter().filter_map(|change| places[change]).collect();
             group.after = group.after.into_iter().filter_map(|before| moved[before]).collect();
             moved.push((!group.changes.is_empty()).then_some(groups.len()));
@@ -104,8 +114,9 @@ impl Plan {
 /// The groups of a plan, each after those that it needs; otherwise by their ids.
 ///
 /// A change is in the group that its rules name, else in that of its project: see [`Projects`]. Changes that share bytes, or a lock
-/// file, are in one group whatever else is said. Linear in sites and changes, but for sorting.
-pub(super) fn groups(inventory: &Inventory<'_>, plan: &Plan, rules: &Rules) -> Vec<Group> {
+/// file, are in one group whatever else is said. `left_out` are the sites that the plan is not about. Linear in sites and changes,
+/// but for sorting.
+pub(super) fn groups(inventory: &Inventory<'_>, plan: &Plan, left_out: &[Site], rules: &Rules) -> Vec<Group> {
     let projects = Projects::of(&plan.sites);
     let mut named: Vec<(bool, String)> = plan
         .changes
@@ -121,10 +132,42 @@ pub(super) fn groups(inventory: &Inventory<'_>, plan: &Plan, rules: &Rules) -> V
     for (change, (_, id)) in named.into_iter().enumerate() {
         by_id.entry(id).or_default().push(change);
     }
-    let groups: Vec<Group> =
+    let mut groups: Vec<Group> =
         by_id.into_iter().map(|(id, changes)| group(id, changes, plan, rules, &projects)).collect();
-    let needs = needs(inventory, plan, rules, &groups);
+    let unknown = Unknown::of(plan, left_out, rules, &projects);
+    let mut needs = needs(inventory, plan, rules, &projects, &groups, &unknown);
+    let known = groups.len();
+    for (before, after) in needs.iter().filter(|(before, after)| *before >= known && *after < known) {
+        let id = &unknown.ids[before - known];
+        if *id != groups[*after].id {
+            groups[*after].awaits.push(id.clone());
+        }
+    }
+    needs.retain(|(before, after)| (*before).max(*after) < known);
     ordered(groups, &needs)
+}
+
+/// What a plan cannot say anything of, as groups: numbered after those that it has.
+struct Unknown<'a> {
+    /// Their ids, in order.
+    ids: Vec<String>,
+    /// Their sites, each with its place in `ids`.
+    sites: Vec<(&'a Site, usize)>,
+}
+
+impl<'a> Unknown<'a> {
+    fn of(plan: &'a Plan, left_out: &'a [Site], rules: &Rules, projects: &Projects) -> Self {
+        let unanswered = plan.held.iter().filter(|held| matches!(held.reason, Reason::Unanswered { .. }));
+        let sites: Vec<(&Site, String)> = unanswered
+            .map(|held| &plan.sites[held.site])
+            .chain(left_out)
+            .map(|site| (site, promoted(projects.id(site), site, rules)))
+            .collect();
+        let ids: BTreeSet<&String> = sites.iter().map(|(_, id)| id).collect();
+        let place: BTreeMap<&String, usize> = ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
+        let numbered = sites.iter().map(|(site, id)| (*site, place[id])).collect();
+        Self { ids: ids.into_iter().cloned().collect(), sites: numbered }
+    }
 }
 
 /// The id of a group where its site stands: what is promoted to is a group of its own.
@@ -172,7 +215,16 @@ fn group(id: String, changes: Vec<usize>, plan: &Plan, rules: &Rules, projects: 
         _ => format!("Update {what}"),
     };
     let title = title.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    Group { id, title, level, changes, after: Vec::new(), delivery, schedule: schedule.into_iter().collect() }
+    Group {
+        id,
+        title,
+        level,
+        changes,
+        after: Vec::new(),
+        awaits: Vec::new(),
+        delivery,
+        schedule: schedule.into_iter().collect(),
+    }
 }
 
 /// A version for a title: the tag of a pair, the name of a ref, the first digits of a digest or a commit.
@@ -426,21 +478,24 @@ pub(crate) fn slug(name: &str) -> String {
     format!("{out}-{hash:08x}")
 }
 
-/// Pairs of groups: the first has to go before the second.
+/// Pairs of groups, known and unknown: the first has to go before the second.
 fn needs(
     inventory: &Inventory<'_>,
     plan: &Plan,
     rules: &Rules,
+    projects: &Projects,
     groups: &[Group],
+    unknown: &Unknown<'_>,
 ) -> BTreeSet<(usize, usize)> {
-    let mut group_of = vec![0; plan.changes.len()];
-    for (number, group) in groups.iter().enumerate() {
-        group.changes.iter().for_each(|change| group_of[*change] = number);
-    }
+    let of = |(number, group)| -> Vec<(&Site, usize)> {
+        let group: &Group = group;
+        group.changes.iter().map(|change| (plan.site_of(&plan.changes[*change]), number)).collect()
+    };
+    let mut members: Vec<(&Site, usize)> = groups.iter().enumerate().flat_map(of).collect();
+    members.extend(unknown.sites.iter().map(|(site, number)| (*site, groups.len() + number)));
     let mut out = BTreeSet::new();
     let with = |found: &dyn Fn(&Site) -> bool| -> BTreeSet<usize> {
-        let hits = plan.changes.iter().zip(&group_of).filter(|(change, _)| found(plan.site_of(change)));
-        hits.map(|(_, group)| *group).collect()
+        members.iter().filter(|(site, _)| found(site)).map(|(_, group)| *group).collect()
     };
     // The operator before the Flux that it shall install.
     for before in with(&is_operator) {
@@ -450,32 +505,24 @@ fn needs(
     for promote in rules.promotions() {
         let from = with(&|site| promote.is_from(&site.at.path));
         let to = with(&|site| promote.is_to(&site.at.path));
-        let projects = Projects::of(&plan.sites);
-        let name = |group: &usize| -> BTreeSet<String> {
-            groups[*group]
-                .changes
-                .iter()
-                .map(|change| projects.id(plan.site_of(&plan.changes[*change])))
-                .collect()
-        };
+        let mut names: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
+        for (site, group) in members.iter().filter(|(_, group)| from.contains(group) || to.contains(group)) {
+            names.entry(*group).or_default().insert(projects.id(site));
+        }
         for before in &from {
-            out.extend(
-                to.iter()
-                    .filter(|after| !name(before).is_disjoint(&name(after)))
-                    .map(|after| (*before, *after)),
-            );
+            let is_kin = |after: &&usize| !names[before].is_disjoint(&names[after]);
+            out.extend(to.iter().filter(is_kin).map(|after| (*before, *after)));
         }
     }
-    depends(inventory, plan, &group_of, &mut out);
+    if !groups.is_empty() {
+        depends(inventory, &members, &mut out);
+    }
     out.retain(|(before, after)| before != after);
     out
 }
 
 /// `dependsOn` of HelmReleases and of the Flux Kustomizations that apply the changed objects.
-fn depends(inventory: &Inventory<'_>, plan: &Plan, group_of: &[usize], out: &mut BTreeSet<(usize, usize)>) {
-    if plan.changes.is_empty() {
-        return;
-    }
+fn depends(inventory: &Inventory<'_>, members: &[(&Site, usize)], out: &mut BTreeSet<(usize, usize)>) {
     let resources = inventory.resources();
     let mut by_place: BTreeMap<(&str, &str, &str), Vec<usize>> = BTreeMap::new();
     let mut by_name: BTreeMap<(Kind, &str), Vec<usize>> = BTreeMap::new();
@@ -488,8 +535,7 @@ fn depends(inventory: &Inventory<'_>, plan: &Plan, group_of: &[usize], out: &mut
     }
     // The groups of each object, and of each Flux Kustomization by what it applies.
     let mut groups: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
-    for (change, group) in plan.changes.iter().zip(group_of) {
-        let site = plan.site_of(change);
+    for (site, group) in members {
         let place = (site.at.path.as_str(), site.owner.kind.as_str(), site.owner.name.as_str());
         for number in by_place.get(&place).into_iter().flatten() {
             groups.entry(*number).or_default().insert(*group);
@@ -630,6 +676,7 @@ mod tests {
             level: Level::Patch,
             changes: vec![0],
             after: vec![],
+            awaits: vec![],
             delivery: Delivery::default(),
             schedule: vec![],
         };

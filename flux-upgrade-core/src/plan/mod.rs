@@ -136,7 +136,8 @@ pub struct Explanation {
 #[must_use]
 pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution, rules: &Rules) -> Plan {
     let mut concerned = concerned(&sites, rules).into_iter();
-    let sites: Vec<Site> = sites.into_iter().filter(|_| concerned.next() == Some(true)).collect();
+    let (sites, left_out): (Vec<Site>, Vec<Site>) =
+        sites.into_iter().partition(|_| concerned.next() == Some(true));
     let mut decisions: Vec<Decision> =
         sites.iter().map(|site| decide(site, resolution, rules, &mut Sink::default())).collect();
     while agree(&sites, &mut decisions) {}
@@ -188,7 +189,7 @@ pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution
     out.diagnostics.extend(unsaid);
     out.diagnostics.sort_by(|a, b| (&a.at, a.code, &a.message).cmp(&(&b.at, b.code, &b.message)));
     out.diagnostics.dedup();
-    out.groups = group::groups(inventory, &out, rules);
+    out.groups = group::groups(inventory, &out, &left_out, rules);
     out
 }
 

@@ -155,6 +155,9 @@ struct GroupJson<'a> {
     changes: Vec<&'a str>,
     /// Ids of the groups before it.
     after: Vec<&'a str>,
+    /// Ids of groups before it that the plan knows nothing of.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    awaits: &'a [String],
 }
 
 /// The steps of one place that installs Flux.
@@ -328,6 +331,7 @@ fn group_json<'a>(plan: &'a Plan, group: &'a Group) -> GroupJson<'a> {
         schedule: &group.schedule,
         changes: changes.map(|change| plan.site_of(change).id.as_str()).collect(),
         after: after.map(|before| before.id.as_str()).collect(),
+        awaits: &group.awaits,
     }
 }
 

@@ -170,6 +170,11 @@ fn body(plan: &Plan, group: &Group, diff: &str) -> String {
     if !before.is_empty() {
         out.line(&format!("\nMerge after {}.", before.join(", ")));
     }
+    if !group.awaits.is_empty() {
+        let unknown: Vec<String> = group.awaits.iter().map(|id| code(id)).collect();
+        let what = "of which nothing was known when this was written; see whether it has to go first";
+        out.line(&format!("\nNeeds {}, {what}.", unknown.join(", ")));
+    }
     if !group.schedule.is_empty() {
         let texts: Vec<String> = group.schedule.iter().map(|text| code(text)).collect();
         out.line(&format!("\nSchedule: {}.", texts.join(", ")));

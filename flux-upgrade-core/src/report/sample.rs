@@ -126,6 +126,7 @@ pub(super) fn plan() -> Plan {
         level,
         changes: vec![change],
         after,
+        awaits: vec![],
         delivery,
         schedule: vec![],
     };
