@@ -185,14 +185,25 @@ fn run_deliver(job: &Job<'_>, flags: &DeliverFlags, streams: &mut Streams<'_>) -
                 )));
             }
             homes.push(home);
-            let mut planned = job.plan_tree(number, delivering.tree()?, streams)?;
+            let tree = delivering.tree()?;
+            if let Some(unread) = job::rules_above(&tree, &args.rules) {
+                let (top, below) = (unread.parent().unwrap_or(&unread).display(), delivering.below());
+                return Err(Fault::new(format!(
+                    "the rules in `{}` would not count, since PATH is below it; pass `{top}` as PATH and \
+                     limit the plan with --only '{below}**', or pass --config",
+                    unread.display()
+                )));
+            }
+            let mut planned = job.plan_tree(number, tree, streams)?;
             let mut code = job.code(&planned);
             if args.common.strict && !planned.is_whole() {
                 streams.err("error: nothing is committed, since --strict wants every source answered and every file readable\n");
                 return Ok(FAILED);
             }
             planned.drop_refused();
-            let is_all = args.rules.only.is_empty() && !job::has_errors(&planned.plan.diagnostics);
+            let is_all = args.rules.only.is_empty()
+                && delivering.below().is_empty()
+                && !job::has_errors(&planned.plan.diagnostics);
             if env.cancel.is_set() {
                 streams.err("interrupted: nothing of this path is committed\n");
                 return Ok(FAILED);
@@ -334,7 +345,7 @@ impl<'a> Job<'a> {
                 "note: an earlier apply did not finish; `flux-upgrade apply` finishes it first, `apply --undo` takes it back\n",
             );
         }
-        if let Some(unread) = job::rules_above(&planned.tree).filter(|_| self.args.rules.config.is_none()) {
+        if let Some(unread) = job::rules_above(&planned.tree, &self.args.rules) {
             streams.err(&format!(
                 "note: the rules in `{}` are not read, since PATH is below it; pass --config or the top as PATH\n",
                 unread.display()
@@ -369,7 +380,7 @@ impl<'a> Job<'a> {
             Format::Diff => diff::unified(files, set).map_err(|error| Fault::of(&error))?,
             Format::Reverse => diff::reverse(files, set).map_err(|error| Fault::of(&error))?,
             Format::Edits => report::edits(files, set),
-            Format::Sarif => report::sarif(files, plan),
+            Format::Sarif => report::sarif(files, plan, set),
             Format::JsonPatch => report::json_patch(files, set),
             Format::Markdown => match root_name(common, number) {
                 Some(name) => format!("## `{name}`\n\n{}\n", report::markdown(plan)),

@@ -169,6 +169,11 @@ impl<'a> Delivering<'a> {
         self.repository.home().canonicalize().unwrap_or_else(|_| self.repository.home().to_path_buf())
     }
 
+    /// Its path, below the top of the repository: empty, or with `/` at its end. What stands elsewhere is not in its plan.
+    pub(crate) fn below(&self) -> &str {
+        self.repository.below()
+    }
+
     /// The files as the base has them.
     pub(crate) fn tree(&self) -> Result<Tree, Fault> {
         self.repository.read(self.how.base, &Limits::default()).map_err(|error| Fault::of(&error))
@@ -464,7 +469,8 @@ fn obsolete(
         });
     }
     if !is_all && all.count() > 0 {
-        let why = "since it is a part of the whole: --only, a file with an error, or edits that could not be proven";
+        let why = "since it is a part of the whole: --only, a PATH below the top, a file with an error, or edits that could \
+                   not be proven";
         report.notes.push(format!("branches that are not in this plan are left alone, {why}"));
     }
     ours

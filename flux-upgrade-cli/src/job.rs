@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use flux_upgrade_core::diagnostic::{Diagnostic, Severity};
-use flux_upgrade_core::host::{self, Limits, ReadError, Replacement, Tree};
+use flux_upgrade_core::host::{self, EntryKind, Limits, ReadError, Replacement, Tree};
 use flux_upgrade_core::locate::Site;
 use flux_upgrade_core::patch::PatchSet;
 use flux_upgrade_core::plan::{Plan, Reason};
@@ -14,11 +14,9 @@ use flux_upgrade_core::rules::{Renovate, Rules, Staged};
 use flux_upgrade_core::time::Timestamp;
 use flux_upgrade_core::{RepoPath, locate, patch, plan, scan};
 
+use crate::args::RulesFlags;
 use crate::fault::Fault;
 use crate::releases;
-
-/// The rules file that is looked for.
-const RULES_FILE: &str = ".flux-upgrade.yaml";
 
 /// The sites of one path.
 pub(crate) struct Scanned {
@@ -121,7 +119,10 @@ pub(crate) fn check_promotions(
 
 /// The rules for a tree: of `config`, seen from `folder`, or of the rules file of its folder, or the defaults.
 pub(crate) fn rules_for(folder: &Path, tree: &Tree, config: Option<&Path>) -> Result<Rules, Fault> {
-    let at = tree.files.iter().find(|file| file.path.as_str() == RULES_FILE);
+    if config.is_none() {
+        check_rules_file(tree)?;
+    }
+    let at = tree.files.iter().find(|file| file.path.as_str() == Rules::FILE);
     if let Some(file) = at.filter(|_| config.is_none()) {
         let shown = file.path.as_str();
         return Rules::parse(&file.path, &file.text)
@@ -149,17 +150,60 @@ pub(crate) fn renovate(tree: &Tree) -> Result<Renovate, Fault> {
     Ok(found.unwrap_or_default())
 }
 
-/// The rules file of the folder; a symbolic link is not followed.
+/// The rules file of the folder, where it is a regular file.
 fn rules_file(tree: &Tree) -> Option<PathBuf> {
-    let file = tree.root.join(RULES_FILE);
+    let file = tree.root.join(Rules::FILE);
     fs::symlink_metadata(&file).is_ok_and(|found| found.is_file()).then_some(file)
 }
 
-/// A rules file at the top of the work tree that is not read, since the folder below it has none of its own.
-pub(crate) fn rules_above(tree: &Tree) -> Option<PathBuf> {
+/// Refuses what somebody takes for rules and what would not be read: rules that do not count must not do so in silence.
+fn check_rules_file(tree: &Tree) -> Result<(), Fault> {
+    let repository = tree.commit.map(|commit| Ok((host::Repository::discover(&tree.root)?, commit)));
+    let repository = repository.transpose().map_err(|error: host::GitError| Fault::of(&error))?;
+    let kind_of = |name: &str| {
+        let (Some((repository, commit)), Some(path)) = (&repository, RepoPath::parse(name)) else {
+            let found = fs::symlink_metadata(tree.root.join(name)).ok();
+            return Ok(found.map(|found| match found.file_type() {
+                kind if kind.is_symlink() => EntryKind::Link,
+                kind if kind.is_file() => EntryKind::File,
+                _ => EntryKind::Folder,
+            }));
+        };
+        repository.kind_of(*commit, &path).map_err(|error| Fault::of(&error))
+    };
+    let wrong = match kind_of(Rules::FILE)? {
+        None | Some(EntryKind::File) => None,
+        Some(EntryKind::Link) => Some("a symbolic link"),
+        Some(_) => Some("a folder"),
+    };
+    if let Some(wrong) = wrong {
+        let way = "put the rules there, or name them with --config FILE";
+        return Err(Fault::new(format!(
+            "`{}` is {wrong}, and rules are read from a regular file; {way}",
+            Rules::FILE
+        )));
+    }
+    for name in Rules::OTHER_NAMES {
+        if kind_of(name)? == Some(EntryKind::File) {
+            let way = "rename it, or name it with --config FILE";
+            return Err(Fault::new(format!("`{name}` is not read: rules stand in `{}`; {way}", Rules::FILE)));
+        }
+    }
+    Ok(())
+}
+
+/// A file of rules at the top of the work tree that is not read, since PATH is a folder below it with none of its own.
+pub(crate) fn rules_above(tree: &Tree, flags: &RulesFlags) -> Option<PathBuf> {
     let top = tree.work_tree.as_ref().filter(|top| **top != tree.root)?;
-    let file = top.join(RULES_FILE);
-    (rules_file(tree).is_none() && file.is_file()).then_some(file)
+    let above = |name: &str| Some(top.join(name)).filter(|file| file.is_file());
+    let is_own = |name: &str| tree.files.iter().any(|file| file.path.as_str() == name);
+    let reads = flags.config.is_none() && rules_file(tree).is_none() && !is_own(Rules::FILE);
+    if let Some(file) = reads.then(|| above(Rules::FILE)).flatten() {
+        return Some(file);
+    }
+    let renovate = || Renovate::FILES.iter().find_map(|name| above(name));
+    let reads = !flags.no_renovate && !Renovate::FILES.iter().any(|name| is_own(name));
+    reads.then(renovate).flatten()
 }
 
 /// What to do with an apply that did not finish.

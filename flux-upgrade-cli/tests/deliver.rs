@@ -615,3 +615,79 @@ fn promotion_follows_the_history_of_staging() {
         }
     }
 }
+
+/// What a folder's plan does not have stands elsewhere: no branch of it is obsolete.
+#[test]
+fn a_folder_below_the_top_says_nothing_of_the_rest() {
+    let Some(mut fleet) = Fleet::new() else { return };
+    fs::copy(fleet.registry(), fleet.work().join("fleet.registry.json")).unwrap();
+    git(&fleet.work(), &["rm", "-q", ".flux-upgrade.yaml"]);
+    git(&fleet.work(), &["commit", "-q", "-m", "No rules"]);
+    git(&fleet.work(), &["push", "-q", "origin", "main"]);
+    let fake = Fake::start(Kind::GitHub);
+    let url = "git@git.example.com:acme/fleet.git";
+    git(&fleet.work(), &["config", &format!("url.{}.insteadOf", fleet.bare().display()), url]);
+    git(&fleet.work(), &["remote", "set-url", "origin", url]);
+    fleet.variables.push(("GH_TOKEN", TOKEN.to_owned()));
+    let to_forge = ["--push", "--pull-request", "--forge", "github", "--forge-url", &fake.api()];
+    let whole = fleet.apply(&to_forge);
+    assert_eq!(whole.code, 0, "{}{}", whole.out, whole.err);
+    let open = || (0..fake.count()).filter(|at| fake.pull(*at).state == "open").count();
+    assert_eq!(open(), 17);
+
+    let part = fleet.apply_in("work/apps", &to_forge);
+    assert_eq!(part.code, 0, "{}{}", part.out, part.err);
+    assert!(!part.out.contains("obsolete"), "{}", part.out);
+    assert!(
+        part.err.contains("left alone, since it is a part of the whole: --only, a PATH below the top"),
+        "{}",
+        part.err
+    );
+    assert_eq!(open(), 17);
+
+    // Rules at the top hold for the folder too, and it would not know them.
+    fleet.rule("defaults: {allow: patch}");
+    for file in [".flux-upgrade.yaml", "renovate.json"] {
+        let refused = fleet.apply_in("work/apps", &to_forge);
+        assert_eq!(refused.code, 1, "{}", refused.err);
+        assert!(
+            refused.err.contains(&format!("{file}` would not count, since PATH is below it")),
+            "{}",
+            refused.err
+        );
+        assert!(refused.err.contains("--only 'apps/**'"), "{}", refused.err);
+        fs::rename(fleet.work().join(".flux-upgrade.yaml"), fleet.work().join("renovate.json")).ok();
+    }
+}
+
+/// Rules that would not count do not do so in silence.
+#[test]
+fn what_looks_like_a_rules_file_is_refused() {
+    let Some(fleet) = Fleet::new() else { return };
+    let commit = |message: &str| {
+        git(&fleet.work(), &["add", "-A"]);
+        git(&fleet.work(), &["commit", "-q", "-m", message]);
+    };
+    let rules = fleet.work().join(".flux-upgrade.yaml");
+    let refused = |why: &str| {
+        let ran = fleet.apply(&[]);
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{}", ran.err);
+        assert!(ran.err.contains(why), "{}", ran.err);
+    };
+    fs::write(fleet.work().join(".flux-upgrade.yml"), "version: 1\n").unwrap();
+    commit("Another ending");
+    refused("`.flux-upgrade.yml` is not read: rules stand in `.flux-upgrade.yaml`; rename it");
+    fs::rename(fleet.work().join(".flux-upgrade.yml"), fleet.work().join("rules.yaml")).unwrap();
+    fs::remove_file(&rules).unwrap();
+    std::os::unix::fs::symlink("rules.yaml", &rules).unwrap();
+    commit("A link");
+    refused("`.flux-upgrade.yaml` is a symbolic link, and rules are read from a regular file");
+    // What the base has counts, whatever stands in the worktree.
+    fs::remove_file(&rules).unwrap();
+    refused("`.flux-upgrade.yaml` is a symbolic link");
+    fs::create_dir(&rules).unwrap();
+    fs::write(rules.join("rules.yaml"), "version: 1\n").unwrap();
+    commit("A folder");
+    refused("`.flux-upgrade.yaml` is a folder, and rules are read from a regular file");
+    assert!(!refs(&fleet.work()).contains("flux-upgrade/"));
+}

@@ -49,7 +49,6 @@ use crate::wire::Limits;
 use crate::{Inventory, automate, locate, migrate, patch, scan};
 
 /// The name under which rules are looked for among the files.
-const RULES_FILE: &str = ".flux-upgrade.yaml";
 
 #[derive(Deserialize)]
 struct Request<'r> {
@@ -506,7 +505,18 @@ fn files(contents: BTreeMap<String, Content>) -> Result<(Vec<SourceFile>, Vec<Di
 
 /// The rules of the options, else of the rules file among the files, else the defaults.
 fn rules(files: &[SourceFile], config: Option<&str>) -> Result<Rules, Box<Fault>> {
-    let named = RepoPath::parse(RULES_FILE).ok_or_else(|| Fault::new("internal", "no path"))?;
+    let is_other = |file: &&SourceFile| Rules::OTHER_NAMES.contains(&file.path.as_str());
+    if let Some(other) = files.iter().find(is_other).filter(|_| config.is_none()) {
+        let fault = Fault::new(
+            "rules.file-name",
+            format!("`{}` is not read: rules stand in `{}`", other.path, Rules::FILE),
+        );
+        return Err(Box::new(Fault {
+            help: Some("rename it, or give its text as `config`".to_owned()),
+            ..*fault
+        }));
+    }
+    let named = RepoPath::parse(Rules::FILE).ok_or_else(|| Fault::new("internal", "no path"))?;
     let text = config.or_else(|| Some(files.iter().find(|file| file.path == named)?.text.as_str()));
     Ok(text.map_or(Ok(Rules::default()), |text| Rules::parse(&named, text))?)
 }

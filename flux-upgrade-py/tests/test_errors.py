@@ -50,3 +50,10 @@ def test_an_error_says_where_and_what_to_do(answer: Answer) -> None:
 def test_what_the_caller_got_wrong_is_a_value_error() -> None:
     for kind in (fu.ManifestError, fu.RangeError, fu.AnswerError):
         assert issubclass(kind, ValueError)
+
+
+def test_a_file_that_looks_like_rules_and_is_not_read_is_refused() -> None:
+    with pytest.raises(fu.FluxUpgradeError) as caught:
+        fu.plan({".flux-upgrade.yml": "version: 1\n"})
+    assert caught.value.code == "rules.file-name"
+    fu.plan({".flux-upgrade.yml": "version: 1\n"}, config="version: 1\n")

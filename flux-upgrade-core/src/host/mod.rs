@@ -30,7 +30,7 @@ pub use forge::{Closing, Forge, ForgeError, ForgeKind, Home, Proposal, Synced, S
 pub use http::{HttpOptions, Proxies};
 pub use journal::{JOURNAL, JournalError, State, Unfinished, unfinished};
 pub use live::{Live, LiveOptions};
-pub use repository::{Author, CommitId, Git, GitError, Push, Repository, Signing, Unpushed};
+pub use repository::{Author, CommitId, EntryKind, Git, GitError, Push, Repository, Signing, Unpushed};
 pub use write::{Replacement, WriteError, write};
 
 use std::fs;

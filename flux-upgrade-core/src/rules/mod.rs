@@ -270,6 +270,14 @@ pub(crate) struct Settings<'r> {
 }
 
 impl Rules {
+    /// The rules file of a repository, at its root.
+    pub const FILE: &'static str = ".flux-upgrade.yaml";
+
+    /// Names that somebody may give it. They are not read, and a host refuses them, so that no rules are without effect in
+    /// silence.
+    pub const OTHER_NAMES: [&'static str; 4] =
+        [".flux-upgrade.yml", "flux-upgrade.yaml", "flux-upgrade.yml", ".flux-upgrade.json"];
+
     /// Reads `.flux-upgrade.yaml`.
     ///
     /// # Errors

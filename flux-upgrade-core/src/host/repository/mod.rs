@@ -16,10 +16,13 @@ use std::path::{Path, PathBuf};
 
 use gix::bstr::ByteSlice as _;
 
+pub(in crate::host) use commit::Hand;
+use commit::chain;
 pub use commit::{Author, Signing};
 pub use error::GitError;
 pub use program::{Git, Push, Unpushed};
 pub(super) use program::{folders, without_logins};
+pub use read::EntryKind;
 
 /// A commit of a repository.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,6 +46,12 @@ impl CommitId {
     pub fn short(&self) -> String {
         self.0.to_hex_with_len(7).to_string()
     }
+}
+
+/// Whether something looks like a repository, which may be one that cannot be opened.
+fn has_repository(folder: &Path) -> bool {
+    let is_bare = |folder: &Path| folder.join("HEAD").is_file() && folder.join("objects").is_dir();
+    folder.ancestors().any(|folder| folder.join(".git").exists() || is_bare(folder))
 }
 
 /// A git repository with or without a worktree, seen from a folder in it.
@@ -69,7 +78,11 @@ impl Repository {
     pub fn discover(folder: &Path) -> Result<Self, GitError> {
         let none = || GitError::NotARepository { path: folder.to_path_buf() };
         let folder = folder.canonicalize().map_err(|_| none())?;
-        let git = gix::discover(&folder).map_err(|_| none())?;
+        let git = match gix::discover(&folder) {
+            Ok(git) => git,
+            Err(_) if !has_repository(&folder) => return Err(none()),
+            Err(error) => return Err(GitError::failed("the repository cannot be opened", &chain(&error))),
+        };
         let failed = |error| GitError::failed("its worktree is out of reach", &error);
         let top = git.workdir().map(Path::canonicalize).transpose().map_err(failed)?;
         let below = top.as_deref().and_then(|top| folder.strip_prefix(top).ok()).unwrap_or(Path::new(""));
@@ -84,6 +97,12 @@ impl Repository {
     #[must_use]
     pub fn home(&self) -> &Path {
         self.git.common_dir()
+    }
+
+    /// The folder that it is seen from, below the top of its worktree: empty for the top itself, else with `/` at its end.
+    #[must_use]
+    pub fn below(&self) -> &str {
+        &self.below
     }
 
     /// Where git's program is run: the worktree, or the bare repository.

@@ -9,6 +9,18 @@ use crate::host::files::{self, Limits, Tree};
 use crate::host::list::is_wanted;
 use crate::text::{RepoPath, SourceFile};
 
+/// What stands at a path of a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EntryKind {
+    /// A regular file.
+    File,
+    /// A symbolic link.
+    Link,
+    /// A folder, or another repository.
+    Folder,
+}
+
 impl Repository {
     /// The files that a plan reads, as `commit` has them, below the folder that the repository is seen from.
     ///
@@ -22,11 +34,12 @@ impl Repository {
         let failed = |error| GitError::failed(format!("commit {commit} cannot be read"), &error);
         let mut out = Tree {
             root: self.seen_from(),
-            work_tree: None,
+            work_tree: self.top.clone(),
             commit: Some(commit),
             files: Vec::new(),
             diagnostics: Vec::new(),
         };
+        self.backfill(&[(None, commit)]);
         let Some(top) = self.folder_of(commit, "")? else { return Ok(out) };
         let mut folders = vec![(String::new(), top)];
         while let Some((folder, id)) = folders.pop() {
@@ -71,6 +84,23 @@ impl Repository {
         let Some((_, id)) = self.find(&tree, path)? else { return Ok(None) };
         let mut blob = self.git.find_blob(id).map_err(failed)?;
         Ok(String::from_utf8(std::mem::take(&mut blob.data)).ok())
+    }
+
+    /// What stands at `path` in a commit, seen from the same folder; `None` where there is nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`GitError::Failed`] where an object is missing or broken.
+    pub fn kind_of(&self, commit: CommitId, path: &RepoPath) -> Result<Option<EntryKind>, GitError> {
+        let failed = |error| GitError::failed(format!("`{path}` of {commit} cannot be read"), &error);
+        let full = self.full(path);
+        let tree = self.tree_of(commit)?;
+        let entry = tree.lookup_entry(full.split('/').map(str::as_bytes)).map_err(failed)?;
+        Ok(entry.map(|entry| match entry.mode().kind() {
+            gix::objs::tree::EntryKind::Link => EntryKind::Link,
+            gix::objs::tree::EntryKind::Tree | gix::objs::tree::EntryKind::Commit => EntryKind::Folder,
+            _ => EntryKind::File,
+        }))
     }
 
     fn read_one(
