@@ -166,6 +166,33 @@ fn a_variable_of_production_waits_for_that_of_staging() {
     }
 }
 
+/// Production's branch stands on staging's, also where both fields are one.
+#[test]
+fn the_branch_of_production_stands_on_that_of_staging() {
+    if !has_git() {
+        return;
+    }
+    let made = Made::new(RULES);
+    clusters(&made);
+    made.write("apps/base/app.yaml", &source("app", "${app_tag}"));
+    made.write(PRODUCTION, &applies("app", "apps/base", Some("1.0.0")));
+    made.commit(5 * DAY, &[(STAGING, &applies("app", "apps/base", Some("1.1.0")))]);
+    let (code, out, err) =
+        made.run(&["apply", ".", "--offline", "registry.json", "--commit", "--author", "A <a@b.c>"]);
+    assert_eq!(code, 0, "{err}");
+    assert_eq!(out.matches(" created ").count(), 2, "{out}");
+    let names = |range: &str| {
+        let run = Command::new("git")
+            .args(["diff", "--name-only", range])
+            .current_dir(made.path())
+            .output()
+            .unwrap();
+        String::from_utf8(run.stdout).unwrap()
+    };
+    assert_eq!(names("main...flux-upgrade/app").trim(), STAGING);
+    assert_eq!(names("flux-upgrade/app...flux-upgrade/app-clusters-production").trim(), PRODUCTION);
+}
+
 /// What production alone applies is production's, wherever its file stands; what both apply reaches both.
 #[test]
 fn what_a_cluster_applies_counts_as_its_own() {
@@ -339,7 +366,7 @@ fn a_folder_that_is_not_there_stops_the_run() {
             "2:10",
             "`clusters/production` is a part of `clusters`",
         ),
-        ("[{from: a, to: b}, {from: b, to: a}]", "2:17", "`a` is promoted to itself in a circle"),
+        ("[{from: a, to: b}, {from: b, to: a}]", "2:18", "`a` is promoted to itself in a circle"),
     ] {
         let made = Made::new(&format!("version: 1\npromote: {promote}\n"));
         made.write(PRODUCTION, &source("app", "1.0.0"));

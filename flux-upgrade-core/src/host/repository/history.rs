@@ -36,8 +36,9 @@ impl Repository {
     /// commit since `now` less the rule's age, and at the one that stood then.
     ///
     /// History is that of first parents: what was merged counts from its merge, by the time of the commit, as far as that can
-    /// be: see [`believed`]. Commits that change nothing are not read. Where the repository is younger nothing is offered;
-    /// where only the history at hand ends earlier, as in a shallow clone, that is said too.
+    /// be: one in the future, or more than a day before an earlier commit's, is taken for the next later one's, or for `now`. Commits
+    /// that change nothing are not read. Where the repository is younger nothing is offered; where only the history at hand ends
+    /// earlier, as in a shallow clone, that is said too.
     ///
     /// # Errors
     ///
