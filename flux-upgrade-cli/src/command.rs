@@ -380,7 +380,7 @@ impl<'a> Job<'a> {
             Format::Diff => diff::unified(files, set).map_err(|error| Fault::of(&error))?,
             Format::Reverse => diff::reverse(files, set).map_err(|error| Fault::of(&error))?,
             Format::Edits => report::edits(files, set),
-            Format::Sarif => report::sarif(files, plan),
+            Format::Sarif => report::sarif(files, plan, set),
             Format::JsonPatch => report::json_patch(files, set),
             Format::Markdown => match root_name(common, number) {
                 Some(name) => format!("## `{name}`\n\n{}\n", report::markdown(plan)),

@@ -344,6 +344,100 @@ fn a_branch_waits_for_what_somebody_has_made_of_the_one_below() {
     assert_eq!(delivery.branches[1].state, BranchState::Waits { why });
 }
 
+/// What a partial clone has left at its remote is brought when it is read.
+#[test]
+fn a_partial_clone_does_what_a_whole_one_does() {
+    if !has_git() {
+        return;
+    }
+    let (root, home) = repository();
+    let above = ("stacked", APP, "tag: 1.1.0\n", "tag: 1.1.0 # twice\n", Some(0));
+    deliver(&home, Some("origin"), &[ONE, above]);
+    let bare = root.path().join("origin.git");
+    git(&bare, &["config", "uploadpack.allowFilter", "true"]);
+    for filter in ["blob:none", "tree:0"] {
+        let folder = filter.replace(':', "-");
+        let (filter, url) = (format!("--filter={filter}"), format!("file://{}", bare.display()));
+        git(root.path(), &["clone", "-q", "--no-checkout", &filter, &url, &folder]);
+        let fresh = root.path().join(folder);
+        let repository = Repository::discover(&fresh).unwrap();
+        let tree = repository.read(repository.resolve("main").unwrap(), &Limits::default()).unwrap();
+        assert_eq!(tree.files.len(), 3, "{filter}");
+        assert_eq!(
+            words(&deliver(&fresh, Some("origin"), &[ONE, above])),
+            ["unchanged", "unchanged"],
+            "{filter}"
+        );
+        let newer = (ONE.0, ONE.1, ONE.2, "tag: 1.2.0\n", None);
+        assert_eq!(words(&deliver(&fresh, Some("origin"), &[newer])), ["moved"], "{filter}");
+        assert_eq!(
+            words(&deliver(&fresh, Some("origin"), &[ONE, above])),
+            ["moved", "unchanged"],
+            "{filter}"
+        );
+    }
+}
+
+#[test]
+fn a_mirror_pushes_our_branches_alone() {
+    if !has_git() {
+        return;
+    }
+    let (root, home) = repository();
+    git(root.path(), &["clone", "-q", "--mirror", "origin.git", "mirror.git"]);
+    git(&home, &["push", "-q", "origin", "main:refs/heads/later"]);
+    assert_eq!(words(&deliver(&root.path().join("mirror.git"), Some("origin"), &[ONE])), ["created"]);
+    let all = git(&root.path().join("origin.git"), &["branch", "--format=%(refname:short)"]);
+    assert_eq!(all, "flux-upgrade/app\nlater\nmain");
+}
+
+#[test]
+fn a_repository_of_sha256_is_read_and_written() {
+    if !has_git() {
+        return;
+    }
+    let root = tempfile::tempdir().unwrap();
+    let home = root.path().join("work");
+    fs::create_dir_all(home.join("apps")).unwrap();
+    git(&home, &["init", "-q", "-b", "main", "--object-format=sha256"]);
+    fs::write(home.join(APP), "tag: 1.0.0\n").unwrap();
+    git(&home, &["add", "-A"]);
+    git(&home, &["commit", "-q", "-m", "First"]);
+    git(root.path(), &["init", "-q", "--bare", "-b", "main", "--object-format=sha256", "origin.git"]);
+    git(&home, &["remote", "add", "origin", "../origin.git"]);
+    git(&home, &["push", "-q", "origin", "main"]);
+    let first = deliver(&home, Some("origin"), &[ONE]);
+    assert_eq!(words(&first), ["created"]);
+    assert_eq!(
+        git(&home, &["rev-parse", "origin/flux-upgrade/app"]),
+        first.branches[0].tip.unwrap().to_string()
+    );
+    assert_eq!(words(&deliver(&home, Some("origin"), &[ONE])), ["unchanged"]);
+    git(&home, &["fsck", "--strict"]);
+}
+
+/// In a container the files may be another's, and git takes no configuration from there: that is what is to be said.
+#[test]
+fn a_repository_of_another_owner_is_told_as_git_tells_it() {
+    if !has_git() {
+        return;
+    }
+    let (_root, home) = repository();
+    let repository = Repository::discover(&home).unwrap();
+    let variables = [("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1"), ("GIT_CONFIG_GLOBAL", "/dev/null")];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let error = repository.ask_remote("origin", "flux-upgrade/", &Git { variables }).unwrap_err().to_string();
+    assert!(error.contains("dubious ownership") && error.contains("safe.directory"), "{error}");
+}
+
+#[test]
+fn a_broken_repository_is_told_as_one() {
+    let root = tempfile::tempdir().unwrap();
+    assert_eq!(Repository::discover(root.path()).unwrap_err().code(), "git.no-repository");
+    fs::create_dir(root.path().join(".git")).unwrap();
+    assert_eq!(Repository::discover(root.path()).unwrap_err().code(), "git.failed");
+}
+
 #[test]
 fn a_branch_that_is_checked_out_is_left() {
     if !has_git() {
@@ -459,8 +553,14 @@ fn commits_are_signed_with_the_configured_program() {
         message: "Update".to_owned(),
         files: vec![Replacement { path: &path, before: ONE.2, after: ONE.3 }],
     };
+    let unsigned = repository.deliver(std::slice::from_ref(&wanted), &how(&repository, None)).unwrap();
     let how = Deliver { signing: Signing::Always, ..how(&repository, None) };
     let first = repository.deliver(std::slice::from_ref(&wanted), &how).unwrap();
+    assert_eq!(
+        (words(&unsigned), words(&first)),
+        (vec!["created"], vec!["moved"]),
+        "what was not signed is now"
+    );
     git(&home, &["verify-commit", "flux-upgrade/app"]);
     let again = repository.deliver(&[wanted], &how).unwrap();
     assert_eq!((words(&again), again.branches[0].tip), (vec!["unchanged"], first.branches[0].tip));

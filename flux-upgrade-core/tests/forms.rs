@@ -5,7 +5,7 @@ mod common;
 #[path = "common/foreign.rs"]
 mod foreign;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -79,7 +79,7 @@ fn forms(sample: &Sample, rules: &Rules) -> Vec<(&'static str, String)> {
     let (plan, set) = run(&sample.files, rules, Some(&sample.registry));
     let files = &sample.files;
     vec![
-        ("tests/schemas/sarif-2.1.0.json", report::sarif(files, &plan)),
+        ("tests/schemas/sarif-2.1.0.json", report::sarif(files, &plan, &set)),
         ("../docs/plan.schema.json", report::json(files, &plan, &set, None)),
         ("../docs/sites.schema.json", report::sites_json(&plan.sites, &plan.diagnostics, Some("clusters"))),
         ("../docs/edits.schema.json", report::edits(files, &set)),
@@ -207,6 +207,100 @@ fn json_patches_give_what_the_patched_texts_load_as() {
     }
     assert!(files > 100 && operations > 2 * files, "only {files} files with {operations} operations");
     assert!(unreadable.len() < 10, "the other reader cannot load {unreadable:#?}");
+}
+
+/// Text that is hard to count in: a byte order mark, each kind of line end, characters of two, three and four bytes before a version.
+fn hard() -> Sample {
+    let release = |eol: &str, mark: &str| {
+        format!(
+            "{mark}# é€😀{eol}apiVersion: helm.toolkit.fluxcd.io/v2{eol}kind: HelmRelease{eol}metadata: {{name: é😀}}{eol}spec:{eol}  \
+             chartRef: {{kind: OCIRepository, name: podinfo}}{eol}---{eol}{{apiVersion: source.toolkit.fluxcd.io/v1, kind: OCIRepository, \
+             metadata: {{name: podinfo, annotations: {{a: é€😀}}}}, spec: {{url: \"oci://ghcr.io/stefanprodan/charts/podinfo\", ref: \
+             {{tag: 6.5.0}}}}}}{eol}"
+        )
+    };
+    let ends = [("unix", "\n"), ("dos", "\r\n"), ("mac", "\r")];
+    let files = ends.iter().flat_map(|(name, eol)| {
+        ["", "\u{feff}"].map(|mark| {
+            let path = RepoPath::parse(&format!("{name} é#{}.yaml", mark.len())).expect("a path");
+            SourceFile { path, text: release(eol, mark) }
+        })
+    });
+    let registry = r#"{"schema": "flux-upgrade/registry-snapshot/v1", "oci": [{"repository": "ghcr.io/stefanprodan/charts/podinfo",
+        "tags": [{"tag": "6.5.0"}, {"tag": "6.7.1"}]}]}"#;
+    let registry = Snapshot::parse(registry).expect("a snapshot");
+    Sample { name: "hard".to_owned(), files: files.collect(), registry }
+}
+
+/// The bytes of a place that SARIF names: lines and columns from 1, in code points, a byte order mark not counted.
+fn byte(text: &str, line: &Value, column: &Value) -> usize {
+    let mark = text.strip_prefix('\u{feff}').map_or(0, |rest| text.len() - rest.len());
+    let number = |value: &Value| value.as_u64().expect("a number") as usize - 1;
+    let mut rest = &text[mark..];
+    for _ in 0..number(line) {
+        let end = rest.find(['\r', '\n']).expect("a line end");
+        let long = if rest[end..].starts_with("\r\n") { 2 } else { 1 };
+        rest = &rest[end + long..];
+    }
+    let at = text.len() - rest.len();
+    rest.char_indices().nth(number(column)).map_or(text.len(), |(inside, _)| at + inside)
+}
+
+fn decoded(uri: &str) -> String {
+    let mut parts = uri.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        bytes.push(u8::from_str_radix(&part[..2], 16).expect("two digits"));
+        bytes.extend(part[2..].bytes());
+    }
+    String::from_utf8(bytes).expect("UTF-8")
+}
+
+/// What code scanning asks for beyond the schema, and that the fixes together give what `apply` writes.
+#[test]
+fn sarif_is_what_code_scanning_takes_and_its_fixes_are_the_patch() {
+    let (mut fixed, mut all) = (0, samples());
+    all.push(hard());
+    for sample in all {
+        let Some(rules) = sample.rules() else { continue };
+        let (plan, set) = run(&sample.files, &rules, Some(&sample.registry));
+        let sarif: Value = serde_json::from_str(&report::sarif(&sample.files, &plan, &set)).expect("JSON");
+        let mut prints = BTreeSet::new();
+        let mut edits: BTreeMap<String, BTreeSet<(usize, usize, String)>> = BTreeMap::new();
+        for result in sarif["runs"][0]["results"].as_array().expect("results") {
+            let print = result["partialFingerprints"].to_string();
+            assert!(print != "null" && prints.insert(print.clone()), "{}: {print} stands twice", sample.name);
+            for change in result["fixes"].as_array().into_iter().flat_map(|fixes| {
+                fixes.iter().flat_map(|fix| fix["artifactChanges"].as_array().expect("changes"))
+            }) {
+                let uri = change["artifactLocation"]["uri"].as_str().expect("a uri");
+                assert!(uri.is_ascii() && !uri.contains([' ', '#', '?', ':', '\\']), "{uri}");
+                let path = decoded(uri);
+                let text = &sample.files.iter().find(|file| file.path.as_str() == path).expect("a file").text;
+                for replacement in change["replacements"].as_array().expect("replacements") {
+                    let region = &replacement["deletedRegion"];
+                    let start = byte(text, &region["startLine"], &region["startColumn"]);
+                    let end = byte(text, &region["endLine"], &region["endColumn"]);
+                    let new = replacement["insertedContent"]["text"].as_str().expect("a text");
+                    edits.entry(path.clone()).or_default().insert((start, end, new.to_owned()));
+                }
+            }
+        }
+        for file in &set.files {
+            let path = file.path.as_str();
+            let mut text =
+                sample.files.iter().find(|known| known.path == file.path).expect("a file").text.clone();
+            for (start, end, new) in edits.remove(path).unwrap_or_default().into_iter().rev() {
+                text.replace_range(start..end, &new);
+            }
+            assert_eq!(text, file.after, "{}: {path}", sample.name);
+            fixed += 1;
+        }
+        if sample.name == "hard" {
+            assert_eq!(set.files.len(), sample.files.len());
+        }
+    }
+    assert!(fixed > 100, "only {fixed} files were fixed");
 }
 
 #[test]

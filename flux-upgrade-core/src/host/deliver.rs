@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::repository::{Author, CommitId, GitError, Push, Repository, Signing, folders};
+use super::repository::{Author, CommitId, GitError, Hand, Push, Repository, Signing, folders};
 use super::write::Replacement;
 use crate::rules::is_branch_prefix;
 use crate::time::Timestamp;
@@ -204,6 +204,10 @@ impl Repository {
                 remote: None,
             });
         }
+        let tips = seen.local.values().chain(seen.remote.values());
+        let pairs: BTreeSet<(Option<CommitId>, CommitId)> =
+            tips.filter_map(|tip| self.ours(*tip).map(|fork| (Some(fork), *tip))).collect();
+        self.backfill(&Vec::from_iter(pairs));
         let checked_out = self.checked_out();
         let mut done: Vec<Delivered> = Vec::new();
         let mut moves = Vec::new();
@@ -240,7 +244,7 @@ impl Repository {
                 }
                 Err(error) => return Err(error),
             };
-            let found = self.judge(want, [remote, local], parent, how)?;
+            let found = self.judge(want, [remote, local], parent, (how, &hand))?;
             let is_new = if how.remote.is_some() { remote.is_none() } else { local.is_none() };
             let (state, tip) = match found {
                 // What was deleted at the remote is new to it.
@@ -298,7 +302,7 @@ impl Repository {
         want: &Wanted<'_>,
         tips: [Option<CommitId>; 2],
         parent: CommitId,
-        how: &Deliver,
+        (how, hand): (&Deliver, &Hand),
     ) -> Result<Found, GitError> {
         let mut fits = None;
         for tip in tips.into_iter().flatten() {
@@ -308,7 +312,9 @@ impl Repository {
             let Some(fork) = self.ours(tip) else {
                 return Ok(Found::Kept(tip, self.committer_of(tip)));
             };
-            if fits.is_none() && self.fits(want, tip, fork, parent, how)? {
+            // Who asks for signatures has a rule that wants them.
+            let is_as_signed = !hand.signs() || self.is_signed(tip);
+            if fits.is_none() && is_as_signed && self.fits(want, tip, fork, parent, how)? {
                 fits = Some(tip);
             }
         }

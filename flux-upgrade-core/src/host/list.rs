@@ -32,6 +32,21 @@ pub(super) fn is_wanted(name: &str) -> bool {
     by_end || by_name || crate::scan::is_terraform(name) || Renovate::is_named(name)
 }
 
+/// All that [`is_wanted`] may want, and little more, as git's patterns of paths.
+pub(super) const PATTERNS: &[&str] = &[
+    "*.yaml",
+    "*.yml",
+    "*.env",
+    "*.tf",
+    "*.tofu",
+    "*.tfvars",
+    "*.hcl",
+    "*Kustomization",
+    "*Chart.lock",
+    "*.tool-versions",
+    "*renovate*",
+];
+
 /// The wanted files below `root`, which is canonical: those that git tracks inside a work tree, elsewhere all that
 /// no `.gitignore` leaves out.
 pub(super) fn list(root: &Path) -> Result<Listing, ReadError> {
@@ -129,5 +144,22 @@ fn failed_path(error: &ignore::Error) -> Option<&Path> {
         ignore::Error::WithPath { path, .. } => Some(path),
         ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => failed_path(err),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_patterns_have_all_that_is_wanted() {
+        let names = [
+            &["a.yaml", "a.yml", ".env", "Kustomization", "Chart.lock", ".tool-versions", "renovate.json"][..],
+            &["a.tf", "a.tofu", "a.tfvars", ".terraform.lock.hcl", ".renovaterc", ".renovaterc.json5"],
+        ];
+        for name in names.concat() {
+            let has = |pattern: &&str| name.contains(pattern.trim_matches('*'));
+            assert!(is_wanted(name) && PATTERNS.iter().any(has), "{name}");
+        }
     }
 }

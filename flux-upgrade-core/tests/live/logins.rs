@@ -83,7 +83,7 @@ fn nothing_that_is_shown_has_it() {
     for told in [
         report::json(&files, &plan, &set, None),
         report::markdown(&plan),
-        report::sarif(&files, &plan),
+        report::sarif(&files, &plan, &set),
         report::sites_json(&plan.sites, &[], None),
         recording.to_json(None),
         held.join("\n"),

@@ -268,8 +268,9 @@ fn check(private: &Private, name: &str, text: &str, opened: &[&str], setup: &Set
     let set = flux_upgrade_core::patch(&files, &plan);
     let json = report::json(&files, &plan, &set, None);
     let sites = report::sites_json(&plan.sites, &[], None);
-    let told = [json, report::markdown(&plan), report::sarif(&files, &plan), sites, recording.to_json(None)]
-        .concat();
+    let told =
+        [json, report::markdown(&plan), report::sarif(&files, &plan, &set), sites, recording.to_json(None)]
+            .concat();
     let told = format!("{told}{:?}", setup.live().notes());
     assert!(
         !told.contains("secret@") && !told.contains("\"secret\"") && !told.contains("cm9ib3Q6"),

@@ -1,5 +1,9 @@
 //! Trees and commits, written into git's objects.
 
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
 use gix::bstr::ByteSlice as _;
 use sha2::{Digest as _, Sha256};
 
@@ -9,6 +13,9 @@ use crate::time::Timestamp;
 
 /// The trailer by which a commit of ours is known again.
 const SEAL: &str = "Flux-Upgrade-Seal: ";
+
+/// How long a program may take for one signature: somebody may have to type a passphrase, or to touch a key.
+const SIGNS_WITHIN: Duration = Duration::from_secs(120);
 
 /// Who writes a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +61,13 @@ pub(in crate::host) struct Hand {
     author: gix::actor::Signature,
     pub(super) committer: gix::actor::Signature,
     sign: bool,
+}
+
+impl Hand {
+    /// Whether it signs what it commits.
+    pub(in crate::host) fn signs(&self) -> bool {
+        self.sign
+    }
 }
 
 impl Repository {
@@ -165,8 +179,29 @@ impl Repository {
         if !hand.sign {
             return Ok(CommitId(commit.id));
         }
-        let signed = commit.signed().map_err(|error| GitError::Signing { detail: chain(&error) })?;
-        Ok(CommitId(signed.id))
+        self.signed(commit.id, SIGNS_WITHIN)
+    }
+
+    /// The commit with a signature, made within a time: where nobody is there, a program that asks for a passphrase waits for ever.
+    fn signed(&self, commit: gix::ObjectId, within: Duration) -> Result<CommitId, GitError> {
+        let failed = |detail: String| GitError::Signing { detail };
+        let (folder, (sender, receiver)) = (self.git.git_dir().to_path_buf(), mpsc::channel());
+        thread::spawn(move || {
+            let sign = || {
+                let git = gix::open(folder).map_err(|error| chain(&error))?;
+                let commit = git.find_commit(commit).map_err(|error| chain(&error))?;
+                commit.signed().map(|signed| signed.id).map_err(|error| chain(&error))
+            };
+            // Nobody listens any more where it took too long.
+            let _ = sender.send(sign());
+        });
+        let signed = receiver.recv_timeout(within).map_err(|_| {
+            let within = within.as_secs();
+            failed(format!(
+                "its program has not ended within {within} s, and may be waiting for a passphrase"
+            ))
+        })?;
+        signed.map(CommitId).map_err(failed)
     }
 
     /// The parent of a commit that is ours as we made it; `None` for one that somebody else has made or made over.
@@ -180,6 +215,15 @@ impl Repository {
         let committer = identity(&parsed.committer().ok()?.to_owned().ok()?);
         let expected = seal(parent, parsed.tree(), &committer, message.trim_end());
         (none.is_none() && sealed.trim_end() == expected).then_some(CommitId(parent))
+    }
+
+    /// Whether a commit has a signature, whoever's.
+    pub(in crate::host) fn is_signed(&self, commit: CommitId) -> bool {
+        let Ok(found) = self.git.find_commit(commit.0) else { return false };
+        found.decode().is_ok_and(|commit| {
+            let mut names = commit.extra_headers.iter().map(|(name, _)| name.to_vec());
+            names.any(|name| name.starts_with(b"gpgsig"))
+        })
     }
 
     /// Whether somebody has gone on from a commit of ours that is not in the base.
@@ -262,6 +306,32 @@ mod tests {
         for text in ["", "A. Bot", "<a@b>", "A <>", "A <a@b> x", "A <a@b", "A\n<a@b>x"] {
             assert_eq!(text.parse::<Author>().unwrap_err().code(), "git.bad-author", "{text}");
         }
+    }
+
+    /// A program that never ends, and one that would have.
+    #[cfg(unix)]
+    #[test]
+    fn a_signature_is_not_waited_for_for_ever() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let root = tempfile::tempdir().unwrap();
+        let program = root.path().join("gpg.sh");
+        std::fs::write(&program, "#!/bin/sh\nexec sleep 30\n").unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        gix::init(root.path()).unwrap();
+        let text = format!("[gpg]\nprogram = {}\n[user]\nsigningKey = bot\n", program.display());
+        let config = root.path().join(".git/config");
+        std::fs::write(&config, std::fs::read_to_string(&config).unwrap() + &text).unwrap();
+        let repository = Repository::discover(root.path()).unwrap();
+        let hand =
+            repository.hand(None, Signing::Never, Timestamp::parse("2026-08-22T10:00:00Z").ok()).unwrap();
+        let tree = gix::ObjectId::empty_tree(gix::hash::Kind::Sha1);
+        repository.git.write_object(gix::objs::Tree::empty()).unwrap();
+        let (mut a, mut b) = Default::default();
+        let (author, by) = (hand.author.to_ref(&mut a), hand.committer.to_ref(&mut b));
+        let parents = std::iter::empty::<gix::ObjectId>();
+        let commit = repository.git.new_commit_as(by, author, "First", tree, parents).unwrap().id;
+        let error = repository.signed(commit, Duration::from_millis(300)).unwrap_err();
+        assert!(error.to_string().contains("has not ended within 0 s"), "{error}");
     }
 
     #[test]

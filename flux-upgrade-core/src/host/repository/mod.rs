@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 
 use gix::bstr::ByteSlice as _;
 
+pub(in crate::host) use commit::Hand;
+use commit::chain;
 pub use commit::{Author, Signing};
 pub use error::GitError;
 pub use program::{Git, Push, Unpushed};
@@ -46,6 +48,12 @@ impl CommitId {
     }
 }
 
+/// Whether something looks like a repository, which may be one that cannot be opened.
+fn has_repository(folder: &Path) -> bool {
+    let is_bare = |folder: &Path| folder.join("HEAD").is_file() && folder.join("objects").is_dir();
+    folder.ancestors().any(|folder| folder.join(".git").exists() || is_bare(folder))
+}
+
 /// A git repository with or without a worktree, seen from a folder in it.
 pub struct Repository {
     pub(super) git: gix::Repository,
@@ -70,7 +78,11 @@ impl Repository {
     pub fn discover(folder: &Path) -> Result<Self, GitError> {
         let none = || GitError::NotARepository { path: folder.to_path_buf() };
         let folder = folder.canonicalize().map_err(|_| none())?;
-        let git = gix::discover(&folder).map_err(|_| none())?;
+        let git = match gix::discover(&folder) {
+            Ok(git) => git,
+            Err(_) if !has_repository(&folder) => return Err(none()),
+            Err(error) => return Err(GitError::failed("the repository cannot be opened", &chain(&error))),
+        };
         let failed = |error| GitError::failed("its worktree is out of reach", &error);
         let top = git.workdir().map(Path::canonicalize).transpose().map_err(failed)?;
         let below = top.as_deref().and_then(|top| folder.strip_prefix(top).ok()).unwrap_or(Path::new(""));

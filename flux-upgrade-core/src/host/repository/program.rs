@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::process::{Command, Output, Stdio};
 
 use super::{CommitId, GitError, Repository};
+use crate::host::list::PATTERNS;
 
 /// How git's program is run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -170,7 +171,9 @@ impl Repository {
         is_atomic: bool,
         git: &Git,
     ) -> Result<Output, GitError> {
-        let mut arguments = vec!["push".to_owned(), "--quiet".to_owned()];
+        // A mirror's configuration would push everything, and git takes no branches beside that.
+        let no_mirror = format!("remote.{remote}.mirror=false");
+        let mut arguments = ["-c", &no_mirror, "push", "--quiet"].map(str::to_owned).to_vec();
         arguments.extend(is_atomic.then(|| "--atomic".to_owned()));
         for Push { branch, old, .. } in branches {
             let old = old.map(|old| old.to_string()).unwrap_or_default();
@@ -184,7 +187,7 @@ impl Repository {
         let goes_on =
             !is_atomic || output.status.code() == Some(1) || said.contains("does not support --atomic");
         if !output.status.success() && !goes_on {
-            return Err(GitError::Program { command: "push".to_owned(), detail: last_lines(&said) });
+            return Err(self.refused(git, "push", last_lines(&said)));
         }
         Ok(output)
     }
@@ -196,7 +199,47 @@ impl Repository {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
         let detail = last_lines(&String::from_utf8_lossy(&output.stderr));
-        Err(GitError::Program { command: arguments.first().cloned().unwrap_or_default(), detail })
+        Err(self.refused(git, arguments.first().map_or("", String::as_str), detail))
+    }
+
+    /// Git's words on why it failed. Where it does not take the repository at all, such as one of another owner, it often says
+    /// only what follows from that: that it knows no such remote.
+    fn refused(&self, git: &Git, command: &str, detail: String) -> GitError {
+        let asked = self.start(git, &["rev-parse".to_owned(), "--git-dir".to_owned()]);
+        let cause = asked.ok().filter(|output| !output.status.success());
+        let cause = cause.map(|output| last_lines(&String::from_utf8_lossy(&output.stderr)));
+        GitError::Program {
+            command: command.to_owned(),
+            detail: cause.filter(|cause| !cause.is_empty()).unwrap_or(detail),
+        }
+    }
+
+    /// Whether objects are left at a remote until they are asked for.
+    fn is_partial(&self) -> bool {
+        let config = self.git.config_snapshot();
+        let is_promisor =
+            |name: &str| config.boolean(format!("remote.{name}.promisor").as_str()) == Some(true);
+        config.string("extensions.partialClone").is_some()
+            || self.git.remote_names().iter().any(|name| is_promisor(&name.to_string()))
+    }
+
+    /// Has git's program bring what a partial clone has left at its remote, of the files that differ between two trees; `None` for
+    /// the empty one. No more than a wish: what is missing is told where it is read.
+    pub(in crate::host) fn backfill(&self, pairs: &[(Option<CommitId>, CommitId)]) {
+        if !self.is_partial() {
+            return;
+        }
+        for (old, new) in pairs {
+            let old = old.map_or_else(
+                || gix::ObjectId::empty_tree(self.git.object_hash()).to_string(),
+                |old| old.to_string(),
+            );
+            // Git brings all that it has to compare in one request.
+            let arguments = ["diff-tree", "-r", "--numstat", "--no-renames", &old, &new.to_string(), "--"]
+                .map(str::to_owned);
+            let patterns: Vec<String> = PATTERNS.iter().map(|pattern| (*pattern).to_owned()).collect();
+            let _ = self.start(&Git::default(), &[&arguments[..], &patterns].concat());
+        }
     }
 
     /// Runs git in the repository, and gives what it says, however it ends.

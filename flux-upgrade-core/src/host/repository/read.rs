@@ -39,6 +39,7 @@ impl Repository {
             files: Vec::new(),
             diagnostics: Vec::new(),
         };
+        self.backfill(&[(None, commit)]);
         let Some(top) = self.folder_of(commit, "")? else { return Ok(out) };
         let mut folders = vec![(String::new(), top)];
         while let Some((folder, id)) = folders.pop() {
