@@ -78,8 +78,7 @@ fn offer(plan: &Plan, group: &Group) -> String {
     let line = |change: &usize| {
         let change = &plan.changes[*change];
         let site = plan.site_of(change);
-        let what =
-            site.source.as_ref().map_or_else(|_| site.at.path.to_string(), |key| key.to_string());
+        let what = site.source.as_ref().map_or_else(|_| site.at.path.to_string(), |key| key.to_string());
         format!("{what} {}", change.to)
     };
     let lines: BTreeSet<String> = group.changes.iter().map(line).collect();
