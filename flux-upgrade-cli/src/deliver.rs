@@ -248,7 +248,13 @@ impl<'a> Delivering<'a> {
             if !self.flags.ignore_schedule && self.how.now.is_some_and(|now| !is_due(now)) {
                 let times: Vec<String> =
                     planned.plan.groups[number].schedule.iter().map(|text| format!("`{text}`")).collect();
-                let why = format!("the rules deliver it {} (UTC)", times.join(" or "));
+                let changes = &planned.plan.groups[number].changes;
+                let sites = changes.iter().map(|change| planned.plan.site_of(&planned.plan.changes[*change]));
+                let zone = sites.filter_map(|site| planned.rules.other_timezone(site)).next();
+                let zone =
+                    zone.map(|zone| format!(", and not {zone}: Renovate's `timezone` has no effect here"));
+                let why =
+                    format!("the rules deliver it {} (UTC{})", times.join(" or "), zone.unwrap_or_default());
                 report.rows.push(row("not due", Some(why)));
                 continue;
             }

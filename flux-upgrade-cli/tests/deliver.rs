@@ -517,6 +517,30 @@ fn what_is_not_due_is_left_as_it_is() {
     assert!(forced.out.contains("flux-upgrade/podinfo         moved"), "{}", forced.out);
 }
 
+/// A schedule of Renovate's in another time zone counts as UTC, and what waits for it says so.
+#[test]
+fn a_schedule_of_another_time_zone_says_that_it_is_read_as_utc() {
+    let Some(fleet) = Fleet::new() else { return };
+    for (zone, told) in [
+        ("UTC", "`every weekday` (UTC)\n"),
+        (
+            "Europe/Berlin",
+            "`every weekday` (UTC, and not Europe/Berlin: Renovate's `timezone` has no effect here)\n",
+        ),
+    ] {
+        let config = format!("{{\"timezone\": \"{zone}\", \"schedule\": [\"every weekday\"]}}\n");
+        fs::write(fleet.work().join("renovate.json"), config).unwrap();
+        git(&fleet.work(), &["add", "renovate.json"]);
+        git(&fleet.work(), &["commit", "-q", "-m", "Configure"]);
+        let ran = fleet.apply(&[]);
+        assert!(
+            ran.out.contains(&format!("Update podinfo to 6.9.1\n  the rules deliver it {told}")),
+            "{}",
+            ran.out
+        );
+    }
+}
+
 #[test]
 fn what_cannot_be_done_is_said_before_anything_is() {
     let Some(fleet) = Fleet::new() else { return };

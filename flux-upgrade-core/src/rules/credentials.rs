@@ -94,10 +94,8 @@ impl File<'_> {
                 }
                 Ok(CredentialFrom::Helper(name.to_owned()))
             }
-            _ => match self.text(*value)? {
-                "true" => Ok(CredentialFrom::Nowhere),
-                other => Err(self.value(*value, format!("`{other}` is not `true`"), None)),
-            },
+            _ if self.truth(*value)? => Ok(CredentialFrom::Nowhere),
+            _ => Err(self.value(*value, "`false` is not `true`", None)),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::flux::LocalEdits;
 use crate::text::{Lines, Location, RepoPath, Span};
 use crate::time::Age;
 use crate::version::Range;
-use crate::yaml::{Comments, Node, parse, split};
+use crate::yaml::{Comments, Node, Quote, parse, split};
 
 /// A rules file that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,7 +53,12 @@ pub(super) fn read(path: &RepoPath, text: &str) -> Result<Rules, RulesError> {
         documents.extend(found);
     }
     let mut roots = documents.iter().filter_map(|document| document.root());
-    let Some(root) = roots.next() else { return Ok(Rules::default()) };
+    let versionless = |span| {
+        let (message, help) =
+            ("the file has no `version`".to_owned(), "write `version: 1` at its top".to_owned());
+        file.error("rules.unsupported-version", span, message, Some(help))
+    };
+    let Some(root) = roots.next() else { return Err(versionless(Span::new(0, 0))) };
     if let Some(second) = roots.next() {
         return Err(file.value(second, "one document is wanted", None));
     }
@@ -62,8 +67,8 @@ pub(super) fn read(path: &RepoPath, text: &str) -> Result<Rules, RulesError> {
     let has_version = entries.iter().any(|(key, _)| *key == "version");
     for (key, value) in entries {
         match key {
-            "version" if value.text() != Some("1") => {
-                let message = "the only version of this file's form is 1".to_owned();
+            "version" if value.text() != Some("1") || value.quote() != Some(Quote::Plain) => {
+                let message = "the only version of this file's form is the number 1".to_owned();
                 return Err(file.error("rules.unsupported-version", value.span(), message, None));
             }
             "defaults" => rules.defaults = file.layer(file.entries(value, SETTINGS)?)?,
@@ -88,9 +93,7 @@ pub(super) fn read(path: &RepoPath, text: &str) -> Result<Rules, RulesError> {
         return Err(RulesError { code: "rules.bad-value", message, help: None, at: at.clone() });
     }
     if !has_version {
-        let (message, help) =
-            ("the file has no `version`".to_owned(), "write `version: 1` at its top".to_owned());
-        return Err(file.error("rules.unsupported-version", root.span(), message, Some(help)));
+        return Err(versionless(root.span()));
     }
     Ok(rules)
 }
@@ -157,7 +160,14 @@ impl File<'_> {
     }
 
     pub(super) fn text<'d>(&self, node: Node<'d, '_>) -> Result<&'d str, RulesError> {
-        node.text().ok_or_else(|| self.value(node, "a text is wanted here", None))
+        let text = node.text().ok_or_else(|| self.value(node, "a text is wanted here", None))?;
+        // `1.10` would be 1.1 for whoever checks the file by its schema, or writes it again. What it is may be a secret, and is not told.
+        let plain = node.resolved().and_then(Node::quote) == Some(Quote::Plain);
+        if plain && is_no_text(text) {
+            let message = "a text is wanted here, and to YAML this is a number or a truth value";
+            return Err(self.value(node, message, Some("write it in quotes".to_owned())));
+        }
+        Ok(text)
     }
 
     /// A text or a list of texts.
@@ -253,10 +263,12 @@ impl File<'_> {
     }
 
     pub(super) fn truth(&self, node: Node<'_, '_>) -> Result<bool, RulesError> {
-        match self.text(node)? {
-            "true" => Ok(true),
-            "false" => Ok(false),
-            other => Err(self.value(node, format!("`{other}` is none of true, false"), None)),
+        let plain = node.resolved().and_then(Node::quote) == Some(Quote::Plain);
+        match node.text() {
+            Some("true" | "True" | "TRUE") if plain => Ok(true),
+            Some("false" | "False" | "FALSE") if plain => Ok(false),
+            Some(text) if plain => Err(self.value(node, format!("`{text}` is none of true, false"), None)),
+            _ => Err(self.value(node, "true or false is wanted here, without quotes", None)),
         }
     }
 
@@ -276,4 +288,22 @@ impl File<'_> {
             self.value(node, error.to_string(), help)
         })
     }
+}
+
+/// Whether a plain scalar is a number or a truth value (YAML 1.2.2, 10.3.2).
+fn is_no_text(text: &str) -> bool {
+    let bare = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let is_decimal = || {
+        let known = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-');
+        bare.bytes().all(known) && text.parse::<f64>().is_ok()
+    };
+    let based = |prefix: &str, digits: fn(&u8) -> bool| {
+        text.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty() && rest.as_bytes().iter().all(digits))
+    };
+    matches!(text, "true" | "True" | "TRUE" | "false" | "False" | "FALSE")
+        || matches!(bare, ".inf" | ".Inf" | ".INF")
+        || matches!(text, ".nan" | ".NaN" | ".NAN")
+        || is_decimal()
+        || based("0x", u8::is_ascii_hexdigit)
+        || based("0o", |byte| matches!(byte, b'0'..=b'7'))
 }

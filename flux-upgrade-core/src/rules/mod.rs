@@ -381,6 +381,13 @@ impl Rules {
         own.unwrap_or_else(|| self.renovate.schedule(site)).iter().map(String::as_str)
     }
 
+    /// The time zone in which the schedule of a site is written, where that is not UTC, as which it is read: Renovate's `timezone`.
+    #[must_use]
+    pub fn other_timezone(&self, site: &Site) -> Option<&str> {
+        let own = self.layers(site).any(|layer| layer.schedule.is_some());
+        if own { None } else { self.renovate.other_timezone(site) }
+    }
+
     /// From where versions are promoted, in the order of the file.
     #[must_use]
     pub fn promotions(&self) -> &[Promote] {

@@ -101,3 +101,130 @@ fn what_it_lets_stand_is_read_and_what_it_forbids_is_refused() {
         assert!(read(&format!("rules: [{{match: {{{name}: {{a: b}}}}}}]")).is_err(), "{name}");
     }
 }
+
+/// A YAML text as JSON, read by another parser; of numbers only whole ones matter here.
+fn as_json(text: &str) -> Value {
+    use yaml_rust2::{Yaml, YamlLoader};
+    fn plain(yaml: &Yaml) -> Value {
+        match yaml {
+            Yaml::Integer(number) => (*number).into(),
+            Yaml::Real(number) => number.parse::<f64>().map_or(Value::Null, Value::from),
+            Yaml::String(text) => text.as_str().into(),
+            Yaml::Boolean(value) => (*value).into(),
+            Yaml::Array(items) => items.iter().map(plain).collect(),
+            Yaml::Hash(entries) => {
+                entries.iter().map(|(key, value)| (key.as_str().unwrap_or_default(), plain(value))).collect()
+            }
+            Yaml::Alias(_) | Yaml::Null | Yaml::BadValue => Value::Null,
+        }
+    }
+    YamlLoader::load_from_str(text).unwrap().first().map_or(Value::Null, plain)
+}
+
+/// The schema and the reader say the same of files.
+#[test]
+fn it_and_the_reader_are_of_one_mind() {
+    let path = RepoPath::parse(".flux-upgrade.yaml").unwrap();
+    let validator = jsonschema::validator_for(&schema()).unwrap();
+    let after_version = |text: &&str| format!("version: 1\n{text}\n");
+    let whole = [
+        (true, "version: 1"),
+        (false, ""),
+        (false, "# nothing but this\n"),
+        (false, "---\n"),
+        (false, "null"),
+        (false, "[]"),
+        (false, "version: \"1\""),
+        (false, "version: '1'"),
+        (false, "version: 2"),
+        (false, "version: one"),
+        (false, "version:"),
+        (false, "version: true"),
+        (false, "defaults: {}"),
+    ];
+    let good = [
+        "defaults: {}",
+        "defaults: {prerelease: True, group: \"1\", ignore: \"1.10\"}",
+        "rules: []",
+        "rules: [{}]",
+        "rules: [{match: {}}]",
+        "rules: [{name: a, match: {kind: [a, b], path: 'a/**'}, allow: none}]",
+        "promote: {from: a, to: b}",
+        "promote: [{from: a, to: b, after: 3d}]",
+        "promote: []",
+        "renovate: false",
+        "wording: {}",
+        "wording: {commit: \"{title}\", pullRequest: \"x {title}\", branchPrefix: deps/}",
+        "credentials: {}",
+        "credentials: {ghcr.io: {env: {password: A, username: B}}}",
+        "credentials: {ghcr.io: {env: {token: A}}}",
+        "credentials: {ghcr.io: {env: {password: A}, username: me}}",
+        "credentials: {ghcr.io: {none: true}}",
+        "credentials: {ghcr.io: {file: /a}, quay.io: {helper: b}}",
+        "defaults: {group: 1a, range: 1.x, ignore: [v1, 1.2.3]}",
+        "defaults: {group: yes}",
+    ];
+    let bad = [
+        "defaults:",
+        "defaults: []",
+        "defaults: {allow: null}",
+        "defaults: {allow: Minor}",
+        "defaults: {prerelease: \"true\"}",
+        "defaults: {prerelease: yes}",
+        "defaults: {prerelease: 1}",
+        "defaults: {group: 12}",
+        "defaults: {group: true}",
+        "defaults: {group: ~}",
+        "defaults: {range: 1.2}",
+        "defaults: {range: 1}",
+        "defaults: {ignore: 1.10}",
+        "defaults: {ignore: [1.10]}",
+        "defaults: {ignore: [0x10]}",
+        "defaults: {minimumAge: 3}",
+        "defaults: {minimumAge: 3 d}",
+        "defaults: {minimumAge: 3D}",
+        "defaults: {schedule: 5}",
+        "defaults: {requires: true}",
+        "defaults: {requires: {signature: \"true\"}}",
+        "defaults: {requires: {kubeVersion: 1.31}}",
+        "rules:",
+        "rules: {}",
+        "rules: [a]",
+        "rules: [{match: []}]",
+        "rules: [{match: {name: 1}}]",
+        "rules: [{match: {name: [1]}}]",
+        "rules: [{name: 1}]",
+        "promote:",
+        "promote: a",
+        "promote: {}",
+        "promote: {from: a}",
+        "promote: {from: a, to: 1}",
+        "promote: {from: a, to: b, after: 3}",
+        "promote: [a]",
+        "renovate: \"false\"",
+        "renovate: off",
+        "wording: {commit: 1}",
+        "wording: {pullRequest: x}",
+        "wording: {branchPrefix: deps}",
+        "credentials: []",
+        "credentials: {ghcr.io: {}}",
+        "credentials: {ghcr.io: {file: /a, helper: b}}",
+        "credentials: {ghcr.io: {file: /a, username: me}}",
+        "credentials: {ghcr.io: {none: false}}",
+        "credentials: {ghcr.io: {none: \"true\"}}",
+        "credentials: {ghcr.io: {env: {}}}",
+        "credentials: {ghcr.io: {env: {password: A, token: B}}}",
+        "credentials: {ghcr.io: {env: {token: A, username: B}}}",
+        "credentials: {ghcr.io: {env: {password: 1}}}",
+        "credentials: {ghcr.io: {helper: a b}}",
+        "nothing: 1",
+    ];
+    let good = good.iter().map(|text| (true, after_version(text)));
+    let bad = bad.iter().map(|text| (false, after_version(text)));
+    let whole = whole.iter().map(|(verdict, text)| (*verdict, (*text).to_owned()));
+    for (expected, text) in whole.chain(good).chain(bad) {
+        let read = Rules::parse(&path, &text);
+        assert_eq!(read.is_ok(), expected, "the reader: {text}: {read:?}");
+        assert_eq!(validator.is_valid(&as_json(&text)), expected, "the schema: {text}");
+    }
+}

@@ -37,6 +37,8 @@ pub struct Renovate {
     text: String,
     rules: Vec<Rule>,
     findings: Vec<Diagnostic>,
+    /// `timezone`, where it is not UTC: schedules are written in it, and read as UTC.
+    timezone: Option<String>,
 }
 
 impl PartialEq for Renovate {
@@ -184,6 +186,11 @@ impl Renovate {
         let fits =
             |rule: &&Rule| rule.matches.updates.as_ref().is_none_or(|updates| updates.contains(&update));
         self.rules_of(site).filter(fits).filter_map(|rule| rule.set.group.as_ref()).last()?.as_deref()
+    }
+
+    /// The time zone that a site's schedule is written in, where that is not UTC, as which it is read.
+    pub(super) fn other_timezone(&self, site: &Site) -> Option<&str> {
+        self.timezone.as_deref().filter(|_| !self.schedule(site).is_empty())
     }
 
     /// When its moves may be delivered, as written.

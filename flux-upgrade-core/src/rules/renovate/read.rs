@@ -2,7 +2,7 @@
 //!
 //! Source: Renovate's documentation, "Configuration options".
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::json5::{self, Entry, Item, Value};
 use super::pattern::Patterns;
@@ -21,6 +21,7 @@ pub(super) fn read(path: &RepoPath, lines: &Lines<'_>, top: &Item) -> Renovate {
     let out = Renovate { path: Some(path.clone()), ..Renovate::default() };
     let mut reader =
         Reader { path, lines, out, ignored: None, included: None, last: Vec::new(), inside: None };
+    reader.twice(top);
     reader.top(top, DEPTH);
     for files in [reader.ignored.take(), reader.included.take().map(Patterns::turned)].into_iter().flatten() {
         reader.last.push(off(Matches { files, ..Matches::default() }));
@@ -28,6 +29,21 @@ pub(super) fn read(path: &RepoPath, lines: &Lines<'_>, top: &Item) -> Renovate {
     reader.out.rules.append(&mut reader.last);
     reader.out
 }
+
+/// Names of the zone that schedules are read in.
+const UTC: &[&str] = &[
+    "",
+    "UTC",
+    "Etc/UTC",
+    "Etc/UCT",
+    "UCT",
+    "Etc/GMT",
+    "GMT",
+    "Etc/Zulu",
+    "Zulu",
+    "Etc/Universal",
+    "Universal",
+];
 
 /// A rule that turns everything off.
 fn off(matches: Matches) -> Rule {
@@ -51,6 +67,37 @@ impl Reader<'_> {
     fn tell(&mut self, span: Span, message: String) {
         let at = self.lines.locate(self.path, self.inside.unwrap_or(span));
         self.out.findings.push(Diagnostic::new("rules.renovate-option", Severity::Note, at, message));
+    }
+
+    /// Tells keys that stand twice: the last counts, as for Renovate in a JSON5 file, which refuses a JSON file with one.
+    fn twice(&mut self, item: &Item) {
+        match &item.value {
+            Value::List(items) => items.iter().for_each(|item| self.twice(item)),
+            Value::Object(entries) => {
+                let mut counts: BTreeMap<&str, Span> = BTreeMap::new();
+                for entry in entries {
+                    if let Some(before) = counts.insert(&entry.key, entry.at) {
+                        self.tell(
+                            before,
+                            format!("`{}` has no effect here: it stands again below", entry.key),
+                        );
+                    }
+                }
+                entries.iter().for_each(|entry| self.twice(&entry.item));
+            }
+            _ => {}
+        }
+    }
+
+    /// A time zone: schedules are read in UTC, and of any other zone that is told.
+    fn timezone(&mut self, span: Span, option: &str, zone: &str) {
+        self.out.timezone = (!UTC.contains(&zone)).then(|| zone.to_owned());
+        if self.out.timezone.is_some() {
+            self.tell(
+                span,
+                format!("`{option}` has no effect here: schedules are read as UTC, and not as {zone}"),
+            );
+        }
     }
 
     fn no_effect(&mut self, entry: &Entry) {
@@ -101,6 +148,11 @@ impl Reader<'_> {
         let Some(names) = entry.item.items() else { return self.unclear(entry, "is not a list") };
         for item in names {
             let name = item.text().unwrap_or_default();
+            let bare = name.strip_prefix("default").unwrap_or(name);
+            if let Some(zone) = bare.strip_prefix(":timezone(").and_then(|rest| rest.strip_suffix(')')) {
+                self.timezone(item.span, name, zone);
+                continue;
+            }
             match preset(name) {
                 Preset::Nothing => {}
                 Preset::Is(text) if depth > 0 => {
@@ -192,6 +244,7 @@ impl Reader<'_> {
         let item = &entry.item;
         match (entry.key.as_str(), &item.value) {
             ("description" | "$schema", _) => {}
+            ("timezone", Value::Text(zone)) => self.timezone(item.span, "timezone", zone),
             ("enabled", Value::Bool(value)) => set.enabled = Some(*value),
             ("pinDigests" | "minimumReleaseAge" | "stabilityDays" | "allowedVersions" | "schedule", _)
                 if partly =>

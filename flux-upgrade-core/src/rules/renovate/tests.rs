@@ -382,3 +382,28 @@ fn every_preset_can_be_read() {
         assert_eq!(listed.len(), usize::from(name.starts_with("config:")), "{listed:?}");
     }
 }
+
+#[test]
+fn a_key_that_stands_twice_counts_where_it_stands_last() {
+    let config = "{enabled: false,\n packageRules: [{matchPackageNames: ['podinfo'], enabled: true, enabled: false}],\n enabled: true}";
+    assert_eq!(
+        findings(config),
+        [
+            "1:2 `enabled` has no effect here: it stands again below",
+            "2:50 `enabled` has no effect here: it stands again below",
+        ]
+    );
+    assert_eq!(told(config, "a.yaml"), "mU nK mU mU mU");
+}
+
+#[test]
+fn another_time_zone_is_told() {
+    for (zone, told) in [("Europe/Berlin", true), ("UTC", false), ("Etc/UTC", false)] {
+        let config = format!("{{timezone: '{zone}', schedule: ['before 6am']}}");
+        let expected =
+            format!("1:12 `timezone` has no effect here: schedules are read as UTC, and not as {zone}");
+        assert_eq!(findings(&config), told.then_some(expected).into_iter().collect::<Vec<_>>());
+        let preset = format!("{{extends: [':timezone({zone})']}}");
+        assert_eq!(findings(&preset).len(), usize::from(told), "{preset}");
+    }
+}
