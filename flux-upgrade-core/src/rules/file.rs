@@ -68,8 +68,10 @@ pub(super) fn read(path: &RepoPath, text: &str) -> Result<Rules, RulesError> {
     for (key, value) in entries {
         match key {
             "version" if value.text() != Some("1") || value.quote() != Some(Quote::Plain) => {
-                let message = "the only version of this file's form is the number 1".to_owned();
-                return Err(file.error("rules.unsupported-version", value.span(), message, None));
+                let message = "the only version of this file's form is 1".to_owned();
+                let quoted = value.text() == Some("1");
+                let help = quoted.then(|| "write the number `1`, without quotes".to_owned());
+                return Err(file.error("rules.unsupported-version", value.span(), message, help));
             }
             "defaults" => rules.defaults = file.layer(file.entries(value, SETTINGS)?)?,
             "rules" => {
