@@ -159,8 +159,9 @@ impl Repository {
     ///
     /// # Errors
     ///
-    /// [`GitError`] as [`Deliver::check`] has it, and where a branch has the name that the prefix needs for a folder, objects or references cannot be read or written, or a commit cannot be signed. Objects that were
-    /// written by then are garbage to git, and no branch has moved.
+    /// [`GitError`] as [`Deliver::check`] has it, and where a branch has the name that the prefix needs for a folder, objects or
+    /// references cannot be read or written, or a commit cannot be signed. Objects that were written by then are garbage to git,
+    /// and no branch has moved.
     ///
     /// # Examples
     ///
