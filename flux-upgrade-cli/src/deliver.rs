@@ -98,10 +98,13 @@ pub(crate) struct Delivering<'a> {
 }
 
 /// What was done, for people and for tools.
+#[derive(Default)]
 pub(crate) struct Report {
     rows: Vec<Row>,
     pub(crate) has_failed: bool,
     notes: Vec<String>,
+    /// What makes the command fail, beside what the rows say.
+    errors: Vec<String>,
 }
 
 struct Row {
@@ -198,16 +201,20 @@ impl<'a> Delivering<'a> {
         }
         self.how.check().map_err(|error| Fault::of(&error))?;
         let forge = self.flags.pull_request.then(|| self.forge(env)).transpose()?;
-        let mut report =
-            Report { rows: Vec::new(), has_failed: false, notes: std::mem::take(&mut self.notes) };
+        let mut report = Report { notes: std::mem::take(&mut self.notes), ..Report::default() };
         let names: Vec<String> =
             parcels.iter().map(|parcel| format!("{}{}", self.how.prefix, parcel.id)).collect();
         let declined = match &forge {
             Some(forge) => {
-                let asked: Vec<(&str, &str)> = names
+                let asked: Vec<Proposal> = names
                     .iter()
                     .zip(&parcels)
-                    .map(|(name, parcel)| (name.as_str(), parcel.title.as_str()))
+                    .map(|(name, parcel)| Proposal {
+                        branch: name.clone(),
+                        title: parcel.title.clone(),
+                        offer: parcel.offer.clone(),
+                        ..Proposal::default()
+                    })
                     .collect();
                 forge.declined(&asked).map_err(|error| Fault::of(&error))?
             }
@@ -405,6 +412,13 @@ impl<'a> Delivering<'a> {
                     base: base.to_owned(),
                     title: parcel.title.clone(),
                     body: parcel.body.clone(),
+                    offer: parcel.offer.clone(),
+                    no_labels: parcel
+                        .no_labels
+                        .iter()
+                        .filter(|label| !flags.label.contains(label))
+                        .cloned()
+                        .collect(),
                     labels: parcel.labels.iter().chain(&flags.label).cloned().collect(),
                     reviewers: flags.reviewer.clone(),
                     draft: flags.draft,
@@ -425,7 +439,14 @@ impl<'a> Delivering<'a> {
                     report.notes.extend(notes.into_iter().map(|note| format!("{branch}: {note}")));
                     if state == SyncedState::Edited {
                         report.notes.push(format!(
-                            "{branch}: somebody has changed the text of its pull request, which stays"
+                            "{branch}: somebody has changed its pull request, whose text stays"
+                        ));
+                    }
+                    if state == SyncedState::Foreign {
+                        let number = number.unwrap_or_default();
+                        report.notes.push(format!(
+                            "{branch}: somebody has opened a pull request for it, #{number}, which stays as it is; \
+                             none is opened beside it"
                         ));
                     }
                     if let Some(row) = report.rows.iter_mut().find(|row| row.branch == branch) {
@@ -434,7 +455,7 @@ impl<'a> Delivering<'a> {
                 }
                 Err(error) => {
                     report.has_failed = true;
-                    report.notes.push(error.to_string());
+                    report.errors.push(error.to_string());
                 }
             }
         }
@@ -509,6 +530,9 @@ impl Report {
         for note in &self.notes {
             streams.err(&format!("note: {}\n", shown(note)));
         }
+        for error in &self.errors {
+            streams.err(&format!("error: {}\n", shown(error)));
+        }
         match format {
             Format::Json => streams.out(&self.json(root)),
             Format::Table => streams.out(&self.table()),
@@ -560,7 +584,7 @@ impl Report {
             })
             .collect();
         let mut value = serde_json::json!({
-            "schema": "flux-upgrade/delivery/v1", "branches": rows, "notes": self.notes,
+            "schema": "flux-upgrade/delivery/v1", "branches": rows, "notes": self.notes, "errors": self.errors,
         });
         if let Some(root) = root {
             value["root"] = root.into();

@@ -6,6 +6,7 @@ use flux_upgrade_core::host::Replacement;
 use flux_upgrade_core::patch::{FilePatch, PatchSet, diff};
 use flux_upgrade_core::plan::{Group, Plan};
 use flux_upgrade_core::rules::{Delivery, Wording};
+use flux_upgrade_core::version::Level;
 use flux_upgrade_core::{RepoPath, SourceFile, patch, report};
 
 /// What goes onto one branch.
@@ -16,6 +17,10 @@ pub(crate) struct Parcel {
     pub(crate) body: String,
     pub(crate) message: String,
     pub(crate) labels: Vec<String>,
+    /// Labels that it would have at another level.
+    pub(crate) no_labels: Vec<String>,
+    /// The versions that it moves to, whatever the words are: what somebody declines.
+    pub(crate) offer: String,
     /// How the rules want it delivered.
     pub(crate) delivery: Delivery,
     /// The parcels that have to be merged before it, by their indices.
@@ -52,13 +57,32 @@ fn parcel(number: usize, files: &[SourceFile], plan: &Plan, wording: &Wording) -
         title: words.title,
         body: words.body,
         message: report::commit_message(plan, number, wording)?.to_string(),
+        no_labels: levels().filter(|level| !words.labels.contains(level)).collect(),
         labels: words.labels,
+        offer: offer(plan, group),
         delivery: group.delivery,
         after: group.after.clone(),
         awaits: group.awaits.clone(),
         onto: onto(plan, group),
         files: own.and_then(|own| made(own, &below, files, plan, group)),
     })
+}
+
+/// Names of levels, which are labels.
+fn levels() -> impl Iterator<Item = String> {
+    [Level::Digest, Level::Patch, Level::Minor, Level::Major].into_iter().map(|level| level.to_string())
+}
+
+/// What a group moves to, by source: the same while it offers the same, wherever and from whatever it moves.
+fn offer(plan: &Plan, group: &Group) -> String {
+    let line = |change: &usize| {
+        let change = &plan.changes[*change];
+        let site = plan.site_of(change);
+        let what = site.source.as_ref().map_or_else(|_| site.at.path.to_string(), |key| key.to_string());
+        format!("{what} {}", change.to)
+    };
+    let lines: BTreeSet<String> = group.changes.iter().map(line).collect();
+    lines.into_iter().collect::<Vec<_>>().join("\n")
 }
 
 /// The group that another's branch stands on: the only one that it needs, of those that have a branch.

@@ -379,6 +379,19 @@ fn a_partial_clone_does_what_a_whole_one_does() {
 }
 
 #[test]
+fn a_mirror_pushes_our_branches_alone() {
+    if !has_git() {
+        return;
+    }
+    let (root, home) = repository();
+    git(root.path(), &["clone", "-q", "--mirror", "origin.git", "mirror.git"]);
+    git(&home, &["push", "-q", "origin", "main:refs/heads/later"]);
+    assert_eq!(words(&deliver(&root.path().join("mirror.git"), Some("origin"), &[ONE])), ["created"]);
+    let all = git(&root.path().join("origin.git"), &["branch", "--format=%(refname:short)"]);
+    assert_eq!(all, "flux-upgrade/app\nlater\nmain");
+}
+
+#[test]
 fn a_repository_of_sha256_is_read_and_written() {
     if !has_git() {
         return;
@@ -540,8 +553,14 @@ fn commits_are_signed_with_the_configured_program() {
         message: "Update".to_owned(),
         files: vec![Replacement { path: &path, before: ONE.2, after: ONE.3 }],
     };
+    let unsigned = repository.deliver(std::slice::from_ref(&wanted), &how(&repository, None)).unwrap();
     let how = Deliver { signing: Signing::Always, ..how(&repository, None) };
     let first = repository.deliver(std::slice::from_ref(&wanted), &how).unwrap();
+    assert_eq!(
+        (words(&unsigned), words(&first)),
+        (vec!["created"], vec!["moved"]),
+        "what was not signed is now"
+    );
     git(&home, &["verify-commit", "flux-upgrade/app"]);
     let again = repository.deliver(&[wanted], &how).unwrap();
     assert_eq!((words(&again), again.branches[0].tip), (vec!["unchanged"], first.branches[0].tip));

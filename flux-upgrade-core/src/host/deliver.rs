@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::repository::{Author, CommitId, GitError, Push, Repository, Signing, folders};
+use super::repository::{Author, CommitId, GitError, Hand, Push, Repository, Signing, folders};
 use super::write::Replacement;
 use crate::rules::is_branch_prefix;
 use crate::time::Timestamp;
@@ -159,8 +159,9 @@ impl Repository {
     ///
     /// # Errors
     ///
-    /// [`GitError`] as [`Deliver::check`] has it, and where a branch has the name that the prefix needs for a folder, objects or references cannot be read or written, or a commit cannot be signed. Objects that were
-    /// written by then are garbage to git, and no branch has moved.
+    /// [`GitError`] as [`Deliver::check`] has it, and where a branch has the name that the prefix needs for a folder, objects or
+    /// references cannot be read or written, or a commit cannot be signed. Objects that were written by then are garbage to git,
+    /// and no branch has moved.
     ///
     /// # Examples
     ///
@@ -244,7 +245,7 @@ impl Repository {
                 }
                 Err(error) => return Err(error),
             };
-            let found = self.judge(want, [remote, local], parent, how)?;
+            let found = self.judge(want, [remote, local], parent, (how, &hand))?;
             let is_new = if how.remote.is_some() { remote.is_none() } else { local.is_none() };
             let (state, tip) = match found {
                 // What was deleted at the remote is new to it.
@@ -302,7 +303,7 @@ impl Repository {
         want: &Wanted<'_>,
         tips: [Option<CommitId>; 2],
         parent: CommitId,
-        how: &Deliver,
+        (how, hand): (&Deliver, &Hand),
     ) -> Result<Found, GitError> {
         let mut fits = None;
         for tip in tips.into_iter().flatten() {
@@ -312,7 +313,9 @@ impl Repository {
             let Some(fork) = self.ours(tip) else {
                 return Ok(Found::Kept(tip, self.committer_of(tip)));
             };
-            if fits.is_none() && self.fits(want, tip, fork, parent, how)? {
+            // Who asks for signatures has a rule that wants them.
+            let is_as_signed = !hand.signs() || self.is_signed(tip);
+            if fits.is_none() && is_as_signed && self.fits(want, tip, fork, parent, how)? {
                 fits = Some(tip);
             }
         }

@@ -26,7 +26,7 @@ pub use credentials::{
 pub use deliver::{BranchState, Deliver, Delivered, Delivery, Obsolete, Wanted};
 pub use drive::{DriveError, Host, Lanes, Progress, drive};
 pub use files::{Limits, ReadError, Tree, read};
-pub use forge::{Closing, Forge, ForgeError, ForgeKind, Home, Proposal, Synced, SyncedState};
+pub use forge::{Closing, Forge, ForgeError, ForgeKind, Home, Proposal, Synced, SyncedState, Unsynced};
 pub use http::{HttpOptions, Proxies};
 pub use journal::{JOURNAL, JournalError, State, Unfinished, unfinished};
 pub use live::{Live, LiveOptions};

@@ -39,6 +39,8 @@ struct State {
     violations: Vec<String>,
     writes: usize,
     refusal: Option<String>,
+    /// Method and end of the path of what is answered with a status.
+    broken: Option<(&'static str, &'static str, u16)>,
     redirect: Option<String>,
 }
 
@@ -63,6 +65,13 @@ impl Fake {
             if let Some(why) = &state.refusal {
                 let body = json!({"message": why}).to_string();
                 return Reply::Whole { status: 401, headers: vec![], body: body.into_bytes() };
+            }
+            if let Some((method, end, status)) = state.broken
+                && seen.method == method
+                && seen.target.ends_with(end)
+            {
+                state.writes += 1;
+                return Reply::status(status);
             }
             let (status, body) = state.answer(kind, seen).unwrap_or_else(|violation| {
                 let text = format!("{} {}: {violation}", seen.method, seen.target);
@@ -108,8 +117,20 @@ impl Fake {
         self.state.lock().unwrap().refusal = Some(why.to_owned());
     }
 
+    /// From now on these requests fail at the server.
+    pub(crate) fn break_(&self, method: &'static str, end: &'static str, status: u16) {
+        self.state.lock().unwrap().broken = Some((method, end, status));
+    }
+
     pub(crate) fn redirect_all(&self, target: &str) {
         self.state.lock().unwrap().redirect = Some(target.to_owned());
+    }
+
+    /// Another pull request of a person.
+    pub(crate) fn add(&self, pull: Pull) {
+        let mut state = self.state.lock().unwrap();
+        let number = state.pulls.len() as u64 + 1;
+        state.pulls.push(Pull { number, state: "open", ..pull });
     }
 
     /// Open pull requests of other people.
@@ -361,6 +382,18 @@ impl State {
                 self.add_labels(number, texts(&sent["labels"]))?;
                 Ok((200, json!([])))
             }
+            ("DELETE", ["issues", number, "labels", name]) => {
+                want(seen.body.is_empty(), "a body that nobody reads")?;
+                let name = decoded(name);
+                let pull = self.by_number(number)?;
+                let before = pull.labels.len();
+                pull.labels.retain(|label| !label.eq_ignore_ascii_case(&name));
+                Ok(if pull.labels.len() < before {
+                    (200, json!([]))
+                } else {
+                    (404, json!({"message": "Not Found"}))
+                })
+            }
             ("POST", ["issues", number, "comments"]) => {
                 let sent = body(seen, &["body"], &[])?;
                 self.by_number(number)?.comments.push(sent["body"].as_str().unwrap().to_owned());
@@ -437,7 +470,15 @@ impl State {
                 let sent = body(
                     seen,
                     &[],
-                    &["title", "description", "target_branch", "state_event", "add_labels", "reviewer_ids"],
+                    &[
+                        "title",
+                        "description",
+                        "target_branch",
+                        "state_event",
+                        "add_labels",
+                        "remove_labels",
+                        "reviewer_ids",
+                    ],
                 )?;
                 let pull = self.by_number(number)?;
                 if sent["state_event"] == "close" {
@@ -454,6 +495,9 @@ impl State {
                 );
                 if let Some(labels) = sent["add_labels"].as_str() {
                     pull.labels.extend(labels.split(',').map(str::to_owned));
+                }
+                if let Some(labels) = sent["remove_labels"].as_str() {
+                    pull.labels.retain(|label| !labels.split(',').any(|gone| gone == label));
                 }
                 if let Some(ids) = sent["reviewer_ids"].as_array() {
                     want(ids == &[json!(7)], "unknown reviewer")?;
@@ -547,6 +591,13 @@ impl State {
                 self.add_labels(number, names.ok_or("no such label")?)?;
                 Ok((200, json!([])))
             }
+            ("DELETE", ["issues", number, "labels", id]) => {
+                let id: usize = id.parse().map_err(|_| "a label is named by its number")?;
+                let name = self.labels.get(id.checked_sub(100).ok_or("no such label")?).cloned();
+                let name = name.ok_or("no such label")?;
+                self.by_number(number)?.labels.retain(|label| *label != name);
+                Ok((204, Value::Null))
+            }
             ("POST", ["issues", number, "comments"]) => {
                 let sent = body(seen, &["body"], &[])?;
                 self.by_number(number)?.comments.push(sent["body"].as_str().unwrap().to_owned());
@@ -571,8 +622,13 @@ fn patch(pull: &mut Pull, sent: &Value, body: &str) {
     }
 }
 
-fn repo(pull: &Pull) -> &'static str {
-    if pull.is_fork { "stranger/fleet" } else { "acme/fleet" }
+/// The repository of its branch; of a fork that was deleted there is none.
+fn repo(pull: &Pull) -> Value {
+    if pull.is_fork {
+        if pull.number.is_multiple_of(2) { json!({"id": 2}) } else { Value::Null }
+    } else {
+        json!({"id": 1})
+    }
 }
 
 fn github_json(pull: &Pull) -> Value {
@@ -581,7 +637,7 @@ fn github_json(pull: &Pull) -> Value {
         "number": pull.number, "node_id": format!("PR_{}", pull.number), "title": pull.title, "body": pull.body,
         "state": if pull.state == "open" { "open" } else { "closed" },
         "merged_at": (pull.state == "merged").then_some("2026-08-22T10:00:00Z"), "draft": pull.is_draft,
-        "head": {"ref": pull.head, "repo": {"full_name": repo(pull)}}, "base": {"ref": pull.base},
+        "head": {"ref": pull.head, "repo": repo(pull)}, "base": {"ref": pull.base, "repo": {"id": 1}},
         "auto_merge": pull.merges_itself.then(|| json!({"merge_method": "squash"})), "labels": labels,
         "html_url": format!("https://github.example.com/acme/fleet/pull/{}", pull.number),
     })
@@ -603,7 +659,7 @@ fn gitea_json(pull: &Pull) -> Value {
     json!({
         "number": pull.number, "title": shown_title(Kind::Gitea, pull), "body": pull.body, "draft": pull.is_draft,
         "state": if pull.state == "open" { "open" } else { "closed" }, "merged": pull.state == "merged",
-        "head": {"ref": pull.head, "repo": {"full_name": repo(pull)}}, "base": {"ref": pull.base}, "labels": labels,
+        "head": {"ref": pull.head, "repo": repo(pull)}, "base": {"ref": pull.base, "repo": {"id": 1}}, "labels": labels,
         "html_url": format!("https://gitea.example.com/acme/fleet/pulls/{}", pull.number),
     })
 }

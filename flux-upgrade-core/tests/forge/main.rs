@@ -30,6 +30,7 @@ fn proposal() -> Proposal {
         branch: "flux-upgrade/podinfo".to_owned(),
         base: "main".to_owned(),
         title: "Update podinfo to 6.9.1".to_owned(),
+        offer: "podinfo 6.9.1".to_owned(),
         body: "| From | To |\n| --- | --- |\n| 6.8.0 | 6.9.1 |\n".to_owned(),
         labels: vec!["flux-upgrade".to_owned(), "minor".to_owned()],
         reviewers: vec!["alice".to_owned()],
@@ -73,12 +74,21 @@ fn opened_once_then_updated_then_closed() {
         let newer = Proposal {
             title: "Update podinfo to 6.10.0".to_owned(),
             base: "flux-upgrade/crds".to_owned(),
-            labels: vec!["minor".to_owned()],
+            offer: "podinfo 6.10.0".to_owned(),
+            labels: vec!["Flux-Upgrade".to_owned(), "major".to_owned()],
+            no_labels: vec!["minor".to_owned()],
             ..proposal()
         };
         assert_eq!(states(&sync(&fake, std::slice::from_ref(&newer), &[])), [SyncedState::Updated]);
         assert_eq!((fake.pull(0).title, fake.pull(0).base), (newer.title.clone(), newer.base.clone()));
-        assert_eq!(fake.pull(0).labels.len(), 2, "labels of before stay");
+        assert_eq!(
+            fake.pull(0).labels,
+            ["flux-upgrade", "major"],
+            "{kind:?}: others of before stay, and no twin"
+        );
+        let writes = fake.writes();
+        assert_eq!(states(&sync(&fake, std::slice::from_ref(&newer), &[])), [SyncedState::Unchanged]);
+        assert_eq!(fake.writes(), writes, "{kind:?}: nothing but questions");
 
         let closing = Closing { branch: newer.branch.clone(), comment: "Nothing is left to do.".to_owned() };
         let closed = sync(&fake, &[], std::slice::from_ref(&closing));
@@ -97,11 +107,23 @@ fn what_somebody_has_closed_is_not_offered_again_until_it_is_newer() {
         let fake = Fake::start(kind);
         sync(&fake, &[proposal()], &[]);
         fake.change(0, |pull| pull.state = "closed");
-        let names = [("flux-upgrade/podinfo", "Update podinfo to 6.9.1"), ("flux-upgrade/podinfo", "other")];
-        assert_eq!(forge(&fake).declined(&names).unwrap(), [true, false]);
-        assert_eq!(states(&sync(&fake, &[proposal()], &[])), [SyncedState::Declined], "{kind:?}");
-        let newer = Proposal { title: "Update podinfo to 6.10.0".to_owned(), ..proposal() };
+        // The title may be in other words, of ours today or of a person then: what is offered counts.
+        let reworded = Proposal { title: "Take podinfo 6.9.1".to_owned(), ..proposal() };
+        let newer = Proposal { offer: "podinfo 6.10.0".to_owned(), ..proposal() };
+        let offers = [proposal(), reworded.clone(), newer.clone()];
+        assert_eq!(forge(&fake).declined(&offers).unwrap(), [true, true, false]);
+        fake.change(0, |pull| pull.title = "No, thank you".to_owned());
+        assert_eq!(states(&sync(&fake, &[reworded], &[])), [SyncedState::Declined], "{kind:?}");
         assert_eq!(states(&sync(&fake, &[newer], &[])), [SyncedState::Opened]);
+        // A text of an earlier release does not say what it offers: then the title counts.
+        let fake = Fake::start(kind);
+        sync(&fake, &[proposal()], &[]);
+        fake.change(0, |pull| {
+            pull.state = "closed";
+            pull.body = "<!-- flux-upgrade: 0123456789abcdef -->".to_owned();
+        });
+        let newer = Proposal { title: "Update podinfo to 6.10.0".to_owned(), ..proposal() };
+        assert_eq!(forge(&fake).declined(&[proposal(), newer]).unwrap(), [true, false]);
         // What is merged is no refusal.
         let fake = Fake::start(kind);
         sync(&fake, &[proposal()], &[]);
@@ -120,9 +142,100 @@ fn a_text_that_somebody_has_changed_stays() {
             pull.labels.clear();
         });
         let before = fake.pull(0);
-        let newer = Proposal { title: "Update podinfo to 6.10.0".to_owned(), ..proposal() };
-        assert_eq!(states(&sync(&fake, &[newer], &[])), [SyncedState::Edited], "{kind:?}");
+        let title = "Update podinfo to 6.10.0".to_owned();
+        let newer = Proposal { title, automerge: true, ..proposal() };
+        assert_eq!(
+            states(&sync(&fake, std::slice::from_ref(&newer), &[])),
+            [SyncedState::Edited],
+            "{kind:?}"
+        );
         assert_eq!(fake.pull(0), before);
+        // What it stands on was merged: the base is ours to move, since we have set it.
+        let onto = Proposal { base: "flux-upgrade/crds".to_owned(), ..newer };
+        assert_eq!(states(&sync(&fake, &[onto], &[])), [SyncedState::Edited], "{kind:?}");
+        assert_eq!(fake.pull(0), fake::Pull { base: "flux-upgrade/crds".to_owned(), ..before });
+    }
+}
+
+#[test]
+fn a_base_that_somebody_has_set_stays() {
+    for kind in KINDS {
+        let fake = Fake::start(kind);
+        sync(&fake, &[proposal()], &[]);
+        fake.change(0, |pull| pull.base = "release".to_owned());
+        let before = fake.pull(0);
+        let newer = Proposal { offer: "podinfo 6.10.0".to_owned(), automerge: true, ..proposal() };
+        let synced = sync(&fake, &[newer], &[]);
+        assert_eq!(states(&synced), [SyncedState::Edited], "{kind:?}");
+        assert_eq!(
+            synced[0].notes,
+            ["its pull request is for `release`, as somebody has set it, and not for `main`"]
+        );
+        assert_eq!(fake.pull(0), before);
+    }
+}
+
+/// Of a branch of ours somebody may open what they like: nothing is sent to it.
+#[test]
+fn a_pull_request_of_a_person_is_theirs() {
+    for kind in KINDS {
+        let theirs = |base: &str| fake::Pull {
+            head: proposal().branch,
+            base: base.to_owned(),
+            title: "By hand".to_owned(),
+            ..fake::Pull::default()
+        };
+        let fake = Fake::start(kind);
+        fake.add(theirs("main"));
+        let before = fake.pull(0);
+        let wanted = Proposal { automerge: true, ..proposal() };
+        assert_eq!(
+            states(&sync(&fake, std::slice::from_ref(&wanted), &[])),
+            [SyncedState::Foreign],
+            "{kind:?}"
+        );
+        assert_eq!((fake.pull(0), fake.writes()), (before.clone(), 0), "{kind:?}");
+        // One for another base is no reason to open none; ours is then the one that counts.
+        let fake = Fake::start(kind);
+        fake.add(theirs("release"));
+        let before = fake.pull(0);
+        assert_eq!(
+            states(&sync(&fake, std::slice::from_ref(&wanted), &[])),
+            [SyncedState::Opened],
+            "{kind:?}"
+        );
+        assert_eq!(states(&sync(&fake, &[wanted], &[])), [SyncedState::Unchanged], "{kind:?}");
+        assert_eq!((fake.pull(0), fake.count()), (before, 2), "{kind:?}");
+    }
+}
+
+/// What was sent and failed at the server may have been done: it is not sent a second time.
+#[test]
+fn nothing_is_made_twice() {
+    for kind in KINDS {
+        let fake = Fake::start(kind);
+        let opens = if kind == Kind::GitLab { "merge_requests" } else { "pulls" };
+        fake.break_("POST", opens, 502);
+        let failed = forge(&fake).sync(&[proposal()], &[]).unwrap();
+        let unsynced = failed[0].as_ref().unwrap_err();
+        assert_eq!(
+            (unsynced.branch.as_str(), unsynced.error.code()),
+            ("flux-upgrade/podinfo", "forge.refused")
+        );
+        assert!(unsynced.to_string().starts_with("flux-upgrade/podinfo: "), "{unsynced}");
+        assert_eq!(fake.writes(), 1, "{kind:?}");
+
+        // A closing that is refused leaves no comment, in no run.
+        let fake = Fake::start(kind);
+        sync(&fake, &[proposal()], &[]);
+        let method = if kind == Kind::GitLab { "PUT" } else { "PATCH" };
+        let end = if kind == Kind::GitLab { "merge_requests/1" } else { "pulls/1" };
+        fake.break_(method, end, 403);
+        let closing = Closing { branch: proposal().branch, comment: "Nothing is left to do.".to_owned() };
+        for _ in 0..2 {
+            assert!(forge(&fake).sync(&[], std::slice::from_ref(&closing)).unwrap()[0].is_err());
+        }
+        assert!(fake.pull(0).comments.is_empty(), "{kind:?}");
     }
 }
 
@@ -176,7 +289,7 @@ fn a_refused_extra_is_a_note_and_a_refused_opening_is_an_error() {
         let no_base = Proposal { base: "gone".to_owned(), branch: "flux-upgrade/b".to_owned(), ..proposal() };
         let results = forge(&fake).sync(&[no_base, proposal()], &[]).unwrap();
         let error = results[0].as_ref().unwrap_err();
-        assert_eq!(error.code(), "forge.refused");
+        assert_eq!(error.error.code(), "forge.refused");
         assert!(error.to_string().contains("POST") && error.to_string().contains("base"), "{error}");
         assert_eq!(results[1].as_ref().unwrap().state, SyncedState::Opened, "the others go on");
     }

@@ -55,6 +55,10 @@ impl Api {
         self.send(Method::Put, &format!("{}{path}", self.base), Some(body))
     }
 
+    pub(super) fn delete(&self, path: &str) -> Result<Value, ForgeError> {
+        self.send(Method::Delete, &format!("{}{path}", self.base), None)
+    }
+
     /// All pages of a list: `path` is given the number of the page, from 1. A page of fewer than `full` is the last.
     pub(super) fn pages(
         &self,

@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::api::{Api, text};
-use super::{ForgeError, Found, LABEL_COLOR, LABEL_FOR, Proposal, Speaks, Text};
+use super::{ForgeError, Found, LABEL_COLOR, LABEL_FOR, Proposal, Speaks, Text, is_same_label};
 
 /// Entries that are asked for; an instance may give fewer, so that only an empty page is the last.
 const ASKED: usize = 50;
@@ -32,9 +32,7 @@ impl Gitea {
     fn list(&self, state: &str, most: usize) -> Result<Vec<Found>, ForgeError> {
         let query = format!("/pulls?state={state}&sort=recentupdate&limit={ASKED}");
         let list = self.api.pages(most, 1, |page| self.at(&format!("{query}&page={page}")))?;
-        let own =
-            |value: &&Value| text(&value["head"]["repo"]["full_name"]).eq_ignore_ascii_case(&self.project);
-        Ok(list.iter().filter(own).map(read).collect())
+        Ok(list.iter().filter(is_own).map(read).collect())
     }
 
     fn titled(title: &str, is_draft: bool) -> String {
@@ -70,27 +68,31 @@ impl Speaks for Gitea {
         self.api.patch(&self.at(&format!("/pulls/{}", found.number)), &Value::Object(sent)).map(drop)
     }
 
-    fn add_labels(&self, found: &Found, labels: &[String]) -> Result<(), ForgeError> {
+    fn change_labels(&self, found: &Found, more: &[String], less: &[String]) -> Result<(), ForgeError> {
         let known = self.api.pages(20, 1, |page| self.at(&format!("/labels?limit={ASKED}&page={page}")))?;
+        let id_of = |label: &String| {
+            let is_it = |value: &&Value| is_same_label(&text(&value["name"]), label);
+            known.iter().find(is_it).map(|value| value["id"].clone())
+        };
         let mut ids = Vec::new();
-        for label in labels {
-            let id = known
-                .iter()
-                .find(|value| value["name"].as_str() == Some(label))
-                .map(|value| value["id"].clone());
-            let id = match id {
+        for label in more {
+            ids.push(match id_of(label) {
                 Some(id) => id,
                 None => {
                     let color = format!("#{LABEL_COLOR}");
                     let sent = json!({"name": label, "color": color, "description": LABEL_FOR});
                     self.api.post(&self.at("/labels"), &sent)?["id"].clone()
                 }
-            };
-            ids.push(id);
+            });
         }
-        self.api
-            .post(&self.at(&format!("/issues/{}/labels", found.number)), &json!({"labels": ids}))
-            .map(drop)
+        let at = self.at(&format!("/issues/{}/labels", found.number));
+        if !ids.is_empty() {
+            self.api.post(&at, &json!({"labels": ids}))?;
+        }
+        for id in less.iter().filter_map(id_of) {
+            self.api.delete(&format!("{at}/{id}"))?;
+        }
+        Ok(())
     }
 
     fn ask_reviewers(&self, found: &Found, reviewers: &[String]) -> Result<(), ForgeError> {
@@ -108,13 +110,22 @@ impl Speaks for Gitea {
         self.api.post(&self.at(&format!("/pulls/{}/merge", found.number)), &sent).map(drop)
     }
 
-    fn close(&self, found: &Found, title: &str, comment: &str) -> Result<(), ForgeError> {
-        let number = found.number;
-        self.api.post(&self.at(&format!("/issues/{number}/comments")), &json!({"body": comment}))?;
+    fn close(&self, found: &Found, title: &str) -> Result<(), ForgeError> {
+        let sent = json!({"state": "closed", "title": title});
+        self.api.patch(&self.at(&format!("/pulls/{}", found.number)), &sent).map(drop)
+    }
+
+    fn comment(&self, found: &Found, text: &str) -> Result<(), ForgeError> {
         self.api
-            .patch(&self.at(&format!("/pulls/{number}")), &json!({"state": "closed", "title": title}))
+            .post(&self.at(&format!("/issues/{}/comments", found.number)), &json!({"body": text}))
             .map(drop)
     }
+}
+
+/// Whether its branch is one of the project itself; a fork's never is.
+fn is_own(value: &&Value) -> bool {
+    let of = |side: &str| value[side]["repo"]["id"].as_u64();
+    of("head").is_some() && of("head") == of("base")
 }
 
 fn read(value: &Value) -> Found {

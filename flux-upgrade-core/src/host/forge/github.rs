@@ -44,16 +44,14 @@ impl Speaks for GitHub {
         let list = self
             .api
             .pages(50, FULL, |page| self.at(&format!("/pulls?state=open&per_page={FULL}&page={page}")))?;
-        let own =
-            |value: &&Value| text(&value["head"]["repo"]["full_name"]).eq_ignore_ascii_case(&self.project);
-        Ok(list.iter().filter(own).map(read).collect())
+        Ok(list.iter().filter(is_own).map(read).collect())
     }
 
     fn last_closed(&self, branch: &str) -> Result<Option<Found>, ForgeError> {
         let head = format!("{}:{}", encode(self.owner()), encode(branch));
         let query = format!("/pulls?state=closed&head={head}&sort=created&direction=desc&per_page=1&page=1");
         let list = self.api.pages(1, 1, |_| self.at(&query))?;
-        Ok(list.iter().map(read).find(|found| found.branch == branch))
+        Ok(list.iter().filter(is_own).map(read).find(|found| found.branch == branch))
     }
 
     fn open(&self, proposal: &Proposal, body: &str) -> Result<Found, ForgeError> {
@@ -73,8 +71,8 @@ impl Speaks for GitHub {
         self.api.patch(&self.at(&format!("/pulls/{}", found.number)), &Value::Object(sent)).map(drop)
     }
 
-    fn add_labels(&self, found: &Found, labels: &[String]) -> Result<(), ForgeError> {
-        for label in labels {
+    fn change_labels(&self, found: &Found, more: &[String], less: &[String]) -> Result<(), ForgeError> {
+        for label in more {
             match self.api.get(&self.at(&format!("/labels/{}", encode(label)))) {
                 Err(error) if error.is_status(404) => {
                     let sent = json!({"name": label, "color": LABEL_COLOR, "description": LABEL_FOR});
@@ -83,9 +81,14 @@ impl Speaks for GitHub {
                 other => drop(other?),
             }
         }
-        self.api
-            .post(&self.at(&format!("/issues/{}/labels", found.number)), &json!({"labels": labels}))
-            .map(drop)
+        let at = self.at(&format!("/issues/{}/labels", found.number));
+        if !more.is_empty() {
+            self.api.post(&at, &json!({"labels": more}))?;
+        }
+        for label in less {
+            self.api.delete(&format!("{at}/{}", encode(label)))?;
+        }
+        Ok(())
     }
 
     fn ask_reviewers(&self, found: &Found, reviewers: &[String]) -> Result<(), ForgeError> {
@@ -117,12 +120,22 @@ impl Speaks for GitHub {
         }
     }
 
-    fn close(&self, found: &Found, title: &str, comment: &str) -> Result<(), ForgeError> {
-        let number = found.number;
-        self.api.post(&self.at(&format!("/issues/{number}/comments")), &json!({"body": comment}))?;
+    fn close(&self, found: &Found, title: &str) -> Result<(), ForgeError> {
         let sent = json!({"state": "closed", "title": title});
-        self.api.patch(&self.at(&format!("/pulls/{number}")), &sent).map(drop)
+        self.api.patch(&self.at(&format!("/pulls/{}", found.number)), &sent).map(drop)
     }
+
+    fn comment(&self, found: &Found, text: &str) -> Result<(), ForgeError> {
+        self.api
+            .post(&self.at(&format!("/issues/{}/comments", found.number)), &json!({"body": text}))
+            .map(drop)
+    }
+}
+
+/// Whether its branch is one of the project itself, whatever the project was called when it was asked for; a fork's never is.
+fn is_own(value: &&Value) -> bool {
+    let of = |side: &str| value[side]["repo"]["id"].as_u64();
+    of("head").is_some() && of("head") == of("base")
 }
 
 fn read(value: &Value) -> Found {

@@ -38,8 +38,7 @@ impl Speaks for GitLab {
         let list = self.api.pages(50, FULL, |page| {
             format!("{}/merge_requests?state=opened&per_page={FULL}&page={page}", self.at)
         })?;
-        let own = |value: &&Value| value["source_project_id"] == value["target_project_id"];
-        Ok(list.iter().filter(own).map(read).collect())
+        Ok(list.iter().filter(is_own).map(read).collect())
     }
 
     fn last_closed(&self, branch: &str) -> Result<Option<Found>, ForgeError> {
@@ -48,8 +47,7 @@ impl Speaks for GitLab {
             .api
             .pages(1, 20, |page| format!("{}/merge_requests?{query}&per_page=20&page={page}", self.at))?;
         let is_over = |value: &&Value| matches!(value["state"].as_str(), Some("closed" | "merged"));
-        let own = |value: &&Value| value["source_project_id"] == value["target_project_id"];
-        Ok(list.iter().filter(is_over).filter(own).map(read).find(|found| found.branch == branch))
+        Ok(list.iter().filter(is_over).filter(is_own).map(read).find(|found| found.branch == branch))
     }
 
     fn open(&self, proposal: &Proposal, body: &str) -> Result<Found, ForgeError> {
@@ -71,8 +69,14 @@ impl Speaks for GitLab {
         self.api.put(&self.one(found), &Value::Object(sent)).map(drop)
     }
 
-    fn add_labels(&self, found: &Found, labels: &[String]) -> Result<(), ForgeError> {
-        self.api.put(&self.one(found), &json!({"add_labels": labels.join(",")})).map(drop)
+    fn change_labels(&self, found: &Found, more: &[String], less: &[String]) -> Result<(), ForgeError> {
+        let mut sent = serde_json::Map::new();
+        for (key, labels) in [("add_labels", more), ("remove_labels", less)] {
+            if !labels.is_empty() {
+                sent.insert(key.to_owned(), labels.join(",").into());
+            }
+        }
+        self.api.put(&self.one(found), &Value::Object(sent)).map(drop)
     }
 
     fn ask_reviewers(&self, found: &Found, reviewers: &[String]) -> Result<(), ForgeError> {
@@ -93,10 +97,18 @@ impl Speaks for GitLab {
         self.api.put(&format!("{}/merge", self.one(found)), &sent).map(drop)
     }
 
-    fn close(&self, found: &Found, title: &str, comment: &str) -> Result<(), ForgeError> {
-        self.api.post(&format!("{}/notes", self.one(found)), &json!({"body": comment}))?;
+    fn close(&self, found: &Found, title: &str) -> Result<(), ForgeError> {
         self.api.put(&self.one(found), &json!({"state_event": "close", "title": title})).map(drop)
     }
+
+    fn comment(&self, found: &Found, text: &str) -> Result<(), ForgeError> {
+        self.api.post(&format!("{}/notes", self.one(found)), &json!({"body": text})).map(drop)
+    }
+}
+
+/// Whether its branch is one of the project itself; a fork's never is.
+fn is_own(value: &&Value) -> bool {
+    value["source_project_id"].is_u64() && value["source_project_id"] == value["target_project_id"]
 }
 
 fn read(value: &Value) -> Found {

@@ -17,7 +17,9 @@ use std::fmt;
 use api::Api;
 pub use error::ForgeError;
 pub use remote::{ForgeKind, Home};
-pub use sync::{Closing, Proposal, Synced, SyncedState};
+pub use sync::{Closing, Proposal, Synced, SyncedState, Unsynced};
+
+use sync::is_same_label;
 
 use super::{Cancel, HttpOptions, Secret};
 
@@ -140,12 +142,13 @@ trait Speaks: Send + Sync {
     fn last_closed(&self, branch: &str) -> Result<Option<Found>, ForgeError>;
     fn open(&self, proposal: &Proposal, body: &str) -> Result<Found, ForgeError>;
     fn update(&self, found: &Found, text: &Text<'_>) -> Result<(), ForgeError>;
-    /// Adds labels; those that the project lacks are made.
-    fn add_labels(&self, found: &Found, labels: &[String]) -> Result<(), ForgeError>;
+    /// Adds labels and takes others away; those that the project lacks are made.
+    fn change_labels(&self, found: &Found, more: &[String], less: &[String]) -> Result<(), ForgeError>;
     fn ask_reviewers(&self, found: &Found, reviewers: &[String]) -> Result<(), ForgeError>;
     fn merge_when_ready(&self, found: &Found) -> Result<(), ForgeError>;
-    /// Says why, and closes it under another title.
-    fn close(&self, found: &Found, title: &str, comment: &str) -> Result<(), ForgeError>;
+    /// Closes it under another title.
+    fn close(&self, found: &Found, title: &str) -> Result<(), ForgeError>;
+    fn comment(&self, found: &Found, text: &str) -> Result<(), ForgeError>;
 }
 
 /// The colour of labels that are made.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::mark::{Mark, mark, marked};
+use super::mark::{Mark, marked};
 use super::{Forge, ForgeError, Found, Text};
 
 /// What a title gets when its pull request is closed as obsolete.
@@ -19,8 +19,12 @@ pub struct Proposal {
     pub title: String,
     /// Its text, Markdown.
     pub body: String,
+    /// What it offers, the same text as long as it offers the same; by it a pull request that somebody has closed is known.
+    pub offer: String,
     /// Labels that are added; those of others stay.
     pub labels: Vec<String>,
+    /// Labels that an earlier text of ours may have brought, and that are taken away.
+    pub no_labels: Vec<String>,
     /// Who is asked when it is opened: names of users, or `org/team`.
     pub reviewers: Vec<String>,
     /// Whether it is opened as a draft.
@@ -36,6 +40,17 @@ pub struct Closing {
     pub branch: String,
     /// What is said.
     pub comment: String,
+}
+
+/// A branch whose pull request is not as it shall be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{branch}: {error}")]
+pub struct Unsynced {
+    /// The branch.
+    pub branch: String,
+    /// Why.
+    #[source]
+    pub error: ForgeError,
 }
 
 /// What became of the pull request of one branch.
@@ -65,7 +80,9 @@ pub enum SyncedState {
     Updated,
     /// Somebody has changed its text, which stays.
     Edited,
-    /// Somebody has closed one with this title, and it stays closed.
+    /// Somebody has opened one for this branch: it stays as it is, and none is opened beside it.
+    Foreign,
+    /// Somebody has closed one that offered the same, and it stays closed.
     Declined,
     /// It was ours, and nothing is wanted of its branch any more.
     Closed,
@@ -80,6 +97,7 @@ impl SyncedState {
             Self::Unchanged => "unchanged",
             Self::Updated => "updated",
             Self::Edited => "edited",
+            Self::Foreign => "foreign",
             Self::Declined => "declined",
             Self::Closed => "closed",
         }
@@ -87,24 +105,24 @@ impl SyncedState {
 }
 
 impl Forge {
-    /// Which of these branches have a pull request with this title that somebody has closed without merging it: what
-    /// was declined is not offered again until it is about another version. Pairs of branch and title.
+    /// Which of these have a pull request that offered the same, and that somebody has closed without merging it: what was
+    /// declined is not offered again until it is about another version. Of a proposal the branch, the title and the offer count.
     ///
     /// # Errors
     ///
     /// [`ForgeError`] where the forge refuses or does not answer.
-    pub fn declined(&self, branches: &[(&str, &str)]) -> Result<Vec<bool>, ForgeError> {
+    pub fn declined(&self, wanted: &[Proposal]) -> Result<Vec<bool>, ForgeError> {
         let open = self.open_by_branch()?;
-        let of = |(branch, title): &(&str, &str)| {
-            Ok(!open.contains_key(*branch) && self.was_declined(branch, title)?.is_some())
+        let of = |proposal: &Proposal| {
+            Ok(open.ours(&proposal.branch).is_none() && self.was_declined(proposal)?.is_some())
         };
-        branches.iter().map(of).collect()
+        wanted.iter().map(of).collect()
     }
 
     /// Opens and updates what is wanted, and closes what is not; run again, nothing is sent but questions.
     ///
-    /// A text that somebody has changed stays, and so does a pull request that somebody has closed. Closed are only those
-    /// that bear our mark.
+    /// A text that somebody has changed stays, and so does a pull request that somebody has closed. What does not bear our mark
+    /// is somebody's, and nothing is sent to it.
     ///
     /// # Errors
     ///
@@ -114,56 +132,66 @@ impl Forge {
         &self,
         wanted: &[Proposal],
         obsolete: &[Closing],
-    ) -> Result<Vec<Result<Synced, ForgeError>>, ForgeError> {
+    ) -> Result<Vec<Result<Synced, Unsynced>>, ForgeError> {
         let open = self.open_by_branch()?;
-        let mut out: Vec<_> = wanted
-            .iter()
-            .map(|proposal| match open.get(&proposal.branch) {
-                Some(found) => self.bring_up_to_date(proposal, found),
-                None => self.offer(proposal),
-            })
-            .collect();
+        let named = |branch: &str, result: Result<Synced, ForgeError>| {
+            result.map_err(|error| Unsynced { branch: branch.to_owned(), error })
+        };
+        let mut out: Vec<_> =
+            wanted.iter().map(|proposal| named(&proposal.branch, self.bring(proposal, &open))).collect();
         for Closing { branch, comment } in obsolete {
-            let Some(found) = open.get(branch).filter(|found| mark(&found.title, &found.body) != Mark::None)
-            else {
-                continue;
-            };
-            let title = format!("{}{OBSOLETE}", found.title);
-            let closed = self.speaks.close(found, &title, comment);
-            out.push(closed.map(|()| synced(found, SyncedState::Closed, Vec::new())));
+            if let Some((found, _)) = open.ours(branch) {
+                out.push(named(branch, self.close(found, comment)));
+            }
         }
         Ok(out)
     }
 
-    fn open_by_branch(&self) -> Result<BTreeMap<String, Found>, ForgeError> {
-        let mut open = BTreeMap::new();
-        // Several may be open for one branch, into different bases: the first is ours.
+    fn open_by_branch(&self) -> Result<Open, ForgeError> {
+        let mut open = Open::default();
         for found in self.speaks.open_ones()? {
-            let earlier = open.get(&found.branch).is_some_and(|other: &Found| other.number < found.number);
-            if !earlier {
-                open.insert(found.branch.clone(), found);
-            }
+            open.0.entry(found.branch.clone()).or_default().push(found);
+        }
+        for of_branch in open.0.values_mut() {
+            of_branch.sort_by_key(|found| found.number);
         }
         Ok(open)
     }
 
-    fn was_declined(&self, branch: &str, title: &str) -> Result<Option<Found>, ForgeError> {
-        let last = self.speaks.last_closed(branch)?;
-        Ok(last.filter(|found| !found.is_merged && found.title == title))
+    /// What somebody has closed without merging it, and that offered the same; what we have closed ourselves may come again.
+    fn was_declined(&self, proposal: &Proposal) -> Result<Option<Found>, ForgeError> {
+        let last = self.speaks.last_closed(&proposal.branch)?;
+        let is_same = |found: &Found| match Mark::of(found).and_then(|mark| mark.offers(&proposal.offer)) {
+            Some(same) => same,
+            None => found.title == proposal.title,
+        };
+        Ok(last.filter(|found| !found.is_merged && !found.title.ends_with(OBSOLETE) && is_same(found)))
+    }
+
+    /// Brings the pull request of one branch to what is wanted.
+    fn bring(&self, proposal: &Proposal, open: &Open) -> Result<Synced, ForgeError> {
+        if let Some((found, mark)) = open.ours(&proposal.branch) {
+            return self.bring_up_to_date(proposal, found, &mark);
+        }
+        if let Some(found) = open.for_base(&proposal.branch, &proposal.base) {
+            return Ok(synced(found, SyncedState::Foreign, Vec::new()));
+        }
+        if let Some(found) = self.was_declined(proposal)? {
+            return Ok(synced(&found, SyncedState::Declined, Vec::new()));
+        }
+        self.offer(proposal)
     }
 
     fn offer(&self, proposal: &Proposal) -> Result<Synced, ForgeError> {
-        if let Some(found) = self.was_declined(&proposal.branch, &proposal.title)? {
-            return Ok(synced(&found, SyncedState::Declined, Vec::new()));
-        }
-        let body = marked(&proposal.title, &proposal.body);
-        let found = match self.speaks.open(proposal, &body) {
-            // Another run was faster.
+        let found = match self.speaks.open(proposal, &marked(proposal)) {
+            // Another run was faster, or a person.
             Err(error) if error.is_status(422) || error.is_status(409) => {
-                match self.open_by_branch()?.remove(&proposal.branch) {
-                    Some(found) => return self.bring_up_to_date(proposal, &found),
-                    None => return Err(error),
-                }
+                let open = self.open_by_branch()?;
+                return match (open.ours(&proposal.branch), open.for_base(&proposal.branch, &proposal.base)) {
+                    (Some((found, mark)), _) => self.bring_up_to_date(proposal, found, &mark),
+                    (None, Some(found)) => Ok(synced(found, SyncedState::Foreign, Vec::new())),
+                    (None, None) => Err(error),
+                };
             }
             other => other?,
         };
@@ -171,7 +199,7 @@ impl Forge {
         let mut note =
             |result: Result<(), ForgeError>| notes.extend(result.err().map(|error| error.to_string()));
         if !proposal.labels.is_empty() {
-            note(self.speaks.add_labels(&found, &proposal.labels));
+            note(self.speaks.change_labels(&found, &proposal.labels, &[]));
         }
         if !proposal.reviewers.is_empty() {
             note(self.speaks.ask_reviewers(&found, &proposal.reviewers));
@@ -182,30 +210,46 @@ impl Forge {
         Ok(synced(&found, SyncedState::Opened, notes))
     }
 
-    fn bring_up_to_date(&self, proposal: &Proposal, found: &Found) -> Result<Synced, ForgeError> {
+    fn bring_up_to_date(
+        &self,
+        proposal: &Proposal,
+        found: &Found,
+        mark: &Mark,
+    ) -> Result<Synced, ForgeError> {
         let mut notes = Vec::new();
-        let mine = mark(&found.title, &found.body);
-        let body = marked(&proposal.title, &proposal.body);
+        let body = marked(proposal);
         let is_other = |new: &str, old: &str| new.trim_end() != old.replace("\r\n", "\n").trim_end();
         let mut text = Text::default();
-        if found.base != proposal.base {
+        let has_our_base = mark.has_set(&found.base);
+        if found.base != proposal.base && has_our_base {
             text.base = Some(&proposal.base);
         }
-        if mine == Mark::Ours {
+        if found.base != proposal.base && !has_our_base {
+            let (theirs, wanted) = (&found.base, &proposal.base);
+            notes.push(format!(
+                "its pull request is for `{theirs}`, as somebody has set it, and not for `{wanted}`"
+            ));
+        }
+        let is_ours = mark.is_whole && (has_our_base || found.base == proposal.base);
+        if is_ours {
             text.title = (proposal.title != found.title).then_some(proposal.title.as_str());
             text.body = is_other(&body, &found.body).then_some(body.as_str());
         }
         if !text.is_empty() {
             self.speaks.update(found, &text)?;
         }
-        let missing: Vec<String> =
-            proposal.labels.iter().filter(|label| !found.labels.contains(label)).cloned().collect();
+        let has = |label: &String| found.labels.iter().any(|other| is_same_label(other, label));
         // A label that somebody has taken away stays away once the text is not ours alone.
-        let has_labels = !missing.is_empty() && mine == Mark::Ours;
-        if has_labels && let Err(error) = self.speaks.add_labels(found, &missing) {
+        let of_ours = |labels: &[String], wanted: bool| -> Vec<String> {
+            labels.iter().filter(|label| is_ours && has(label) != wanted).cloned().collect()
+        };
+        let (missing, gone) = (of_ours(&proposal.labels, true), of_ours(&proposal.no_labels, false));
+        let has_labels = !missing.is_empty() || !gone.is_empty();
+        if has_labels && let Err(error) = self.speaks.change_labels(found, &missing, &gone) {
             notes.push(error.to_string());
         }
         if proposal.automerge
+            && is_ours
             && !found.merges_itself
             && !found.is_draft
             && let Err(error) = self.speaks.merge_when_ready(found)
@@ -213,13 +257,45 @@ impl Forge {
         {
             notes.push(error.to_string());
         }
-        let state = match mine {
-            Mark::Ours if text.is_empty() && !has_labels => SyncedState::Unchanged,
-            Mark::Ours => SyncedState::Updated,
-            Mark::Edited | Mark::None => SyncedState::Edited,
+        let state = match is_ours {
+            true if text.is_empty() && !has_labels => SyncedState::Unchanged,
+            true => SyncedState::Updated,
+            false => SyncedState::Edited,
         };
         Ok(synced(found, state, notes))
     }
+
+    /// Closes what is obsolete and says why: in this order, so that a refused closing says nothing in each run.
+    fn close(&self, found: &Found, comment: &str) -> Result<Synced, ForgeError> {
+        self.speaks.close(found, &format!("{}{OBSOLETE}", found.title))?;
+        let said = self.speaks.comment(found, comment);
+        Ok(synced(
+            found,
+            SyncedState::Closed,
+            said.err().map(|error| error.to_string()).into_iter().collect(),
+        ))
+    }
+}
+
+/// What is open by branch: several may be, into different bases.
+#[derive(Default)]
+struct Open(BTreeMap<String, Vec<Found>>);
+
+impl Open {
+    /// The one of a branch that bears our mark.
+    fn ours(&self, branch: &str) -> Option<(&Found, Mark)> {
+        self.0.get(branch)?.iter().find_map(|found| Some((found, Mark::of(found)?)))
+    }
+
+    /// The one from a branch into another.
+    fn for_base(&self, branch: &str, base: &str) -> Option<&Found> {
+        self.0.get(branch)?.iter().find(|found| found.base == base)
+    }
+}
+
+/// Whether two labels are one: GitHub compares their names without regard to case, and elsewhere a twin helps nobody.
+pub(super) fn is_same_label(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
 }
 
 fn synced(found: &Found, state: SyncedState, notes: Vec<String>) -> Synced {

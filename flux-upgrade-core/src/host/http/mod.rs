@@ -59,6 +59,16 @@ impl Default for HttpOptions {
 /// What the caller adds to a request on the way to one address: names and values of headers.
 pub(super) type Dress<'a> = &'a dyn Fn(&str) -> Vec<(String, String)>;
 
+/// Statuses after which the same request may fare better.
+fn is_passing(status: u16) -> bool {
+    matches!(status, 429 | 500 | 502 | 503 | 504)
+}
+
+/// Whether a response says that the request was not taken, and is welcome later.
+fn asks_again(response: &HttpResponse) -> bool {
+    response.status == 429 || (response.status == 503 && response.header("Retry-After").is_some())
+}
+
 /// Carries requests; safe to use from several threads.
 #[derive(Debug)]
 pub(super) struct Client {
@@ -96,7 +106,7 @@ impl Client {
 
     /// What a request brings back in the end, whatever its status.
     ///
-    /// A probe is not sent again when it brings no response. `dress` gives the headers that prove who asks, for each address on the way; `tls` goes over the usual certificates.
+    /// A probe is not sent again when it brings no response, nor a `POST` of that kind when it fails at the server. `dress` gives the headers that prove who asks, for each address on the way; `tls` goes over the usual certificates.
     pub(super) fn send(
         &self,
         request: &HttpRequest,
@@ -114,7 +124,12 @@ impl Client {
             self.wait(self.pace.until(host))?;
             let outcome = self.follow(request, dress, tls);
             let wait = match &outcome {
-                Ok(response) if matches!(response.status, 429 | 500 | 502 | 503 | 504) => {
+                // What makes something may have made it before the answer went wrong, unless it says to come again:
+                // RFC 9110, section 9.2.2.
+                Ok(response)
+                    if is_passing(response.status)
+                        && (request.method != Method::Post || !is_probe || asks_again(response)) =>
+                {
                     let asked = match status_failure(response) {
                         Some(Failure::RateLimited { retry_after_seconds }) => retry_after_seconds,
                         _ => response.header("Retry-After").and_then(|text| text.trim().parse().ok()),
@@ -163,7 +178,11 @@ impl Client {
                 return Ok(response);
             };
             if !matches!(request.method, Method::Get | Method::Head) {
-                return Err(malformed("it redirects a request that has a body".to_owned()));
+                let next = resolve(&url, location);
+                let next = next.split(['?', '#']).next().unwrap_or_default();
+                return Err(malformed(format!(
+                    "it has moved to {next}, and a request that changes something is not sent on"
+                )));
             }
             let next = resolve(&url, location);
             let (Some(here), Some(there)) = (Address::parse(&url), Address::parse(&next)) else {
@@ -219,7 +238,7 @@ impl Client {
                 let request = builder.body(request.body.as_slice()).map_err(failed)?;
                 agent.run(configured(&agent, request, timeout))
             }
-            Method::Get | Method::Head => {
+            Method::Get | Method::Head | Method::Delete => {
                 let request = builder.body(()).map_err(failed)?;
                 agent.run(configured(&agent, request, timeout))
             }

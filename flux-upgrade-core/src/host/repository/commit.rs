@@ -63,6 +63,13 @@ pub(in crate::host) struct Hand {
     sign: bool,
 }
 
+impl Hand {
+    /// Whether it signs what it commits.
+    pub(in crate::host) fn signs(&self) -> bool {
+        self.sign
+    }
+}
+
 impl Repository {
     /// Who commits: the author given, else what git's environment and configuration say, else this program.
     pub(in crate::host) fn hand(
@@ -208,6 +215,15 @@ impl Repository {
         let committer = identity(&parsed.committer().ok()?.to_owned().ok()?);
         let expected = seal(parent, parsed.tree(), &committer, message.trim_end());
         (none.is_none() && sealed.trim_end() == expected).then_some(CommitId(parent))
+    }
+
+    /// Whether a commit has a signature, whoever's.
+    pub(in crate::host) fn is_signed(&self, commit: CommitId) -> bool {
+        let Ok(found) = self.git.find_commit(commit.0) else { return false };
+        found.decode().is_ok_and(|commit| {
+            let mut names = commit.extra_headers.iter().map(|(name, _)| name.to_vec());
+            names.any(|name| name.starts_with(b"gpgsig"))
+        })
     }
 
     /// Whether somebody has gone on from a commit of ours that is not in the base.

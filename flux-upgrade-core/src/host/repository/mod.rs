@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use gix::bstr::ByteSlice as _;
 
+pub(in crate::host) use commit::Hand;
 use commit::chain;
 pub use commit::{Author, Signing};
 pub use error::GitError;

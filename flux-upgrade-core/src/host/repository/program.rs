@@ -171,7 +171,9 @@ impl Repository {
         is_atomic: bool,
         git: &Git,
     ) -> Result<Output, GitError> {
-        let mut arguments = vec!["push".to_owned(), "--quiet".to_owned()];
+        // A mirror's configuration would push everything, and git takes no branches beside that.
+        let no_mirror = format!("remote.{remote}.mirror=false");
+        let mut arguments = ["-c", &no_mirror, "push", "--quiet"].map(str::to_owned).to_vec();
         arguments.extend(is_atomic.then(|| "--atomic".to_owned()));
         for Push { branch, old, .. } in branches {
             let old = old.map(|old| old.to_string()).unwrap_or_default();
@@ -185,7 +187,7 @@ impl Repository {
         let goes_on =
             !is_atomic || output.status.code() == Some(1) || said.contains("does not support --atomic");
         if !output.status.success() && !goes_on {
-            return Err(self.refused(git, &arguments, last_lines(&said)));
+            return Err(self.refused(git, "push", last_lines(&said)));
         }
         Ok(output)
     }
@@ -197,17 +199,17 @@ impl Repository {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
         let detail = last_lines(&String::from_utf8_lossy(&output.stderr));
-        Err(self.refused(git, arguments, detail))
+        Err(self.refused(git, arguments.first().map_or("", String::as_str), detail))
     }
 
     /// Git's words on why it failed. Where it does not take the repository at all, such as one of another owner, it often says
     /// only what follows from that: that it knows no such remote.
-    fn refused(&self, git: &Git, arguments: &[String], detail: String) -> GitError {
+    fn refused(&self, git: &Git, command: &str, detail: String) -> GitError {
         let asked = self.start(git, &["rev-parse".to_owned(), "--git-dir".to_owned()]);
         let cause = asked.ok().filter(|output| !output.status.success());
         let cause = cause.map(|output| last_lines(&String::from_utf8_lossy(&output.stderr)));
         GitError::Program {
-            command: arguments.first().cloned().unwrap_or_default(),
+            command: command.to_owned(),
             detail: cause.filter(|cause| !cause.is_empty()).unwrap_or(detail),
         }
     }
