@@ -483,6 +483,7 @@ pub(crate) fn rules(
     taken: Option<Timestamp>,
 ) -> Result<Rules, Fault> {
     let mut rules = job::rules_for(&env.folder, tree, args.config.as_deref())?;
+    job::check_promotions(&rules, &env.folder, tree, args.config.as_deref())?;
     if !args.no_renovate && rules.reads_renovate() {
         rules = rules.over(job::renovate(tree)?);
     }

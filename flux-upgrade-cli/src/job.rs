@@ -92,6 +92,31 @@ pub(crate) fn with_history(rules: Rules, tree: &Tree, now: Option<Timestamp>) ->
     Ok(rules.with_staged(staged))
 }
 
+/// Stops at a promotion whose folder is not there: a gate that is misspelled keeps nothing out. Where `config` is for several trees, one
+/// that has neither folder is not meant.
+pub(crate) fn check_promotions(
+    rules: &Rules,
+    folder: &Path,
+    tree: &Tree,
+    config: Option<&Path>,
+) -> Result<(), Fault> {
+    let is_one_file = tree.files.len() < 2 && tree.commit.is_none();
+    let Err(error) = rules.check_folders(&tree.files, config.is_some()).or_else(|error| match is_one_file {
+        true => Ok(()),
+        false => Err(error),
+    }) else {
+        return Ok(());
+    };
+    let own = tree.files.iter().find(|file| file.path == error.at.path && config.is_none());
+    let text = match config.map(Path::to_path_buf).or_else(|| rules_file(tree)) {
+        _ if own.is_some() => own.map_or_else(String::new, |file| file.text.to_string()),
+        Some(file) => read(folder, &file)?.files.pop().map_or_else(String::new, |file| file.text.to_string()),
+        None => String::new(),
+    };
+    let shown = config.map_or_else(|| error.at.path.to_string(), |config| config.display().to_string());
+    Err(Fault::in_rules(&shown, &text, &error))
+}
+
 /// The rules for a tree: of `config`, seen from `folder`, or of the rules file of its folder, or the defaults.
 pub(crate) fn rules_for(folder: &Path, tree: &Tree, config: Option<&Path>) -> Result<Rules, Fault> {
     if config.is_none() {

@@ -186,6 +186,7 @@ pub(crate) fn join<'a>(
         own.namespaces.clone_from(&site.namespaces);
         own.suspended = site.suspended;
         own.overridden_by.clone_from(&site.overridden_by);
+        own.overridden_in.clone_from(&site.overridden_in);
         own.is_patch = site.is_patch;
         false
     });

@@ -124,6 +124,7 @@ impl<'f> Here<'_, 'f> {
             variable: place.variable,
             also_from: place.also_from,
             overridden_by: Vec::new(),
+            overridden_in: Vec::new(),
             is_patch: self.resource.is_patch,
             marker: None,
             is_test: self.resource.is_test,

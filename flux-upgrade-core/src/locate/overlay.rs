@@ -24,8 +24,15 @@ pub(super) fn mark(sites: &mut [Site]) {
         let Some(found) = keys(site).next().and_then(|key| patches.get(&key)) else { continue };
         let by = found.iter().map(|index| &sites[*index]);
         let by = by.filter(|other| shares(site, other) && rank(other) >= rank(site));
-        let by = by.map(|other| other.at.clone()).collect();
-        sites[index].overridden_by = by;
+        let (mut at, mut clusters) = (Vec::new(), Vec::new());
+        for other in by {
+            at.push(other.at.clone());
+            clusters.extend(other.clusters.iter().filter(|one| site.clusters.contains(one)).cloned());
+        }
+        clusters.sort();
+        clusters.dedup();
+        sites[index].overridden_by = at;
+        sites[index].overridden_in = clusters;
     }
 }
 

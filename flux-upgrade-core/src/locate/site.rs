@@ -360,6 +360,8 @@ pub struct Site {
     pub also_from: Vec<Location>,
     /// Patches that set this field of the object in some overlays.
     pub overridden_by: Vec<Location>,
+    /// The clusters in which one of these does.
+    pub overridden_in: Vec<String>,
     /// Whether it stands in a patch of its owner.
     pub is_patch: bool,
     /// The marker that ties it to an image policy.
@@ -413,6 +415,7 @@ impl Site {
             variable: None,
             also_from: Vec::new(),
             overridden_by: Vec::new(),
+            overridden_in: Vec::new(),
             is_patch: false,
             repeats: Vec::new(),
             used_at: Vec::new(),

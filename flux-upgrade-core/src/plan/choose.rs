@@ -233,9 +233,8 @@ pub(super) fn refusal(
     if !settings.allow.admits(level) {
         return Ok(Some(("allow", format!("a {level} update, and the rules allow {}", settings.allow))));
     }
-    if let Some(promote) = context.rules.not_staged(context.site, &offer.text) {
-        let time = promote.after().map(|after| format!(" for {after}")).unwrap_or_default();
-        return Ok(Some(("promote", format!("`{}` has not said it{time}", promote.from()))));
+    if let Some(found) = unstaged(context, &offer.text, known_digest(context, offer.candidate)) {
+        return Ok(Some(found));
     }
     if let Some(as_of) =
         context.rules.as_of.filter(|as_of| offer.candidate.created.is_some_and(|at| at > *as_of))
@@ -249,6 +248,27 @@ pub(super) fn refusal(
         return Ok(Some(found));
     }
     Ok(step::refusal(context.site, &offer.text))
+}
+
+/// The promotion that keeps a version out, with words for people.
+pub(super) fn unstaged(
+    context: &Context<'_>,
+    version: &str,
+    digest: Option<&str>,
+) -> Option<(&'static str, String)> {
+    let staged = |digest| context.rules.not_staged(context.site, version, digest);
+    let promote = staged(None).filter(|_| digest.is_none() || staged(digest).is_some())?;
+    let time = promote.after().map(|after| format!(" for {after}")).unwrap_or_default();
+    Some(("promote", format!("`{}` has not said it{time}", promote.from())))
+}
+
+/// The digest of a candidate, as far as it was told or asked for.
+fn known_digest<'a>(context: &Context<'a>, candidate: &'a Candidate) -> Option<&'a str> {
+    let asked = match &context.site.source {
+        Ok(SourceKey::Oci { repository }) => context.resolution.digest(repository, &candidate.text),
+        _ => None,
+    };
+    candidate.digest.as_deref().or_else(|| asked?.as_ref().ok().map(String::as_str))
 }
 
 /// Why a candidate is too young, where a rule asks for an age or a date, with the rule.

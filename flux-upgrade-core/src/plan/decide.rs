@@ -1,6 +1,6 @@
 //! One site to what is done with it.
 
-use super::choose::{Choice, choose, date, refusal};
+use super::choose::{Choice, choose, date, refusal, unstaged};
 use super::offer::{self, Offer};
 use super::sink::Sink;
 use super::{Beyond, Failure, Reason, Verdict};
@@ -216,6 +216,14 @@ fn digest(
         };
         return Err(Reason::BeyondRules { newest, level, rule: "digests" }.into());
     }
+    // What was said with a digest was said of that one alone.
+    if (choice.taken.is_some() || site.pinned_digest() != Some(&digest))
+        && context.rules.not_staged(site, &tag.text, Some(&digest)).is_some()
+    {
+        let level = choice.taken.map_or(Level::Digest, |(_, level)| level);
+        let newest = format!("{}@{digest}", tag.text);
+        return Err(Reason::BeyondRules { newest, level, rule: "promote" }.into());
+    }
     // A tag that was pushed again is something new under an old name: every rule applies to it.
     let is_new = choice.taken.is_none() && site.pinned_digest() != Some(&digest);
     let refused = if is_new { refusal(context, tag, Level::Digest)? } else { None };
@@ -398,7 +406,8 @@ fn by_commit(context: &Context<'_>, sink: &mut Sink) -> Decision {
         let reason = Reason::BeyondRules { newest: commit.clone(), level: Level::Digest, rule: "digests" };
         return Err(reason.into());
     }
-    if let Some((rule, why)) = date(context, head)? {
+    let kept = unstaged(context, commit, None);
+    if let Some((rule, why)) = kept.map_or_else(|| date(context, head), |kept| Ok(Some(kept)))? {
         sink.add(|| verdict(false, &why));
         return Err(Reason::BeyondRules { newest: commit.clone(), level: Level::Digest, rule }.into());
     }

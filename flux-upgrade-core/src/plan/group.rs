@@ -172,7 +172,7 @@ impl<'a> Unknown<'a> {
 
 /// The id of a group where its site stands: what is promoted to is a group of its own.
 fn promoted(id: String, site: &Site, rules: &Rules) -> String {
-    match rules.promotion_to(&site.at.path) {
+    match rules.promotion_to(site) {
         Some(to) => slug(&format!("{id} {to}")),
         None => id,
     }
@@ -503,8 +503,8 @@ fn needs(
     }
     // What is promoted, after what it is promoted from.
     for promote in rules.promotions() {
-        let from = with(&|site| promote.is_from(&site.at.path));
-        let to = with(&|site| promote.is_to(&site.at.path));
+        let from = with(&|site| promote.is_from(site));
+        let to = with(&|site| promote.is_to(site));
         let mut names: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
         for (site, group) in members.iter().filter(|(_, group)| from.contains(group) || to.contains(group)) {
             names.entry(*group).or_default().insert(projects.id(site));

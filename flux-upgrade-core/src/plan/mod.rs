@@ -160,13 +160,15 @@ pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution
                 match rewritten(site, (text, inventory.files), &step, resolution, rules) {
                     Ok((edits, notes)) => {
                         step.notes.extend(notes);
+                        step.notes.extend(passed_by(site, rules));
                         let group = rules.group(site, step.level);
                         out.changes.push(change(index, site, step, group, edits));
                     }
                     Err(reason) => out.held.push(Held { site: index, reason }),
                 }
             }
-            Ok(step) => {
+            Ok(mut step) => {
+                step.notes.extend(passed_by(site, rules));
                 let preferred = *quotes
                     .entry(site.spot.at.path.clone())
                     .or_insert_with(|| edits::preferred_quote(texts.get(&site.spot.at.path).unwrap_or(&"")));
@@ -182,6 +184,7 @@ pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution
     }
     migrations::add(inventory, &mut out, resolution, rules);
     out.diagnostics.extend(rules.unread().iter().cloned());
+    out.diagnostics.extend(rules.promotion_findings(inventory.files));
     let stale = lock::stale(inventory, &out, &texts);
     out.diagnostics.extend(stale);
     out.commits = automate::commits(inventory, &out);
@@ -191,6 +194,15 @@ pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution
     out.diagnostics.dedup();
     out.groups = group::groups(inventory, &out, &left_out, rules);
     out
+}
+
+/// What to say of a move that a folder gets which others are promoted to: it has no text of its own that could wait.
+fn passed_by(site: &Site, rules: &Rules) -> Option<String> {
+    let promote = rules.passed_by(site)?;
+    Some(format!(
+        "reaches {} at once, without promotion: its clusters share this text with others",
+        promote.to()
+    ))
 }
 
 /// A file of Flux's own manifests, rendered again.

@@ -287,6 +287,9 @@ impl fmt::Display for Reason {
                 "range" => write!(f, "{newest} lies outside the range that a rule allows"),
                 "ignore" => write!(f, "a rule ignores {newest}"),
                 "ranges" => write!(f, "the range leaves out {newest}, and the rules keep ranges as they are"),
+                "promote" => {
+                    write!(f, "{newest} has not stood for long enough where it would be promoted from")
+                }
                 "digests" => write!(f, "{newest} has another digest, and the rules keep digests as they are"),
                 other => write!(f, "{newest} is kept out by the rule `{other}`"),
             },

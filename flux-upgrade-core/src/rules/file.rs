@@ -84,6 +84,9 @@ pub(super) fn read(path: &RepoPath, text: &str) -> Result<Rules, RulesError> {
             _ => {}
         }
     }
+    if let Some((at, message)) = Promote::circle(&rules.promotions) {
+        return Err(RulesError { code: "rules.bad-value", message, help: None, at: at.clone() });
+    }
     if !has_version {
         let (message, help) =
             ("the file has no `version`".to_owned(), "write `version: 1` at its top".to_owned());

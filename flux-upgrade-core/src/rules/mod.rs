@@ -393,11 +393,6 @@ impl Rules {
         &self.wording
     }
 
-    /// The folder that versions are promoted to, of a file in one.
-    pub(crate) fn promotion_to(&self, path: &crate::RepoPath) -> Option<&str> {
-        self.promotions.iter().find(|promote| promote.is_to(path)).map(Promote::to)
-    }
-
     /// Whether `--only` leaves a site in the plan: by the file of its field, or by that where its version is written.
     pub(crate) fn concerns(&self, site: &Site) -> bool {
         self.includes(&site.at.path) || self.includes(&site.spot.at.path)
