@@ -60,6 +60,7 @@ fn run_scan(scan: &Scan, streams: &mut Streams<'_>, env: &Env) -> i32 {
     let common = &scan.common;
     let mut code = FINE;
     for (number, path) in common.paths.iter().enumerate() {
+        streams.about(root_name(common, number));
         let Scanned { sites, diagnostics } = match job::scan_path(&env.folder, path) {
             Ok(scanned) => scanned,
             Err(fault) => {
@@ -97,6 +98,7 @@ fn run_plan(args: &Plan, streams: &mut Streams<'_>, env: &Env) -> Result<i32, Fa
     let mut code = FINE;
     let mut found = Vec::new();
     for number in 0..args.common.paths.len() {
+        streams.about(root_name(&args.common, number));
         let name = args.common.paths[number].display().to_string();
         let Some(planned) = job.plan(number, streams) else {
             code = FAILED;
@@ -107,10 +109,16 @@ fn run_plan(args: &Plan, streams: &mut Streams<'_>, env: &Env) -> Result<i32, Fa
         code = worse(code, job.code(&planned));
         found.push((name, Some(report::Summary::of(&planned.plan))));
     }
-    if found.len() > 1 && args.format == Format::Table && !args.common.quiet {
-        streams.out(&repositories::table(&found));
-    }
+    summarise(args, &found, streams);
     Ok(code)
+}
+
+/// A table by repository, where there are several.
+fn summarise(args: &Plan, found: &[(String, Option<report::Summary>)], streams: &mut Streams<'_>) {
+    streams.about(None);
+    if found.len() > 1 && args.format == Format::Table && !args.common.quiet {
+        streams.out(&repositories::table(found));
+    }
 }
 
 fn run_apply(apply: &Apply, streams: &mut Streams<'_>, env: &Env) -> Result<i32, Fault> {
@@ -135,45 +143,59 @@ fn run_apply(apply: &Apply, streams: &mut Streams<'_>, env: &Env) -> Result<i32,
         ));
     }
     let mut code = FINE;
+    let mut found = Vec::new();
     for number in 0..args.common.paths.len() {
-        match job::settle(&env.folder, &args.common.paths[number], Settle::Finish) {
-            Ok(text) => streams.err(&text.unwrap_or_default()),
-            Err(fault) => {
-                streams.err(&fault.to_string());
-                code = FAILED;
-                continue;
-            }
-        }
-        let Some(mut planned) = job.plan(number, streams) else {
-            code = FAILED;
-            continue;
-        };
-        code = worse(code, job.code(&planned));
-        if args.common.strict && !planned.is_whole() {
-            streams.out(&job.print(number, &planned, Tense::Planned)?);
-            streams.err("error: nothing is written, since --strict wants every source answered and every file readable\n");
-            continue;
-        }
-        planned.drop_refused();
+        streams.about(root_name(&args.common, number));
+        let one = apply_one(&job, number, streams).unwrap_or_else(|fault| {
+            streams.err(&fault.to_string());
+            (FAILED, None)
+        });
+        code = worse(code, one.0);
+        found.push((args.common.paths[number].display().to_string(), one.1));
         if env.cancel.is_set() {
-            streams.err("interrupted: nothing of this path is written\n");
             break;
         }
-        if let Err(fault) = planned.write() {
-            streams.err(&fault.to_string());
-            code = FAILED;
-            continue;
-        }
-        streams.out(&job.print(number, &planned, Tense::Applied { files: planned.set.files.len() })?);
     }
+    summarise(args, &found, streams);
     Ok(code)
+}
+
+/// Writes the changes of one path: the exit code, and what was planned unless that failed.
+fn apply_one(
+    job: &Job<'_>,
+    number: usize,
+    streams: &mut Streams<'_>,
+) -> Result<(i32, Option<report::Summary>), Fault> {
+    let (args, env) = (job.args, job.env);
+    let settled = job::settle(&env.folder, &args.common.paths[number], Settle::Finish)?;
+    streams.err(&settled.unwrap_or_default());
+    let Some(mut planned) = job.plan(number, streams) else { return Ok((FAILED, None)) };
+    let code = job.code(&planned);
+    let summary = Some(report::Summary::of(&planned.plan));
+    if args.common.strict && !planned.is_whole() {
+        streams.out(&job.print(number, &planned, Tense::Planned)?);
+        streams.err(
+            "error: nothing is written, since --strict wants every source answered and every file readable\n",
+        );
+        return Ok((code, summary));
+    }
+    planned.drop_refused();
+    if env.cancel.is_set() {
+        streams.err("interrupted: nothing of this path is written\n");
+        return Ok((code, summary));
+    }
+    planned.write()?;
+    streams.out(&job.print(number, &planned, Tense::Applied { files: planned.set.files.len() })?);
+    Ok((code, summary))
 }
 
 /// Plans what the base of each path has, and delivers it as branches.
 fn run_deliver(job: &Job<'_>, flags: &DeliverFlags, streams: &mut Streams<'_>) -> Result<i32, Fault> {
     let (args, env) = (job.args, job.env);
-    let (mut code, mut homes) = (FINE, Vec::new());
+    let (mut code, mut homes, mut found) = (FINE, Vec::new(), Vec::new());
     for (number, path) in args.common.paths.iter().enumerate() {
+        streams.about(root_name(&args.common, number));
+        let mut summary = None;
         let mut one = |streams: &mut Streams<'_>| {
             let mut delivering = Delivering::new(flags, path, env)?;
             let home = delivering.home();
@@ -196,6 +218,7 @@ fn run_deliver(job: &Job<'_>, flags: &DeliverFlags, streams: &mut Streams<'_>) -
             }
             let mut planned = job.plan_tree(number, tree, streams)?;
             let mut code = job.code(&planned);
+            summary = Some(report::Summary::of(&planned.plan));
             if args.common.strict && !planned.is_whole() {
                 streams.err("error: nothing is committed, since --strict wants every source answered and every file readable\n");
                 return Ok(FAILED);
@@ -225,7 +248,9 @@ fn run_deliver(job: &Job<'_>, flags: &DeliverFlags, streams: &mut Streams<'_>) -
             FAILED
         });
         code = worse(code, one);
+        found.push((path.display().to_string(), summary));
     }
+    summarise(args, &found, streams);
     Ok(code)
 }
 
@@ -409,6 +434,7 @@ fn explain(job: &Job<'_>, site: &str, streams: &mut Streams<'_>) -> Result<i32, 
     let mut code = FINE;
     let mut roots = Vec::new();
     for number in 0..job.args.common.paths.len() {
+        streams.about(root_name(&job.args.common, number));
         match job.plan(number, streams) {
             Some(planned) => roots.push(planned),
             None => code = FAILED,
@@ -432,6 +458,7 @@ fn explain(job: &Job<'_>, site: &str, streams: &mut Streams<'_>) -> Result<i32, 
 fn show_config(args: &Plan, streams: &mut Streams<'_>, env: &Env) -> i32 {
     let mut code = FINE;
     for (number, path) in args.common.paths.iter().enumerate() {
+        streams.about(root_name(&args.common, number));
         let shown = job::read(&env.folder, path).and_then(|tree| rules(&args.rules, env, &tree, None));
         match shown {
             Ok(rules) => {

@@ -385,7 +385,13 @@ impl<'a> Delivering<'a> {
         let url =
             url.ok_or_else(|| Fault::new(format!("git knows no remote `{remote}`; name one with --remote")))?;
         let variable = |name: &str| env.variables.get(name).cloned();
-        let home = Home::of_remote(&url, kind.transpose()?, flags.forge_url.as_deref(), variable);
+        let kind = kind.transpose()?;
+        let home = |url: &str| Home::of_remote(url, kind, flags.forge_url.as_deref(), variable);
+        // A short name of the user's own says nothing; what git makes of it may.
+        let home = home(&url).or_else(|error| {
+            let rewritten = self.repository.rewritten_url(remote).filter(|other| *other != url);
+            rewritten.and_then(|other| home(&other).ok()).ok_or(error)
+        });
         let home = home.map_err(|error| Fault::of(&error))?;
         Forge::new(home, variable, HttpOptions::default(), env.cancel.clone())
             .map_err(|error| Fault::of(&error))

@@ -9,11 +9,13 @@ pub(crate) struct Streams<'s> {
     out: &'s mut dyn Write,
     err: &'s mut dyn Write,
     failure: Option<std::io::Error>,
+    /// Which of several repositories what follows is about, until it has been said.
+    about: Option<String>,
 }
 
 impl<'s> Streams<'s> {
     pub(crate) fn new(out: &'s mut dyn Write, err: &'s mut dyn Write) -> Self {
-        Self { out, err, failure: None }
+        Self { out, err, failure: None, about: None }
     }
 
     /// Writes a part of the result.
@@ -23,8 +25,19 @@ impl<'s> Streams<'s> {
         }
     }
 
+    /// Names the repository that findings and errors are about from now on, where there are several.
+    pub(crate) fn about(&mut self, name: Option<String>) {
+        self.about = name;
+    }
+
     /// Writes a finding, a hint or an error. A closed stream is passed over: there is nobody to tell.
     pub(crate) fn err(&mut self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        if let Some(name) = self.about.take() {
+            let _ = self.err.write_all(format!("{name}:\n").as_bytes());
+        }
         let _ = self.err.write_all(text.as_bytes());
     }
 

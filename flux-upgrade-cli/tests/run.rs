@@ -231,6 +231,13 @@ fn several_repositories_are_planned_in_one_run() {
     };
     let ran = plan(&[]);
     assert_eq!(ran.code, 1, "one cannot be read");
+    // What went wrong is told under the name of the repository that it is about.
+    assert!(ran.err.contains("\nnowhere:\nerror: cannot read `nowhere`"), "{}", ran.err);
+    assert!(ran.err.starts_with("broken:\n") && !ran.err.contains("fine:"), "{}", ran.err);
+    let apply = ["apply", "--offline", "answers.json", "--repositories", "list.txt", "-q"];
+    assert!(!run_in(&env(root.path()), &apply).out.contains("REPOSITORY"));
+    let applied = run_in(&env(root.path()), &apply[..5]);
+    assert!(applied.code == 1 && applied.out.contains("\nnowhere     failed\n"), "{}", applied.out);
     let table: Vec<String> = ran
         .out
         .split("REPOSITORY")

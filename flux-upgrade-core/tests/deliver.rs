@@ -667,3 +667,18 @@ fn commits_are_signed_with_the_program_of_x509() {
     git(&home, &["commit", "-q", "-S", "--allow-empty", "-m", "By git"]);
     assert_eq!(ours, fs::read_to_string(&seen).unwrap());
 }
+
+/// Where git goes may be another address than the one that stands there.
+#[test]
+fn a_remote_is_told_as_it_stands_and_as_git_rewrites_it() {
+    if !has_git() {
+        return;
+    }
+    let (_root, home) = repository();
+    git(&home, &["remote", "set-url", "origin", "work:acme/fleet.git"]);
+    git(&home, &["config", "url.git@github.com:.insteadOf", "work:"]);
+    let repository = Repository::discover(&home).unwrap();
+    assert_eq!(repository.remote_url("origin").as_deref(), Some("work:acme/fleet.git"));
+    assert_eq!(repository.rewritten_url("origin").as_deref(), Some("git@github.com:acme/fleet.git"));
+    assert_eq!(repository.rewritten_url("none"), None);
+}

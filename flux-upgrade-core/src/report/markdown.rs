@@ -37,8 +37,9 @@ pub fn markdown(plan: &Plan) -> String {
         text.push_str("\n### Majors held\n\n| Object | From | Newest | File |\n| --- | --- | --- | --- |\n");
     }
     for (site, newest) in majors {
-        let written = code(&short(&site.written()));
-        let _ = writeln!(text, "| {} | {written} | {} | {} |", object(site), code(newest), file(site));
+        let written = cell(&short(&site.written()));
+        let (newest, file) = (cell(newest), cell(&place(site)));
+        let _ = writeln!(text, "| {} | {written} | {newest} | {file} |", object(site));
     }
     if !plan.diagnostics.is_empty() {
         let (open, close) = details(&format!("{} in the files", count(plan.diagnostics.len(), "finding")));
@@ -66,20 +67,24 @@ pub(super) fn changes_table<'p>(plan: &Plan, changes: impl Iterator<Item = &'p C
             }
             _ => step(&change.from, &change.to),
         };
-        let published = change.published.as_deref().map(|time| plain(&day(time))).unwrap_or_default();
-        let cell = match clusters.name(site) {
+        let published = match change.published.as_deref().map(day) {
+            Some(day) if day.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') => day.into_owned(),
+            Some(other) => cell(&other),
+            None => String::new(),
+        };
+        let of_clusters = match clusters.name(site) {
             _ if !clusters.are_several() => String::new(),
             names if names.is_empty() => " |".to_owned(),
-            names => format!(" {} |", code(&names)),
+            names => format!(" {} |", cell(&names)),
         };
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {published} |{cell} {} |",
+            "| {} | {} | {} | {} | {published} |{of_clusters} {} |",
             object(site),
-            code(&from),
-            code(&to),
+            cell(&from),
+            cell(&to),
             change.level,
-            file(site),
+            cell(&place(site)),
         );
     }
     text
@@ -90,7 +95,7 @@ pub(super) fn notes_list<'p>(plan: &Plan, changes: impl Iterator<Item = &'p Chan
     let mut text = String::new();
     for change in changes {
         let site = plan.site_of(change);
-        let at = file(site);
+        let at = code(&place(site));
         match notes(site, change).as_slice() {
             [] => {}
             [note] => {
@@ -143,38 +148,64 @@ pub(super) fn details(summary: &str) -> (String, &'static str) {
     (format!("\n<details>\n<summary>{summary}</summary>\n\n"), "\n</details>\n")
 }
 
-fn file(site: &Site) -> String {
-    code(&format!("{}:{}", site.spot.at.path, site.spot.at.line))
+fn place(site: &Site) -> String {
+    format!("{}:{}", site.spot.at.path, site.spot.at.line)
 }
 
-/// The object, and what moves in it where its name does not say that.
+/// In a cell of a table: the object, and what moves in it where its name does not say that.
 fn object(site: &Site) -> String {
     // Of Flux itself the kind says it.
     let is_flux = site.part == Part::Api || site.owner.kind == "Flux";
     match package(site) {
-        _ if is_flux => code(&site.owner.to_string()),
-        "" => code(&site.owner.to_string()),
-        package => format!("{} {}", code(&site.owner.to_string()), code(package)),
+        _ if is_flux => cell(&site.owner.to_string()),
+        "" => cell(&site.owner.to_string()),
+        package => format!("{} {}", cell(&site.owner.to_string()), cell(package)),
     }
 }
 
-/// A code span that shows `text` literally, also in a table cell.
+/// A code span that shows `text` literally; in a table it is a [`cell`].
 pub(super) fn code(text: &str) -> String {
-    let text = clean(text).replace('|', "\\|");
+    let text = clean(text);
+    if text.is_empty() {
+        // Two backticks would begin a span that goes on to the next two.
+        return "` `".to_owned();
+    }
     let mut longest = 0;
     for run in text.split(|c| c != '`') {
         longest = longest.max(run.len());
     }
     let fence = "`".repeat(longest + 1);
-    let pad = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
+    // A blank at both ends is taken away, unless there is nothing but blanks.
+    let has_blanks = text.starts_with(' ') && text.ends_with(' ') && !text.trim_matches(' ').is_empty();
+    let pad = if text.starts_with('`') || text.ends_with('`') || has_blanks { " " } else { "" };
     format!("{fence}{pad}{text}{pad}{fence}")
 }
 
-/// `text` with everything escaped that Markdown or HTML would read; code spans in backticks stay.
+/// A code span in a cell of a table, where a `|` ends the cell also inside of code.
+///
+/// Source: GitHub Flavored Markdown, 4.10: `\|` is the way to write one. Behind another backslash it would be none, so that the span is
+/// one of HTML there.
+fn cell(text: &str) -> String {
+    if !clean(text).contains("\\|") {
+        return code(text).replace('|', "\\|");
+    }
+    let mut out = "<code>".to_owned();
+    for c in clean(text).chars() {
+        if c.is_ascii_punctuation() {
+            let _ = write!(out, "&#{};", u32::from(c));
+        } else {
+            out.push(c);
+        }
+    }
+    out + "</code>"
+}
+
+/// `text` with everything escaped that Markdown or HTML would read; code spans in backticks stay, and so that no forge makes a link or a
+/// mention of it, a word that it might take for one is shown as code.
 pub(super) fn plain(text: &str) -> String {
     let text = clean(text);
     let mut parts = text.split('`');
-    let mut out = escaped(parts.next().unwrap_or(""));
+    let mut out = at_start(&escaped(parts.next().unwrap_or("")));
     let rest: Vec<&str> = parts.collect();
     for pair in rest.chunks(2) {
         match pair {
@@ -193,19 +224,58 @@ pub(super) fn plain(text: &str) -> String {
     out
 }
 
+/// A text that begins a line: no item of a list and no underline of a heading.
+fn at_start(text: &str) -> String {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    match text.as_bytes().get(digits) {
+        Some(b'-' | b'+' | b'=') if digits == 0 => format!("\\{text}"),
+        Some(b'.' | b')') if digits > 0 => format!("{}\\{}", &text[..digits], &text[digits..]),
+        _ => text.to_owned(),
+    }
+}
+
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '@' => out.push_str("@\u{200b}"),
-            '\\' | '|' | '*' | '_' | '[' | ']' | '#' | '~' | '!' => out.extend(['\\', c]),
-            other => out.push(other),
+    for (number, word) in text.split(' ').enumerate() {
+        if number > 0 {
+            out.push(' ');
+        }
+        if is_live(word) {
+            let open = word.len() - word.trim_start_matches(['(', '"', '\'']).len();
+            let inner = word[open..].trim_end_matches(['.', ',', ';', ':', ')', '"', '\'']);
+            let (before, after) = (&word[..open], &word[open + inner.len()..]);
+            out.extend([before, &code(inner), after]);
+            continue;
+        }
+        for c in word.chars() {
+            match c {
+                '<' => out.push_str("&lt;"),
+                '>' => out.push_str("&gt;"),
+                '&' => out.push_str("&amp;"),
+                '\\' | '|' | '*' | '_' | '[' | ']' | '#' | '~' | '!' => out.extend(['\\', c]),
+                other => out.push(other),
+            }
         }
     }
     out
+}
+
+/// Whether a forge may take a word for an address, a mention, or the number of an issue or a pull request: it looks for them in what is
+/// rendered, so that a backslash does not help.
+///
+/// Sources: GitHub, "Autolinked references and URLs"; GitLab, "GitLab-specific references"; Gitea and Forgejo, "Automatically linked
+/// references".
+fn is_live(word: &str) -> bool {
+    let lower = word.to_ascii_lowercase();
+    let numbered = |mark: &str| {
+        lower
+            .match_indices(mark)
+            .any(|(at, _)| lower[at + mark.len()..].starts_with(|next: char| next.is_ascii_alphanumeric()))
+    };
+    lower.contains("://")
+        || lower.contains("www.")
+        || lower.contains('@')
+        || ["#", "!", "&", "~", "%", "$", "gh-"].iter().any(|mark| numbered(mark))
 }
 
 #[cfg(test)]
@@ -264,10 +334,30 @@ mod tests {
             ("a|b", r"a\|b"),
             ("`key:` is <b>", "`key:` is &lt;b&gt;"),
             ("one ` only", r"one \` only"),
-            ("@team [x](y)", "@\u{200b}team \\[x\\](y)"),
+            ("[x](y)", r"\[x\](y)"),
+            ("- a", r"\- a"),
+            ("12. a", r"12\. a"),
         ] {
             assert_eq!(plain(text), expected);
         }
-        assert_eq!([code("a|b"), code("a`b"), code("`x`")], [r"`a\|b`", "``a`b``", "`` `x` ``"]);
+        assert_eq!([code("a|b"), code("a`b"), code("`x`")], ["`a|b`", "``a`b``", "`` `x` ``"]);
+        assert_eq!([code(""), code(" "), code(" a ")], ["` `", "` `", "`  a  `"]);
+        assert_eq!([cell("a|b"), cell(r"a\|b")], [r"`a\|b`", "<code>a&#92;&#124;b</code>"]);
+    }
+
+    /// Nobody is called and nothing is linked, whatever a registry or a repository says.
+    #[test]
+    fn no_word_is_a_mention_or_a_link() {
+        for (text, expected) in [
+            ("@team, look", "`@team`, look"),
+            ("(see acme/fleet#12)", "(see `acme/fleet#12`)"),
+            ("GH-7 or !7 or &7", "`GH-7` or `!7` or `&7`"),
+            ("https://example.com/issues/1: gone", "`https://example.com/issues/1`: gone"),
+            ("WWW.example.com", "`WWW.example.com`"),
+            ("a@example.com.", "`a@example.com`."),
+            ("# 1 ! a & b", r"\# 1 \! a &amp; b"),
+        ] {
+            assert_eq!(plain(text), expected);
+        }
     }
 }

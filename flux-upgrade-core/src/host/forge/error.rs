@@ -14,7 +14,8 @@ pub enum ForgeError {
     },
     /// It is not known what kind of forge a host is.
     #[error(
-        "what kind of forge `{host}` is cannot be told from its name; say it with `--forge github|gitlab|gitea`"
+        "what kind of forge `{host}` is cannot be told from its name; say it with `--forge github|gitlab|gitea`, and \
+         where its API is with `--forge-url`, if that is an alias"
     )]
     UnknownKind {
         /// The host.

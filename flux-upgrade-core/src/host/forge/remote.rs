@@ -95,12 +95,19 @@ impl Home {
         let none = || ForgeError::NoProject { url: without_logins(url) };
         let (authority, path) = parts(url).ok_or_else(none)?;
         let host = authority.split_once(':').map_or(authority, |(host, _)| host).to_ascii_lowercase();
+        // Doors for ssh where its port is shut.
+        let host = match host.as_str() {
+            "ssh.github.com" => "github.com".to_owned(),
+            "altssh.gitlab.com" => "gitlab.com".to_owned(),
+            _ => host,
+        };
         let project = path.trim_matches('/').trim_end_matches(".git").trim_end_matches('/').to_owned();
         let is_clean =
             |part: &str| !part.is_empty() && part != ".." && !part.contains(['?', '#', '%', ' ', '\\']);
         if project.split('/').count() < 2 || !project.split('/').all(is_clean) {
             return Err(none());
         }
+        let is_http = url.starts_with("http");
         let set = |name: &str| variable(name).filter(|text| !text.is_empty());
         let runs_there =
             |name: &str| set(name).is_some_and(|url| parts(&url).is_some_and(|(at, _)| at == authority));
@@ -114,14 +121,17 @@ impl Home {
             _ if on_actions => Some(if is_gitea { ForgeKind::Gitea } else { ForgeKind::GitHub }),
             _ if on_gitlab => Some(ForgeKind::GitLab),
             _ if host.ends_with(".ghe.com") => Some(ForgeKind::GitHub),
-            _ => by_name(&host),
+            // A name without a dot may be an alias that ssh's configuration alone knows.
+            _ if is_http || host.contains('.') => by_name(&host),
+            _ => None,
         });
         let kind = kind.ok_or_else(|| ForgeError::UnknownKind { host: host.clone() })?;
         // An API is asked by https wherever git itself goes.
-        let server = if url.starts_with("http") { authority } else { host.as_str() };
+        let server = if is_http { authority } else { host.as_str() };
         let given = api.map(str::to_owned).or_else(|| match kind {
             ForgeKind::GitHub if on_actions && !is_gitea => set("GITHUB_API_URL"),
             ForgeKind::GitLab if on_gitlab => set("CI_API_V4_URL"),
+            ForgeKind::Gitea if on_actions => set("GITHUB_API_URL").filter(|url| url.ends_with("/api/v1")),
             _ => None,
         });
         let api = given.unwrap_or_else(|| match kind {
@@ -135,6 +145,13 @@ impl Home {
         let is_address = Address::parse(&api).is_some_and(|at| at.user.is_none() && at.query.is_none());
         if !is_address {
             return Err(ForgeError::BadAddress { url: without_logins(&api) });
+        }
+        // A forge below a path of its server has that path before its projects, when git asks by http.
+        let below = parts(&api).map_or("", |(_, path)| path);
+        let below = below.rsplit_once("api/v").map_or("", |(below, _)| below);
+        let project = project.strip_prefix(below).filter(|_| is_http).unwrap_or(&project).to_owned();
+        if !project.contains('/') {
+            return Err(none());
         }
         Ok(Self { kind, api, project })
     }
@@ -192,6 +209,9 @@ mod tests {
             ("https://acme.ghe.com/a/b", "GitHub https://api.acme.ghe.com a/b"),
             ("https://gitlab.com/a/b/c/d.git", "GitLab https://gitlab.com/api/v4 a/b/c/d"),
             ("git@gitlab.example.com:a/b", "GitLab https://gitlab.example.com/api/v4 a/b"),
+            ("ssh://git@ssh.github.com:443/acme/fleet.git", "GitHub https://api.github.com acme/fleet"),
+            ("ssh://git@altssh.gitlab.com:443/a/b.git", "GitLab https://gitlab.com/api/v4 a/b"),
+            ("http://gitea/a/b", "Gitea https://gitea/api/v1 a/b"),
             ("https://codeberg.org/a/b", "Gitea https://codeberg.org/api/v1 a/b"),
             ("https://forgejo.example.com:8443/a/b", "Gitea https://forgejo.example.com:8443/api/v1 a/b"),
         ] {
@@ -210,6 +230,7 @@ mod tests {
             ("https://me:s3cret@github.com/fleet", "forge.no-project"),
             ("https://github.com/a/../b", "forge.no-project"),
             ("https://git.example.com/a/b", "forge.unknown-kind"),
+            ("git@github-work:a/b.git", "forge.unknown-kind"),
         ] {
             let error = Home::of_remote(url, None, None, |_| None).unwrap_err();
             assert_eq!(error.code(), code, "{url}");
@@ -237,5 +258,18 @@ mod tests {
         ]));
         assert_eq!(of(gitlab, None), "GitLab https://git.example.com/sub/api/v4");
         assert_eq!(of(&[], Some(ForgeKind::Gitea)), "Gitea https://git.example.com/api/v1");
+    }
+
+    #[test]
+    fn a_forge_may_stand_below_a_path() {
+        let of = |url: &str, api: &str| {
+            let home = Home::of_remote(url, Some(ForgeKind::GitLab), Some(api), |_| None)?;
+            Ok::<_, ForgeError>(home.project)
+        };
+        let api = "https://git.example.com/forge/api/v4/";
+        assert_eq!(of("https://git.example.com/forge/a/b/c.git", api).unwrap(), "a/b/c");
+        assert_eq!(of("git@git.example.com:a/b/c.git", api).unwrap(), "a/b/c");
+        assert_eq!(of("git@git.example.com:forge/b.git", api).unwrap(), "forge/b");
+        assert_eq!(of("https://git.example.com/forge/a", api).unwrap_err().code(), "forge.no-project");
     }
 }

@@ -79,6 +79,14 @@ impl Repository {
         config.string(format!("remote.{remote}.url").as_str()).map(|url| url.to_string())
     }
 
+    /// The URL of a remote as `url.….insteadOf` rewrites it, which is where git goes; `None` where there is none, or none that can be
+    /// read.
+    #[must_use]
+    pub fn rewritten_url(&self, remote: &str) -> Option<String> {
+        let remote = self.git.find_remote(remote).ok()?;
+        remote.url(gix::remote::Direction::Fetch).map(|url| url.to_bstring().to_string())
+    }
+
     /// Asks a remote for its default branch, which its `HEAD` is on, and whether a branch has the name that `prefix` needs for a
     /// folder.
     ///
