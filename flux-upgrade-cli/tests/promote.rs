@@ -219,7 +219,7 @@ fn what_a_cluster_applies_counts_as_its_own() {
         .iter()
         .find(|change| change["to"] == "1.3.0" && change.to_string().contains("apps/both"));
     let notes = both.unwrap()["notes"].to_string();
-    assert!(notes.contains("reaches clusters/production at once, without promotion"), "{notes}");
+    assert!(notes.contains("reaches clusters/production without promotion"), "{notes}");
     made.commit(DAY, &[("apps/staging/app.yaml", &source("app", "1.2.0"))]);
     assert_eq!(made.offered("apps/production/app.yaml"), None);
 }

@@ -199,10 +199,7 @@ pub fn plan(inventory: &Inventory<'_>, sites: Vec<Site>, resolution: &Resolution
 /// What to say of a move that a folder gets which others are promoted to: it has no text of its own that could wait.
 fn passed_by(site: &Site, rules: &Rules) -> Option<String> {
     let promote = rules.passed_by(site)?;
-    Some(format!(
-        "reaches {} at once, without promotion: its clusters share this text with others",
-        promote.to()
-    ))
+    Some(format!("reaches {} without promotion", promote.to()))
 }
 
 /// A file of Flux's own manifests, rendered again.
