@@ -51,7 +51,10 @@ pub(crate) fn plan_tree(
     let inventory = scan(&tree.files);
     let sites = locate(&inventory);
     let resolution = resolve(&sites, &rules, &tree)?;
+    // One file by itself says little of what the rules are about.
+    let idle = if tree.files.len() > 1 { rules.idle(&sites) } else { Vec::new() };
     let mut plan = plan(&inventory, sites, &resolution, &rules);
+    plan.diagnostics.extend(idle);
     let set = patch(&tree.files, &plan);
     plan.diagnostics = merged(std::mem::take(&mut tree.diagnostics), plan.diagnostics);
     Ok(Planned { tree, rules, resolution, plan, set })

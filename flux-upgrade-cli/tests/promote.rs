@@ -392,3 +392,19 @@ fn a_folder_that_is_not_there_stops_the_run() {
     let (code, _, err) = made.run(&["plan", ".", "--offline", "registry.json", "--config", "shared.yaml"]);
     assert!(code == 0 && err.contains("rules.no-such-folder"), "{err}");
 }
+
+/// A rule that was to keep something back, and matches nothing, is told with its place.
+#[test]
+fn a_rule_that_matches_nothing_is_told() {
+    if !has_git() {
+        return;
+    }
+    for (path, told) in [("clusters/**", false), ("clusters/staging", true)] {
+        let made =
+            Made::new(&format!("version: 1\nrules:\n  - match: {{path: \"{path}\"}}\n    allow: none\n"));
+        made.commit(DAY, &[(STAGING, &source("app", "1.2.0")), (PRODUCTION, &source("app", "1.2.0"))]);
+        let (code, _, err) = made.run(&["plan", ".", "--offline", "registry.json"]);
+        let line = ".flux-upgrade.yaml:3:5: note: this rule matches nothing here";
+        assert!(code == 0 && err.contains(line) == told, "{path}: {err}");
+    }
+}

@@ -183,7 +183,8 @@ impl File<'_> {
     fn rule(&self, node: Node<'_, '_>) -> Result<Rule, RulesError> {
         let known: Vec<&str> = ["name", "match"].into_iter().chain(SETTINGS.iter().copied()).collect();
         let mut entries = self.entries(node, &known)?;
-        let mut rule = Rule { name: None, matcher: Matcher::default(), set: Layer::default() };
+        let at = self.lines.locate(self.path, node.span());
+        let mut rule = Rule { at, name: None, matcher: Matcher::default(), set: Layer::default() };
         for (key, value) in &entries {
             match *key {
                 "name" => rule.name = Some(self.text(*value)?.to_owned()),
@@ -200,8 +201,17 @@ impl File<'_> {
         let mut matcher = Matcher::default();
         for (key, value) in self.entries(node, MATCH)? {
             let slash = if key == "path" { Slash::Stops } else { Slash::Crosses };
-            let globs: Result<Vec<Glob>, RulesError> = self
-                .texts(value)?
+            let texts = self.texts(value)?;
+            if texts.is_empty() {
+                let help = "leave it out, and every one matches".to_owned();
+                return Err(self.value(value, "a pattern is wanted here", Some(help)));
+            }
+            if let Some((text, span, wrong)) =
+                texts.iter().find_map(|(text, span)| Some((*text, *span, never(text, key == "path")?)))
+            {
+                return Err(self.error("rules.bad-pattern", span, format!("`{text}` {wrong}"), None));
+            }
+            let globs: Result<Vec<Glob>, RulesError> = texts
                 .into_iter()
                 .map(|(text, span)| {
                     Glob::parse(text, slash).map_err(|problem| {
@@ -246,7 +256,13 @@ impl File<'_> {
                 "delivery" => layer.delivery = Some(self.word(value, str::parse::<Delivery>)?),
                 "requires" => layer.requires = Some(Requires::read(self, value)?),
                 "schedule" => layer.schedule = Some(self.schedule(value)?),
-                _ => layer.group = Some(self.text(value)?.to_owned()),
+                _ => {
+                    let text = self.text(value)?;
+                    if text.trim().is_empty() {
+                        return Err(self.value(value, "the name of a group is wanted here", None));
+                    }
+                    layer.group = Some(text.to_owned());
+                }
             }
         }
         Ok(layer)
@@ -289,6 +305,23 @@ impl File<'_> {
             let help = error.nearest().map(|near| format!("did you mean `{near}`?"));
             self.value(node, error.to_string(), help)
         })
+    }
+}
+
+/// What is wrong with a pattern that could match nothing, or was meant to match something else.
+fn never(text: &str, is_path: bool) -> Option<&'static str> {
+    match text {
+        "" | "//" => Some("is empty"),
+        _ if is_path && text.starts_with(['/']) => {
+            Some("begins with a `/`; a path begins at the root without one")
+        }
+        _ if is_path && text.starts_with("./") => {
+            Some("begins with `./`; a path begins at the root without it")
+        }
+        _ if is_path && text.ends_with('/') => {
+            Some("ends with a `/`; write `**` behind it for what is below")
+        }
+        _ => None,
     }
 }
 

@@ -29,9 +29,10 @@ pub use wording::Wording;
 #[cfg(feature = "native")]
 pub(crate) use wording::{PREFIX, is_branch_prefix};
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::flux::LocalEdits;
 use crate::locate::Site;
+use crate::text::Location;
 use crate::time::{Age, Timestamp};
 use crate::version::{Dialect, Level, Range};
 
@@ -188,6 +189,8 @@ pub(crate) struct Matcher {
 /// One rule of the file.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Rule {
+    /// Where it begins.
+    pub(crate) at: Location,
     pub(crate) name: Option<String>,
     pub(crate) matcher: Matcher,
     pub(crate) set: Layer,
@@ -346,6 +349,24 @@ impl Rules {
             self.only.push(glob);
         }
         Ok(self)
+    }
+
+    /// Rules that match none of these sites: most often a slip, and what such a rule was to keep back is not kept. Notes of the code
+    /// `rules.idle`, in the order of the file; none where there are no sites at all. Linear in rules and sites.
+    #[must_use]
+    pub fn idle(&self, sites: &[Site]) -> Vec<Diagnostic> {
+        let is_idle = |rule: &&Rule| !sites.iter().any(|site| rule.matcher.matches(site));
+        let rules = self.rules.iter().filter(|_| !sites.is_empty()).filter(is_idle);
+        rules
+            .map(|rule| {
+                let at = rule.at.clone();
+                let found =
+                    Diagnostic::new("rules.idle", Severity::Note, at, "this rule matches nothing here");
+                found.with_help(
+                    "`flux-upgrade scan` lists what a rule can match; a path begins at the root: `apps/**`",
+                )
+            })
+            .collect()
     }
 
     /// What of Renovate's configuration does not count here.
