@@ -115,6 +115,7 @@ pub fn commit_message(plan: &Plan, group: usize, wording: &Wording) -> Option<Co
 fn filled(template: &Template, group: &Group, changes: &str) -> String {
     template.fill(|name| match name {
         "title" => title(group).into(),
+        "subject" => subject(group).into(),
         "id" => group.id.as_str().into(),
         "level" => group.level.to_string().into(),
         "count" => count(group.changes.len(), "change").into(),
@@ -124,6 +125,13 @@ fn filled(template: &Template, group: &Group, changes: &str) -> String {
 
 fn title(group: &Group) -> String {
     one_line(&group.title)
+}
+
+/// The title behind a colon: `update podinfo to 6.9.1`.
+fn subject(group: &Group) -> String {
+    let title = title(group);
+    let mut letters = title.chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }
 
 fn one_line(title: &str) -> String {

@@ -308,6 +308,9 @@ impl Rules {
     /// The rules over Renovate's configuration: what they leave open is as that says.
     #[must_use]
     pub fn over(mut self, renovate: Renovate) -> Self {
+        if let Some(before) = renovate.conventional() {
+            self.wording = self.wording.over_conventional(&before);
+        }
         self.renovate = renovate;
         self
     }

@@ -7,8 +7,8 @@ use crate::yaml::Node;
 pub(super) const KEYS: &[&str] = &["commit", "pullRequest", "branchPrefix"];
 
 /// Placeholders of a line of title, and of a whole commit message.
-const TITLE: &[&str] = &["title", "id", "level", "count"];
-const MESSAGE: &[&str] = &["title", "id", "level", "count", "changes"];
+const TITLE: &[&str] = &["title", "subject", "id", "level", "count"];
+const MESSAGE: &[&str] = &["title", "subject", "id", "level", "count", "changes"];
 
 /// The words of commits and pull requests, and how the names of branches begin.
 ///
@@ -34,6 +34,14 @@ impl Wording {
     #[must_use]
     pub fn branch_prefix(&self) -> &str {
         self.branch_prefix.as_deref().unwrap_or("flux-upgrade/")
+    }
+
+    /// The same words, and of commits and pull requests without any those of conventional commits, such as `chore(deps): …`.
+    pub(super) fn over_conventional(mut self, before: &str) -> Self {
+        let template = |text: String| Some(Template { text });
+        self.commit = self.commit.or_else(|| template(format!("{before}: {{subject}}\n\n{{changes}}")));
+        self.pull_request = self.pull_request.or_else(|| template(format!("{before}: {{subject}}")));
+        self
     }
 
     /// The keys that are set, each with its text.
@@ -71,7 +79,8 @@ impl Wording {
                 "pullRequest" => {
                     want(text.trim().lines().count() == 1, "a title is one line", "write one line")?;
                     let help = "a pull request that somebody has closed is known by its title, which names the version";
-                    want(text.contains("{title}"), "`{title}` is wanted in it", help)?;
+                    let names = text.contains("{title}") || text.contains("{subject}");
+                    want(names, "`{title}` or `{subject}` is wanted in it", help)?;
                     out.pull_request = Some(template(TITLE)?);
                 }
                 _ => {
@@ -211,7 +220,7 @@ mod tests {
             ("{commit: \"x } y\"}", "a `}` stands alone"),
             ("{commit: \"\\nx\"}", "the first line of a commit message is its title"),
             ("{commit: \"{changes}\"}", "`{changes}` are several lines, and a title is one"),
-            ("{pullRequest: \"Updates\"}", "`{title}` is wanted in it"),
+            ("{pullRequest: \"Updates\"}", "`{title}` or `{subject}` is wanted in it"),
             ("{pullRequest: \"{title} {changes}\"}", "`{changes}` is nothing that is known here"),
             ("{pullRequest: \"{title}\\nx\"}", "a title is one line"),
             ("{branchPrefix: \"a b/\"}", "`a b/` is not how the name of a branch can begin"),

@@ -39,6 +39,22 @@ pub struct Renovate {
     findings: Vec<Diagnostic>,
     /// `timezone`, where it is not UTC: schedules are written in it, and read as UTC.
     timezone: Option<String>,
+    semantic: Semantic,
+}
+
+/// How commits are worded, as conventional commits or not.
+#[derive(Debug, Clone)]
+struct Semantic {
+    is_on: bool,
+    kind: String,
+    /// Empty for none.
+    scope: String,
+}
+
+impl Default for Semantic {
+    fn default() -> Self {
+        Self { is_on: false, kind: "chore".to_owned(), scope: "deps".to_owned() }
+    }
 }
 
 impl PartialEq for Renovate {
@@ -146,6 +162,12 @@ impl Renovate {
     #[must_use]
     pub fn findings(&self) -> &[Diagnostic] {
         &self.findings
+    }
+
+    /// What commits and pull requests begin with, where it wants conventional commits: `chore(deps)`.
+    pub(super) fn conventional(&self) -> Option<String> {
+        let Semantic { is_on, kind, scope } = &self.semantic;
+        is_on.then(|| if scope.is_empty() { kind.clone() } else { format!("{kind}({scope})") })
     }
 
     /// The file, if one was read.

@@ -22,6 +22,12 @@ pub(super) fn preset(name: &str) -> Preset {
     Preset::Is(match name.as_str() {
         "config:recommended" | "config:base" | ":ignoreModulesAndTests" => IGNORED,
         "config:best-practices" => "{extends: ['config:recommended', 'docker:pinDigests']}",
+        ":semanticCommits" => "{semanticCommits: 'enabled'}",
+        ":semanticCommitsDisabled" => "{semanticCommits: 'disabled'}",
+        ":semanticCommitScopeDisabled" => "{semanticCommitScope: null}",
+        ":semanticPrefixFix" => "{semanticCommitType: 'fix'}",
+        // The `fix` of the last is for managers that know what runs in production.
+        ":semanticPrefixChore" | ":semanticPrefixFixDepsChoreOthers" => "{semanticCommitType: 'chore'}",
         ":disableRenovate" => "{enabled: false}",
         "schedule:daily" => "{schedule: ['* 0-3 * * *']}",
         "schedule:weekly" | "schedule:earlyMondays" => "{schedule: ['* 0-3 * * 1']}",
@@ -53,17 +59,10 @@ pub(super) fn preset(name: &str) -> Preset {
         | ":enableRenovate"
         | "security:minimumReleaseAgeNpm"
         | "abandonments:recommended" => return Preset::Nothing,
-        // How commits are worded and shown, and what is about other ecosystems.
-        name if [
-            ":semantic",
-            ":maintainLockFiles",
-            "mergeConfidence:",
-            "npm:",
-            "workarounds:",
-            "customManagers:",
-        ]
-        .iter()
-        .any(|start| name.starts_with(start)) =>
+        // What is about other ecosystems.
+        name if [":maintainLockFiles", "mergeConfidence:", "npm:", "workarounds:", "customManagers:"]
+            .iter()
+            .any(|start| name.starts_with(start)) =>
         {
             return Preset::Nothing;
         }

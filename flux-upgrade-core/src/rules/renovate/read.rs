@@ -45,6 +45,11 @@ const UTC: &[&str] = &[
     "Universal",
 ];
 
+/// Whether a text can be the type or scope of a conventional commit.
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte))
+}
+
 /// A rule that turns everything off.
 fn off(matches: Matches) -> Rule {
     Rule { matches, set: Set { enabled: Some(false), ..Set::default() } }
@@ -130,6 +135,7 @@ impl Reader<'_> {
                 "ignorePaths" => self.ignored = self.paths(entry),
                 "includePaths" => self.included = self.paths(entry),
                 "enabledManagers" => self.managers(entry),
+                "semanticCommits" | "semanticCommitType" | "semanticCommitScope" => self.semantic(entry),
                 name if MANAGERS.contains(&name) => {
                     let mut matches = Matches::default();
                     let _ = matches.managers.add(name);
@@ -151,6 +157,19 @@ impl Reader<'_> {
             let bare = name.strip_prefix("default").unwrap_or(name);
             if let Some(zone) = bare.strip_prefix(":timezone(").and_then(|rest| rest.strip_suffix(')')) {
                 self.timezone(item.span, name, zone);
+                continue;
+            }
+            let argument = |of: &str| {
+                bare.strip_prefix(of).and_then(|rest| rest.strip_suffix(')')).filter(|text| is_word(text))
+            };
+            if let Some(kind) =
+                argument(":semanticCommitType(").or_else(|| argument(":semanticCommitTypeAll("))
+            {
+                self.out.semantic.kind = kind.to_owned();
+                continue;
+            }
+            if let Some(scope) = argument(":semanticCommitScope(") {
+                self.out.semantic.scope = scope.to_owned();
                 continue;
             }
             match preset(name) {
@@ -175,6 +194,25 @@ impl Reader<'_> {
                     self.tell(item.span, format!("the preset `{name}` is not known here"));
                 }
             }
+        }
+    }
+
+    /// How commits are worded. `auto`, Renovate's way without a word of it, looks at the history, and has no effect here.
+    fn semantic(&mut self, entry: &Entry) {
+        let is_word =
+            |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte));
+        match (entry.key.as_str(), &entry.item.value) {
+            ("semanticCommits", Value::Text(text)) if matches!(text.as_str(), "enabled" | "disabled") => {
+                self.out.semantic.is_on = text == "enabled";
+            }
+            ("semanticCommitType", Value::Text(text)) if is_word(text) => {
+                self.out.semantic.kind.clone_from(text);
+            }
+            ("semanticCommitScope", Value::Null) => self.out.semantic.scope.clear(),
+            ("semanticCommitScope", Value::Text(text)) if is_word(text) => {
+                self.out.semantic.scope.clone_from(text);
+            }
+            _ => self.no_effect(entry),
         }
     }
 

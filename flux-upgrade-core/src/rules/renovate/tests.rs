@@ -340,6 +340,50 @@ fn what_does_not_count_is_listed_with_its_place() {
 }
 
 #[test]
+fn conventional_commits_are_worded_as_such() {
+    let worded = |rules: &str, renovate: &str| {
+        let path = RepoPath::parse(".flux-upgrade.yaml").unwrap();
+        let rules = Rules::parse(&path, &format!("version: 1\n{rules}")).unwrap().over(read(renovate));
+        rules
+            .show()
+            .lines()
+            .skip_while(|line| *line != "wording:")
+            .skip(1)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let commit = |before: &str| format!("  commit: \"{before}: {{subject}}\\n\\n{{changes}}\"");
+    let pull = |before: &str| format!("  pullRequest: \"{before}: {{subject}}\"");
+    for (renovate, before) in [
+        ("{extends: [':semanticCommits']}", "chore(deps)"),
+        (
+            "{semanticCommits: 'enabled', semanticCommitType: 'ci', semanticCommitScope: 'flux/apps'}",
+            "ci(flux/apps)",
+        ),
+        ("{extends: [':semanticCommits', ':semanticPrefixFix', ':semanticCommitScopeDisabled']}", "fix"),
+        (
+            "{extends: [':semanticCommits', ':semanticCommitTypeAll(feat)', ':semanticCommitScope(k8s)']}",
+            "feat(k8s)",
+        ),
+    ] {
+        assert_eq!(worded("", renovate)[..2], [commit(before), pull(before)], "{renovate}");
+    }
+    for renovate in [
+        "{}",
+        "{semanticCommitType: 'fix'}",
+        "{semanticCommits: 'auto'}",
+        "{extends: [':semanticCommits'], semanticCommits: 'disabled'}",
+    ] {
+        assert_eq!(worded("", renovate), [""; 0], "{renovate}");
+    }
+    // The rules' own words stand above.
+    let own = worded("wording: {pullRequest: 'Take {title}'}\n", "{semanticCommits: 'enabled'}");
+    assert_eq!(own[..2], [commit("chore(deps)"), "  pullRequest: \"Take {title}\"".to_owned()]);
+    assert_eq!(findings("{semanticCommits: 'auto', semanticCommitScope: 'a b'}").len(), 2);
+    assert_eq!(findings("{extends: [':semanticCommitType({x})']}").len(), 1);
+}
+
+#[test]
 fn what_a_finding_quotes_begins_no_rule() {
     let rules = Rules::default().over(read(r#"{"a\nallow: none": 1, "extends": ["x\u0000\u001b[31m"]}"#));
     let shown = rules.show();
