@@ -77,9 +77,10 @@ pub(super) fn show(rules: &Rules) -> String {
         field(&mut out, "  ", &quoted(&rule.address), &place(&rule.from));
     }
     if let Some(path) = rules.renovate.path() {
-        writeln!(out, "# below these: {path}, of which this has no effect here:")
-            .expect("writing to a String does not fail");
-        for finding in rules.renovate.findings() {
+        let found = rules.renovate.findings();
+        let unread = if found.is_empty() { "" } else { ", of which this has no effect here:" };
+        writeln!(out, "# below these: {path}{unread}").expect("writing to a String does not fail");
+        for finding in found {
             // What it says quotes the file, and a line end there must not begin a rule here.
             let line = format!("{}: {}", finding.at, finding.message);
             writeln!(out, "#   {}", clean(&line)).expect("writing to a String does not fail");

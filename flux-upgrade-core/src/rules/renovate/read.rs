@@ -382,6 +382,10 @@ impl Reader<'_> {
 /// Reads one condition of a package rule; an error says why it cannot be told.
 fn matcher(entry: &Entry, matches: &mut Matches) -> Result<(), String> {
     let texts = entry.item.texts().ok_or("is not a list of texts")?;
+    // An empty list of what is excluded excludes nothing.
+    if texts.is_empty() && entry.key.starts_with("match") {
+        return Err("is an empty list, which matches nothing".to_owned());
+    }
     let add = |patterns: &mut Patterns, not: &str| -> Result<(), String> {
         texts.iter().try_for_each(|text| patterns.add(&format!("{not}{text}")))
     };

@@ -451,3 +451,21 @@ fn another_time_zone_is_told() {
         assert_eq!(findings(&preset).len(), usize::from(told), "{preset}");
     }
 }
+
+#[test]
+fn an_empty_list_matches_nothing_and_excludes_nothing() {
+    for (list, expected, listed) in [
+        ("matchPackageNames: []", "mU mU mU mU mU", 1),
+        ("matchUpdateTypes: []", "mU mU mU mU mU", 1),
+        ("excludePackageNames: []", "nK nK nK nK nK", 0),
+    ] {
+        let config = format!("{{packageRules: [{{{list}, enabled: false}}]}}");
+        assert_eq!(
+            (told(&config, "a.yaml").as_str(), findings(&config).len()),
+            (expected, listed),
+            "{config}"
+        );
+        let rules = Rules::default().over(read(&config)).show();
+        assert_eq!(rules.contains("has no effect here"), listed > 0, "{rules}");
+    }
+}
