@@ -227,9 +227,11 @@ pub(super) fn plain(text: &str) -> String {
 /// A text that begins a line: no item of a list and no underline of a heading.
 fn at_start(text: &str) -> String {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    // A number is one of a list where a blank follows it, and a version is none.
+    let ends = text.as_bytes().get(digits + 1).is_none_or(u8::is_ascii_whitespace);
     match text.as_bytes().get(digits) {
         Some(b'-' | b'+' | b'=') if digits == 0 => format!("\\{text}"),
-        Some(b'.' | b')') if digits > 0 => format!("{}\\{}", &text[..digits], &text[digits..]),
+        Some(b'.' | b')') if digits > 0 && ends => format!("{}\\{}", &text[..digits], &text[digits..]),
         _ => text.to_owned(),
     }
 }
