@@ -138,9 +138,12 @@ impl<'a> Delivering<'a> {
         let mut notes = Vec::new();
         if let (None, Some(here)) = (named, here.filter(|here| *here != base)) {
             let remote = &flags.remote;
-            notes.push(format!(
-                "the base is `{base}`, the default branch of `{remote}`; for `{here}`, where HEAD is, say `--base {here}`"
-            ));
+            // One of ours is never the base.
+            let other = match here.starts_with(&prefix) {
+                true => format!("HEAD is on `{here}`, which is ours"),
+                false => format!("for `{here}`, where HEAD is, say `--base {here}`"),
+            };
+            notes.push(format!("the base is `{base}`, the default branch of `{remote}`; {other}"));
         }
         let start = if flags.push {
             repository.fetch(&flags.remote, Some(&base), &prefix, &git(env)).map_err(fault)?;

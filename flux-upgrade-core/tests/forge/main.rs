@@ -305,7 +305,10 @@ fn the_token_goes_to_the_forge_alone() {
         let error = forge.sync(&[proposal()], &[]).unwrap_err();
         let shown = format!("{error} {error:?} {forge:?}");
         assert!(!shown.contains(TOKEN), "{shown}");
-        assert!(shown.contains("Bad credentials"), "{shown}");
+        assert!(
+            shown.contains("Bad credentials") && shown.contains("; the token is missing, wrong or expired"),
+            "{shown}"
+        );
 
         let elsewhere = server::Server::start(|_| server::Reply::body("[]"));
         fake.redirect_all(&format!("http://localhost:{}/x", elsewhere.address.port()));

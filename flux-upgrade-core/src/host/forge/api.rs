@@ -130,7 +130,12 @@ impl Api {
         })?;
         if !(200..300).contains(&response.status) {
             let said = serde_json::from_slice(&response.body).map(|value| said(&value)).unwrap_or_default();
-            let detail = if said.is_empty() { hint(response.status).to_owned() } else { said };
+            let detail = match (said.as_str(), hint(response.status)) {
+                ("", "") => "it says nothing more".to_owned(),
+                ("", hint) => hint.to_owned(),
+                (_, "") => said,
+                (said, hint) => format!("{said}; {hint}"),
+            };
             let detail = self.redacted(&detail);
             return Err(ForgeError::Refused { kind: self.kind, what, status: response.status, detail });
         }
@@ -172,13 +177,13 @@ fn said(value: &Value) -> String {
     parts.join("; ").chars().take(MOST).collect()
 }
 
-/// What a status means when the forge says nothing.
+/// What a status means beside what the forge says, if anything.
 fn hint(status: u16) -> &'static str {
     match status {
         401 => "the token is missing, wrong or expired",
-        403 => "the token may not do this",
+        403 => "the token may not do this, or its limit is reached for now",
         404 => "it does not exist, or the token may not see it",
-        _ => "it says nothing more",
+        _ => "",
     }
 }
 
